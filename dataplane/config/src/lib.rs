@@ -1,0 +1,5 @@
+//! Configuration: YAML in, one immutable and validated Snapshot out.
+
+mod snapshot;
+
+pub use snapshot::*;

@@ -1,0 +1,1 @@
+//! The cold side: admin API, bridges and name resolution on tokio.

@@ -1,0 +1,1 @@
+//! The shards: accept, read, forward, answer.
