@@ -1,56 +1,67 @@
-//! Every habit of the project as one command: `cargo xtask <command>`.
+//! Every habit of the project as one command: `cargo xtask COMMAND`.
 
 #![forbid(unsafe_code)]
 
+mod build;
+mod ci;
+mod demo;
+mod paths;
+mod process;
+mod setup;
 mod steps;
+mod suites;
+mod test;
 
 use std::process::ExitCode;
 
-use steps::Steps;
+use anyhow::{Result, bail};
 
 const USAGE: &str = "\
-Usage: cargo xtask <command>
+Usage: cargo xtask COMMAND
 
-  build [--release]   build the binaries
-  test                run the tests
-  ci                  all that a change must pass
+  setup [--tests]    install what the build needs; with --tests what the suites need too
+  build [--release]  build penstock
+  demo [--stay]      build, start a mock server and penstock, drive a session through them
+  test [SUITE...]    run every test suite, or those named:
+                     unit identity faults streams conformance clients fuzz
+  ci                 what CI runs: formatting, lints, licences, every test, documentation
+
+Examples:
+  cargo xtask demo --stay          then point a client at the URL it prints
+  cargo xtask test unit clients    two suites
 ";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let result = match words.as_slice() {
-        ["build"] => Steps::new().cargo("build", &["build", "--workspace"]).end(),
-        ["build", "--release"] => {
-            Steps::new().cargo("build", &["build", "--workspace", "--release"]).end()
-        }
-        ["test"] => test(Steps::new()).end(),
-        ["ci"] => ci(),
-        [] | ["help" | "--help" | "-h"] => {
-            print!("{USAGE}");
-            Ok(())
-        }
-        _ => Err(format!("unknown command `{}`\n\n{USAGE}", arguments.join(" "))),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("xtask: {message}");
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn test(steps: Steps) -> Steps {
-    steps.cargo("test", &["test", "--workspace", "--all-features"])
-}
-
-fn ci() -> Result<(), String> {
-    let steps = Steps::new().cargo("fmt", &["fmt", "--all", "--check"]).cargo(
-        "clippy",
-        &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
-    );
-    test(steps)
-        .cargo_with("docs", &["doc", "--workspace", "--no-deps"], ("RUSTDOCFLAGS", "-D warnings"))
-        .end()
+fn run(args: &[&str]) -> Result<ExitCode> {
+    let paths = paths::Paths::find()?;
+    match args {
+        [] | ["help" | "--help" | "-h", ..] => print!("{USAGE}"),
+        ["setup"] => setup::for_build()?,
+        ["setup", "--tests"] => {
+            setup::for_build()?;
+            setup::for_tests(&paths)?;
+        }
+        ["build"] => build::build(&paths, build::Profile::Dev)?,
+        ["build", "--release"] => build::build(&paths, build::Profile::Release)?,
+        ["demo"] => demo::demo(&paths, demo::After::End)?,
+        ["demo", "--stay"] => demo::demo(&paths, demo::After::Stay)?,
+        ["test", suites @ ..] => return test::test(&paths, suites),
+        ["ci"] => return ci::ci(&paths),
+        [command, rest @ ..] => bail!(
+            "`{command} {}` is no command of xtask; `cargo xtask help` lists them",
+            rest.join(" ")
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -344,3 +344,12 @@ pub struct Admin {
     /// Where it listens, plain HTTP; a loopback address unless the file says otherwise in so many words.
     pub address: SocketAddr,
 }
+
+impl std::fmt::Display for Bind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix { path, .. } => path.display().fmt(f),
+        }
+    }
+}

@@ -1,2 +1,69 @@
-//! Placeholder
-fn main() {}
+//! `penstock`: the command line. Reads arguments and the environment, and hands over.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod cli;
+mod completions;
+mod doctor;
+mod exit;
+mod init;
+mod locate;
+mod logging;
+mod report;
+mod schema;
+mod serve;
+mod terminal;
+mod version;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::exit::{Exit, Failure};
+use crate::terminal::Paint;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody is left to tell where even this cannot be printed.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let paint = Paint::for_stderr(cli.color);
+    match run(&cli, paint) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.report(paint);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: &Cli, paint: Paint) -> Result<Exit, Failure> {
+    let config = cli.config.as_deref();
+    match &cli.command {
+        Command::Serve => serve(config, paint),
+        Command::Check(args) => check::run(args, config, cli.color),
+        Command::Init(args) => init::run(args),
+        Command::Doctor(args) => doctor::run(args, config, cli.color),
+        Command::Schema => schema::run(),
+        Command::Version(args) => version::run(args),
+        Command::Completions(args) => completions::run(args),
+    }
+}
+
+fn serve(config: Option<&Path>, paint: Paint) -> Result<Exit, Failure> {
+    let path = locate::configuration(config)?;
+    let loaded = penstock_config::load(&path).map_err(|errors| report::refusal(&errors, paint))?;
+    logging::init(&loaded.snapshot.log, paint);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    serve::run(loaded.snapshot, path)?;
+    Ok(Exit::Done)
+}

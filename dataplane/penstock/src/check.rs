@@ -1,0 +1,116 @@
+//! `penstock check`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use penstock_config::{
+    Bind, Endpoint, Errors, HttpTarget, Listener, Loaded, Problem, Severity, Snapshot, Target,
+};
+use serde_json::{Value, json};
+
+use crate::cli::CheckArgs;
+use crate::exit::{Exit, Failure};
+use crate::locate;
+use crate::report::{self, count};
+use crate::terminal::{Color, Paint, Style, print};
+
+pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Result<Exit, Failure> {
+    let path = locate::configuration(args.file.as_deref().or(config))?;
+    let loaded = penstock_config::load(&path);
+    if args.json {
+        return as_json(&path, loaded);
+    }
+    let Loaded { snapshot, warnings } =
+        loaded.map_err(|errors| report::refusal(&errors, Paint::for_stderr(color)))?;
+    let paint = Paint::for_stdout(color);
+    let ok = paint.paint(Style::Good, "ok");
+    let mut text = report::render(&warnings, paint);
+    // Writing to a String does not fail.
+    let _ = writeln!(text, "{}: {ok}: {}", path.display(), summary(&snapshot));
+    for listener in &snapshot.listeners {
+        for server in &snapshot.servers {
+            let upstream = snapshot.upstreams.get(server.upstream).map(|upstream| &upstream.target);
+            let target = upstream.map(reached).unwrap_or_default();
+            let _ = writeln!(text, "  {}{} -> {target}", base(listener), server.path);
+        }
+    }
+    print(&text)?;
+    Ok(Exit::Done)
+}
+
+fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure> {
+    let (snapshot, problems, exit) = match loaded {
+        Ok(Loaded { snapshot, warnings }) => (Some(snapshot), warnings, Exit::Done),
+        Err(Errors::Invalid { problems }) => (None, problems, Exit::Config),
+        Err(errors @ Errors::Unreadable { .. }) => {
+            return Err(report::refusal(&errors, Paint::for_stderr(Color::Never)));
+        }
+    };
+    let counts = snapshot.map(|snapshot| {
+        json!({
+            "listeners": snapshot.listeners.len(),
+            "upstreams": snapshot.upstreams.len(),
+            "servers": snapshot.servers.len(),
+        })
+    });
+    let document = json!({
+        "file": path.display().to_string(),
+        "ok": exit == Exit::Done,
+        "problems": problems.iter().map(problem_as_json).collect::<Vec<_>>(),
+        "counts": counts,
+    });
+    print(&format!("{document:#}\n"))?;
+    Ok(exit)
+}
+
+fn problem_as_json(problem: &Problem) -> Value {
+    json!({
+        "severity": match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "file": problem.file.display().to_string(),
+        "line": problem.line,
+        "column": problem.column,
+        "message": problem.message,
+        "help": problem.help,
+    })
+}
+
+fn summary(snapshot: &Snapshot) -> String {
+    format!(
+        "{}, {}, {}",
+        count(snapshot.listeners.len(), "listener"),
+        count(snapshot.upstreams.len(), "upstream"),
+        count(snapshot.servers.len(), "server"),
+    )
+}
+
+/// What stands before a server's path in the URL that agents use.
+fn base(listener: &Listener) -> String {
+    let scheme = if listener.tls.is_some() { "https" } else { "http" };
+    match &listener.bind {
+        Bind::Tcp(address) => format!("{scheme}://{address}"),
+        Bind::Unix { path, .. } => format!("{}: {scheme}://localhost", path.display()),
+    }
+}
+
+/// Where an upstream is, without what may be a secret: a query, arguments.
+fn reached(target: &Target) -> String {
+    match target {
+        Target::Http(http) => url(http),
+        Target::Sse(http) => format!("{} (HTTP+SSE)", url(http)),
+        Target::Command(command) => format!("{} (stdio)", command.program),
+    }
+}
+
+fn url(http: &HttpTarget) -> String {
+    let scheme = if http.tls.is_some() { "https" } else { "http" };
+    let path = http.path.split('?').next().unwrap_or_default();
+    match &http.endpoint {
+        Endpoint::Unix(socket) => {
+            format!("{}: {scheme}://{}{path}", socket.display(), http.authority)
+        }
+        Endpoint::Address(_) | Endpoint::Name(..) => format!("{scheme}://{}{path}", http.authority),
+    }
+}

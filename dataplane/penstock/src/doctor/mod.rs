@@ -1,0 +1,143 @@
+//! `penstock doctor`: what this host gives penstock.
+
+mod host;
+mod network;
+mod upstreams;
+
+use std::fmt::Write;
+use std::path::Path;
+
+use penstock_config::{Loaded, Snapshot};
+use serde_json::json;
+
+use crate::cli::DoctorArgs;
+use crate::exit::{Exit, Failure};
+use crate::terminal::{Color, Paint, Style, print};
+use crate::{locate, report};
+
+/// One thing looked at.
+#[derive(Debug)]
+struct Check {
+    name: String,
+    status: Status,
+    /// What was found.
+    detail: String,
+    /// What to do, where something is to be done.
+    fix: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Ok,
+    /// Penstock serves, but not as well as it could.
+    Degraded,
+    /// Penstock does not serve, or not all of it.
+    Failed,
+}
+
+impl Check {
+    fn ok(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { name: name.into(), status: Status::Ok, detail: detail.into(), fix: None }
+    }
+
+    fn degraded(
+        name: impl Into<String>,
+        detail: impl Into<String>,
+        fix: impl Into<String>,
+    ) -> Self {
+        let status = Status::Degraded;
+        Self { name: name.into(), status, detail: detail.into(), fix: Some(fix.into()) }
+    }
+
+    fn failed(name: impl Into<String>, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { status: Status::Failed, ..Self::degraded(name, detail, fix) }
+    }
+}
+
+pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, color: Color) -> Result<Exit, Failure> {
+    let (configuration, snapshot) = configuration(config);
+    let snapshot = snapshot.as_ref();
+    let mut checks = vec![
+        host::kernel(),
+        host::ring(snapshot.map(|snapshot| snapshot.backend)),
+        host::shards(snapshot.map(|snapshot| snapshot.shards)),
+        configuration,
+    ];
+    if let Some(snapshot) = snapshot {
+        checks.push(host::descriptors(snapshot));
+        checks.extend(network::listeners(snapshot));
+        checks.extend(upstreams::all(snapshot, args.connect));
+    }
+    let failed = checks.iter().any(|check| check.status == Status::Failed);
+    if args.json {
+        print(&as_json(&checks, !failed))?;
+    } else {
+        print(&render(&checks, Paint::for_stdout(color)))?;
+    }
+    Ok(if failed { Exit::Unavailable } else { Exit::Done })
+}
+
+fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>) {
+    let name = "configuration";
+    let path = match locate::configuration(named) {
+        Ok(path) => path,
+        Err(failure) => {
+            let fix = "`penstock init` writes a first one; `--config FILE` names another";
+            return (Check::degraded(name, failure.message(), fix), None);
+        }
+    };
+    match penstock_config::load(&path) {
+        Ok(Loaded { snapshot, warnings }) => {
+            let detail =
+                format!("{}, {}", path.display(), report::count(warnings.len(), "warning"));
+            let check = if warnings.is_empty() {
+                Check::ok(name, path.display().to_string())
+            } else {
+                Check::degraded(name, detail, format!("penstock check {}", path.display()))
+            };
+            (check, Some(snapshot))
+        }
+        Err(errors) => {
+            let failure = report::refusal(&errors, Paint::for_stdout(Color::Never));
+            let fix = format!("penstock check {}", path.display());
+            (Check::failed(name, failure.message(), fix), None)
+        }
+    }
+}
+
+fn render(checks: &[Check], paint: Paint) -> String {
+    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for check in checks {
+        let status = match check.status {
+            Status::Ok => paint.paint(Style::Good, "ok      "),
+            Status::Degraded => paint.paint(Style::Warning, "degraded"),
+            Status::Failed => paint.paint(Style::Error, "failed  "),
+        };
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{status}  {:width$}  {}", check.name, check.detail);
+        if let Some(fix) = &check.fix {
+            let indent = width + 12;
+            let help = paint.paint(Style::Help, "help:");
+            let _ = writeln!(text, "{:indent$}{help} {fix}", "");
+        }
+    }
+    text
+}
+
+fn as_json(checks: &[Check], ok: bool) -> String {
+    let check = |check: &Check| {
+        json!({
+            "name": check.name,
+            "status": match check.status {
+                Status::Ok => "ok",
+                Status::Degraded => "degraded",
+                Status::Failed => "failed",
+            },
+            "detail": check.detail,
+            "fix": check.fix,
+        })
+    };
+    let checks: Vec<_> = checks.iter().map(check).collect();
+    format!("{:#}\n", json!({ "ok": ok, "checks": checks }))
+}

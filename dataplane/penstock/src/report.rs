@@ -1,0 +1,67 @@
+//! Problems of a configuration, for people.
+
+use std::fmt::Write;
+
+use penstock_config::{Errors, Problem, Severity};
+
+use crate::exit::{Exit, Failure};
+use crate::terminal::{Paint, Style};
+
+/// The failure of a command whose configuration is refused.
+pub(crate) fn refusal(errors: &Errors, paint: Paint) -> Failure {
+    match errors {
+        Errors::Unreadable { path, source } => {
+            let message = format!("cannot read {}: {source}", path.display());
+            Failure::of_io(source, Exit::NoInput, message)
+                .help("`penstock init` writes a first configuration; `--config FILE` names another")
+        }
+        Errors::Invalid { problems } => {
+            let wrong = problems.iter().filter(|problem| problem.severity == Severity::Error);
+            let file = problems.first().map(|problem| problem.file.display().to_string());
+            let message = format!(
+                "{} cannot be served: {}",
+                file.unwrap_or_default(),
+                count(wrong.count(), "error")
+            );
+            Failure::new(Exit::Config, message).details(render(problems, paint))
+        }
+    }
+}
+
+/// Each problem with its place, its line and its fix.
+pub(crate) fn render(problems: &[Problem], paint: Paint) -> String {
+    let mut text = String::new();
+    for problem in problems {
+        // Writing to a String does not fail.
+        let _ = render_one(&mut text, problem, paint);
+    }
+    text
+}
+
+fn render_one(text: &mut String, problem: &Problem, paint: Paint) -> std::fmt::Result {
+    let (style, kind) = match problem.severity {
+        Severity::Error => (Style::Error, "error:"),
+        Severity::Warning => (Style::Warning, "warning:"),
+    };
+    writeln!(text, "{} {}", paint.paint(style, kind), problem.message)?;
+    let Problem { file, line, column, .. } = problem;
+    let gutter = " ".repeat(line.to_string().len());
+    let [arrow, bar, equals] = ["-->", "|", "="].map(|sign| paint.paint(Style::Quiet, sign));
+    writeln!(text, "{gutter} {arrow} {}:{line}:{column}", file.display())?;
+    if let Some(excerpt) = &problem.excerpt {
+        let space = " ".repeat(excerpt.start);
+        let mark = paint.paint(style, &"^".repeat(excerpt.width));
+        writeln!(text, "{gutter} {bar}")?;
+        writeln!(text, "{line} {bar} {}", excerpt.text.trim_end())?;
+        writeln!(text, "{gutter} {bar} {space}{mark}")?;
+    }
+    if let Some(help) = &problem.help {
+        writeln!(text, "{gutter} {equals} {} {help}", paint.paint(Style::Help, "help:"))?;
+    }
+    writeln!(text)
+}
+
+/// `1 error`, `2 errors`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,41 @@
+//! The files whose change means a reload.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use penstock_config::Snapshot;
+
+/// The configuration, certificates and keys, each as it was last seen.
+pub(super) struct Files(Vec<(PathBuf, Option<Stamp>)>);
+
+type Stamp = (SystemTime, u64);
+
+impl Files {
+    pub(super) fn of(snapshot: &Snapshot, configuration: &Path) -> Self {
+        let mut files = vec![configuration.to_owned()];
+        for tls in snapshot.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
+            files.extend([tls.certificate.clone(), tls.key.clone()]);
+            files.extend(tls.client_ca.clone());
+        }
+        Self(files.into_iter().map(|file| (file.clone(), stamp(&file))).collect())
+    }
+
+    /// Whether one has changed since the last look.
+    pub(super) fn changed(&mut self) -> bool {
+        let mut changed = false;
+        for (file, seen) in &mut self.0 {
+            let now = stamp(file);
+            // A file that is just being replaced may be absent for a moment.
+            if now.is_some() && now != *seen {
+                *seen = now;
+                changed = true;
+            }
+        }
+        changed
+    }
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}

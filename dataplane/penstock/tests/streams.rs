@@ -1,0 +1,192 @@
+//! Streams: what flows while it is open, and what the end of either side means.
+
+mod common;
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{Client, PATIENCE, Penstock, call, config, eventually, modern_call, ok, read_request};
+
+const STREAM: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+fn chunk(data: &str) -> Vec<u8> {
+    format!("{:x}\r\n{data}\r\n", data.len()).into_bytes()
+}
+
+/// An upstream that opens a stream, and tells when its peer has gone.
+fn silent_stream(gone: mpsc::Sender<()>) -> std::net::SocketAddr {
+    common::upstream(move |mut stream: TcpStream| {
+        if read_request(&mut stream).is_none() {
+            return;
+        }
+        let _ = stream.write_all(STREAM);
+        let _ = stream.write_all(&chunk("data: begun\n\n"));
+        if read_request(&mut stream).is_none() {
+            let _ = gone.send(());
+        }
+    })
+}
+
+#[test]
+fn an_event_is_passed_on_as_soon_as_it_came() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let upstream = common::upstream(move |mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(STREAM);
+        for part in ["data: one\n\n", "data: tw", "o\n\n"] {
+            let _ = stream.write_all(&chunk(part));
+            let _ = wait.lock().map(|wait| wait.recv_timeout(PATIENCE));
+        }
+        let _ = stream.write_all(b"0\r\n\r\n");
+    });
+    let penstock = Penstock::start(upstream, "");
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    for part in ["data: one\n\n", "data: tw", "o\n\n"] {
+        client.until(part.as_bytes());
+        go.send(()).expect("the upstream waits");
+    }
+    client.until(b"0\r\n\r\n");
+}
+
+#[test]
+fn a_modern_agent_that_disconnects_cancels_at_once() {
+    let (tell, gone) = mpsc::channel();
+    let penstock = Penstock::start(silent_stream(tell), "");
+    let mut client = penstock.connect();
+    client.send(&modern_call(1));
+    client.until(b"begun");
+    drop(client);
+    gone.recv_timeout(Duration::from_secs(5)).expect("the upstream's connection is closed");
+}
+
+#[test]
+fn a_legacy_agent_that_disconnects_does_not_cancel() {
+    let (tell, gone) = mpsc::channel();
+    let penstock = Penstock::start(silent_stream(tell), "");
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    client.until(b"begun");
+    drop(client);
+    assert!(gone.recv_timeout(Duration::from_secs(1)).is_err(), "the call was cancelled");
+}
+
+#[test]
+fn a_legacy_get_stream_ends_with_its_agent() {
+    let (tell, gone) = mpsc::channel();
+    let penstock = Penstock::start(silent_stream(tell), "");
+    let mut client = penstock.connect();
+    client.send(b"GET /mcp/up HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n");
+    client.until(b"begun");
+    drop(client);
+    gone.recv_timeout(Duration::from_secs(5)).expect("the upstream's connection is closed");
+}
+
+#[test]
+fn an_upstream_that_dies_in_a_stream_ends_it_visibly() {
+    let upstream = common::upstream(|mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(STREAM);
+        let _ = stream.write_all(&chunk("data: half an ev"));
+    });
+    let penstock = Penstock::start(upstream, "");
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    let all = client.rest();
+    assert!(all.ends_with(b"data: half an ev\r\n"), "{}", String::from_utf8_lossy(&all));
+}
+
+#[test]
+fn an_event_over_its_limit_ends_the_stream() {
+    let upstream = common::upstream(|mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(STREAM);
+        while stream.write_all(&chunk(&"x".repeat(1 << 10))).is_ok() {}
+    });
+    let penstock = Penstock::start(upstream, "limits: { event_bytes: 64KiB }");
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    let all = client.rest();
+    assert!(all.len() < 512 << 10, "{} bytes came", all.len());
+    assert!(!all.ends_with(b"0\r\n\r\n"));
+}
+
+#[test]
+fn sigterm_lets_calls_end_and_takes_no_more() {
+    let upstream = common::upstream(|mut stream| {
+        let _ = read_request(&mut stream);
+        std::thread::sleep(Duration::from_millis(600));
+        let _ = stream.write_all(&ok("{}"));
+    });
+    let mut penstock = Penstock::start(upstream, "");
+    let idle = penstock.connect();
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    std::thread::sleep(Duration::from_millis(200));
+    penstock.signal("TERM");
+    assert_eq!(client.answer(), Some((200, "{}".into())));
+    assert!(penstock.wait(), "the exit status is not 0");
+    drop(idle);
+    assert!(TcpStream::connect(penstock.address).is_err());
+}
+
+#[test]
+fn a_second_sigterm_ends_what_is_under_way() {
+    let (tell, _gone) = mpsc::channel();
+    let mut penstock = Penstock::start(silent_stream(tell), "");
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    client.until(b"begun");
+    penstock.signal("TERM");
+    std::thread::sleep(Duration::from_millis(400));
+    penstock.signal("TERM");
+    assert!(penstock.wait());
+}
+
+#[test]
+fn a_reload_changes_the_routes_and_fails_no_call() {
+    let first = common::always(ok("1"));
+    let second = common::always(ok("2"));
+    let penstock = Penstock::start(first, "");
+    let mut client = penstock.connect();
+    assert_eq!(client.ask(&call(1)), (200, "1".into()));
+    let write = |upstream: &str| {
+        let text = config(penstock.address, upstream, "");
+        std::fs::write(&penstock.config, text).expect("the configuration is written");
+        penstock.signal("HUP");
+    };
+    write(&format!("{{ url: \"http://{second}/mcp\" }}"));
+    let mut id = 2;
+    eventually("the new upstream answers", || {
+        id += 1;
+        let (status, body) = client.ask(&call(id));
+        assert_eq!(status, 200);
+        body == "2"
+    });
+    // A bad file changes nothing.
+    write("{ url: nonsense }");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(client.ask(&call(9)), (200, "2".into()));
+}
+
+#[test]
+fn open_streams_cost_little_and_leave_nothing() {
+    const STREAMS: usize = 200;
+    let (tell, _gone) = mpsc::channel();
+    let penstock = Penstock::start(silent_stream(tell), "");
+    let before = penstock.descriptors();
+    let get = b"GET /mcp/up HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+    let mut clients: Vec<Client> = (0..STREAMS).map(|_| penstock.connect()).collect();
+    for client in &mut clients {
+        client.send(get);
+    }
+    for client in &mut clients {
+        client.until(b"begun");
+    }
+    drop(clients);
+    eventually("every descriptor is closed", || penstock.descriptors() <= before);
+}

@@ -1,0 +1,305 @@
+//! A connection that loses nothing when the one who waits goes away.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use monoio::buf::{IoBuf, SliceMut};
+use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
+use monoio::net::{TcpStream, UnixStream};
+
+/// Plaintext that TLS may hold before it is written out.
+const TLS_BUFFER_BYTES: usize = 64 << 10;
+
+/// A connected socket.
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+enum ReadHalf {
+    Tcp(OwnedReadHalf<TcpStream>),
+    Unix(OwnedReadHalf<UnixStream>),
+}
+
+enum WriteHalf {
+    Tcp(OwnedWriteHalf<TcpStream>),
+    Unix(OwnedWriteHalf<UnixStream>),
+}
+
+type ReadDone = (io::Result<usize>, ReadHalf, Vec<u8>);
+
+/// The read in flight lives here and not in the future that waits for it, so that a wait may be
+/// dropped at any time: the bytes are there for the next one.
+enum Reader {
+    Idle(ReadHalf),
+    Reading(Pin<Box<dyn Future<Output = ReadDone>>>),
+    Gone,
+}
+
+/// A plain or TLS connection over TCP or a Unix socket.
+pub(crate) struct Conn {
+    descriptor: RawFd,
+    reader: Reader,
+    writer: WriteHalf,
+    tls: Option<Box<rustls::Connection>>,
+    spare: Vec<u8>,
+}
+
+impl Conn {
+    pub(crate) fn new(socket: Socket) -> Self {
+        let (descriptor, reader, writer) = match socket {
+            Socket::Tcp(stream) => {
+                let descriptor = stream.as_raw_fd();
+                let (read, write) = stream.into_split();
+                (descriptor, ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+            }
+            Socket::Unix(stream) => {
+                let descriptor = stream.as_raw_fd();
+                let (read, write) = stream.into_split();
+                (descriptor, ReadHalf::Unix(read), WriteHalf::Unix(write))
+            }
+        };
+        Self { descriptor, reader: Reader::Idle(reader), writer, tls: None, spare: Vec::new() }
+    }
+
+    /// Makes it a TLS connection: the handshake, to its end.
+    pub(crate) async fn secure(&mut self, mut tls: rustls::Connection) -> io::Result<()> {
+        tls.set_buffer_limit(Some(TLS_BUFFER_BYTES));
+        self.tls = Some(Box::new(tls));
+        let mut early = Vec::new();
+        loop {
+            self.flush_tls().await?;
+            match &self.tls {
+                Some(tls) if tls.is_handshaking() => {}
+                _ => return Ok(()),
+            }
+            let read = poll_fn(|cx| self.poll_raw(cx, 4 << 10, false)).await;
+            match read.and_then(|raw| self.decrypt(&raw, &mut early)) {
+                Ok(true) => {}
+                Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Err(error) => {
+                    // The alert that tells the peer why.
+                    let _ = self.flush_tls().await;
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Bytes appended to `into`; 0 when the peer has ended its side. `want` is how large a buffer a
+    /// new read gets; a `lazy` read waits without holding a buffer.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<u8>,
+        want: usize,
+        lazy: bool,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let raw = match self.poll_raw(cx, want, lazy) {
+                Poll::Ready(Ok(raw)) => raw,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            };
+            let before = into.len();
+            if self.tls.is_none() {
+                let read = raw.len();
+                if before == 0 {
+                    // The whole buffer changes hands; nothing is copied.
+                    self.spare = std::mem::replace(into, raw);
+                } else {
+                    into.extend_from_slice(&raw);
+                    self.spare = raw;
+                }
+                return Poll::Ready(Ok(read));
+            }
+            let more = self.decrypt(&raw, into);
+            self.spare = raw;
+            match more {
+                Ok(true) if into.len() == before => {}
+                Ok(_) => return Poll::Ready(Ok(into.len() - before)),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// As [`Conn::poll_read`], awaited.
+    pub(crate) async fn read(&mut self, into: &mut Vec<u8>, want: usize) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read(cx, into, want, false)).await
+    }
+
+    /// One raw read; empty at the end.
+    fn poll_raw(
+        &mut self,
+        cx: &mut Context<'_>,
+        want: usize,
+        lazy: bool,
+    ) -> Poll<io::Result<Vec<u8>>> {
+        loop {
+            match std::mem::replace(&mut self.reader, Reader::Gone) {
+                Reader::Idle(half) => {
+                    let mut buffer = std::mem::take(&mut self.spare);
+                    buffer.clear();
+                    self.reader = Reader::Reading(match half {
+                        ReadHalf::Tcp(half) => Box::pin(read_tcp(half, buffer, want, lazy)),
+                        ReadHalf::Unix(half) => Box::pin(read_unix(half, buffer, want, lazy)),
+                    });
+                }
+                Reader::Reading(mut read) => {
+                    let Poll::Ready((result, half, buffer)) = read.as_mut().poll(cx) else {
+                        self.reader = Reader::Reading(read);
+                        return Poll::Pending;
+                    };
+                    self.reader = Reader::Idle(half);
+                    return Poll::Ready(result.map(|_| buffer));
+                }
+                Reader::Gone => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            }
+        }
+    }
+
+    /// Feeds raw bytes to TLS; false at a clean end.
+    fn decrypt(&mut self, mut raw: &[u8], into: &mut Vec<u8>) -> io::Result<bool> {
+        let Some(tls) = &mut self.tls else { return Ok(false) };
+        if raw.is_empty() {
+            tls.read_tls(&mut raw)?;
+            tls.process_new_packets().map_err(io::Error::other)?;
+            return Ok(false);
+        }
+        while !raw.is_empty() {
+            tls.read_tls(&mut raw)?;
+            let state = tls.process_new_packets().map_err(io::Error::other)?;
+            let at = into.len();
+            into.resize(at + state.plaintext_bytes_to_read(), 0);
+            io::Read::read_exact(&mut tls.reader(), &mut into[at..])?;
+            if state.peer_has_closed() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn flush_tls(&mut self) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        let mut out = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut out)?;
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        self.write_raw(out, 0).await.0
+    }
+
+    /// Writes `bytes[from..]` whole; the buffer comes back for reuse.
+    pub(crate) async fn write(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
+        if self.tls.is_none() {
+            return self.write_raw(bytes, from).await;
+        }
+        let mut at = from;
+        while at < bytes.len() {
+            let Some(tls) = &mut self.tls else { break };
+            let taken = match io::Write::write(&mut tls.writer(), &bytes[at..]) {
+                Ok(taken) => taken,
+                Err(error) => return (Err(error), bytes),
+            };
+            at += taken;
+            if let Err(error) = self.flush_tls().await {
+                return (Err(error), bytes);
+            }
+            if taken == 0 {
+                return (Err(io::ErrorKind::WriteZero.into()), bytes);
+            }
+        }
+        (Ok(()), bytes)
+    }
+
+    async fn write_raw(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
+        let mut bytes = bytes;
+        let mut at = from;
+        while at < bytes.len() {
+            let slice = bytes.slice(at..);
+            let (result, slice) = match &mut self.writer {
+                WriteHalf::Tcp(half) => half.write(slice).await,
+                WriteHalf::Unix(half) => half.write(slice).await,
+            };
+            bytes = slice.into_inner();
+            match result {
+                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
+                Ok(written) => at += written,
+                Err(error) => return (Err(error), bytes),
+            }
+        }
+        (Ok(()), bytes)
+    }
+
+    /// Ends our side, so that the peer reads an end behind all we wrote.
+    pub(crate) async fn finish(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            let _ = self.flush_tls().await;
+        }
+        // SAFETY: the descriptor is open while either half is held; no memory of ours is touched.
+        unsafe { libc::shutdown(self.descriptor, libc::SHUT_WR) };
+    }
+
+    /// A buffer to read into next, instead of a new allocation.
+    pub(crate) fn recycle(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() > self.spare.capacity() {
+            self.spare = buffer;
+        }
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        // A read in flight holds the descriptor open until the kernel has ended it: end it now.
+        // SAFETY: as in `finish`.
+        unsafe { libc::shutdown(self.descriptor, libc::SHUT_RDWR) };
+    }
+}
+
+fn room(mut buffer: Vec<u8>, want: usize) -> SliceMut<Vec<u8>> {
+    if buffer.capacity() < want {
+        buffer.reserve_exact(want);
+    }
+    SliceMut::new(buffer, 0, want)
+}
+
+async fn read_tcp(
+    mut half: OwnedReadHalf<TcpStream>,
+    buffer: Vec<u8>,
+    want: usize,
+    lazy: bool,
+) -> (io::Result<usize>, ReadHalf, Vec<u8>) {
+    if lazy {
+        // SAFETY: `readable` takes the stream by shared reference and the write half, the only
+        // other holder, is used on this thread alone and never holds a reference across an await.
+        let stream = unsafe { &*half.0.get() };
+        if let Err(error) = stream.readable(false).await {
+            return (Err(error), ReadHalf::Tcp(half), buffer);
+        }
+    }
+    let (result, slice) = half.read(room(buffer, want)).await;
+    (result, ReadHalf::Tcp(half), slice.into_inner())
+}
+
+async fn read_unix(
+    mut half: OwnedReadHalf<UnixStream>,
+    buffer: Vec<u8>,
+    want: usize,
+    lazy: bool,
+) -> (io::Result<usize>, ReadHalf, Vec<u8>) {
+    if lazy {
+        // SAFETY: as in `read_tcp`.
+        let stream = unsafe { &*half.0.get() };
+        if let Err(error) = stream.readable(false).await {
+            return (Err(error), ReadHalf::Unix(half), buffer);
+        }
+    }
+    let (result, slice) = half.read(room(buffer, want)).await;
+    (result, ReadHalf::Unix(half), slice.into_inner())
+}

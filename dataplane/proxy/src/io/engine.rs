@@ -1,0 +1,152 @@
+//! Which kernel interface a shard runs on, and the listeners on it.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+
+use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
+use penstock_config::Backend;
+
+use super::Socket;
+
+/// Submission entries of a shard's ring. Each connection has at most two operations in flight; a
+/// full queue is flushed, so this bounds a batch and not the number of connections.
+const RING_ENTRIES: u32 = 1024;
+
+/// The kernel interface a shard runs on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Engine {
+    /// io_uring.
+    IoUring,
+    /// epoll, and why.
+    Epoll(String),
+}
+
+/// Flags without which io_uring interrupts the shard for each completion and costs more than epoll.
+fn ring() -> io_uring::Builder {
+    let mut builder = io_uring::IoUring::builder();
+    builder.setup_coop_taskrun().setup_taskrun_flag().setup_single_issuer();
+    builder
+}
+
+/// The engine that configuration and kernel allow. An error where io_uring was demanded and is not
+/// to be had.
+pub fn choose_engine(backend: Backend) -> Result<Engine, io::Error> {
+    if backend == Backend::Epoll {
+        return Ok(Engine::Epoll("the configuration says `backend: epoll`".into()));
+    }
+    match ring().build(8) {
+        Ok(_) => Ok(Engine::IoUring),
+        Err(error) if backend == Backend::IoUring => Err(error),
+        Err(error) => Ok(Engine::Epoll(format!("io_uring_setup: {error}"))),
+    }
+}
+
+/// Runs a shard to its end on this thread.
+pub(crate) fn run<F: Future>(engine: &Engine, shard: F) -> io::Result<F::Output> {
+    match engine {
+        Engine::IoUring => Ok(RuntimeBuilder::<IoUringDriver>::new()
+            .uring_builder(ring())
+            .with_entries(RING_ENTRIES)
+            .build()?
+            .block_on(shard)),
+        Engine::Epoll(_) => Ok(RuntimeBuilder::<LegacyDriver>::new().build()?.block_on(shard)),
+    }
+}
+
+/// Pins this thread to the `index`th of the cores that the process may run on.
+pub(crate) fn pin_to(index: usize) -> io::Result<()> {
+    // SAFETY: cpu_set_t is a plain bit set, valid when zeroed; the calls get its true size.
+    unsafe {
+        let mut allowed: libc::cpu_set_t = std::mem::zeroed();
+        let size = size_of::<libc::cpu_set_t>();
+        if libc::sched_getaffinity(0, size, &raw mut allowed) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let cores: Vec<usize> = (0..libc::CPU_SETSIZE.unsigned_abs() as usize)
+            .filter(|core| libc::CPU_ISSET(*core, &allowed))
+            .collect();
+        let Some(core) = cores.get(index % cores.len().max(1)) else { return Ok(()) };
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(*core, &mut one);
+        if libc::sched_setaffinity(0, size, &raw const one) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Raises the limit of open descriptors to what the system allows; the limit then in force. Each
+/// call takes up to two.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    // SAFETY: rlimit is plain data, valid when zeroed; the calls read or write that one value.
+    unsafe {
+        let mut limit: libc::rlimit = std::mem::zeroed();
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if limit.rlim_cur < limit.rlim_max {
+            limit.rlim_cur = limit.rlim_max;
+            if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(limit.rlim_cur)
+    }
+}
+
+/// Closes a descriptor on exec: monoio 0.2.4 accepts without `SOCK_CLOEXEC` on io_uring, and a
+/// stdio server must not inherit an agent's connection.
+fn close_on_exec(descriptor: std::os::fd::RawFd) -> io::Result<()> {
+    // SAFETY: the descriptor is open in the caller; no memory is touched.
+    if unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// A listening socket on a shard.
+pub(crate) enum Listener {
+    Tcp(monoio::net::TcpListener),
+    Unix(monoio::net::UnixListener),
+}
+
+impl Listener {
+    pub(crate) fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        monoio::net::TcpListener::from_std(listener).map(Self::Tcp)
+    }
+
+    pub(crate) fn unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        monoio::net::UnixListener::from_std(listener).map(Self::Unix)
+    }
+
+    /// The next connection; the peer's address where it has one. Once begun it must be awaited to
+    /// its end: a dropped accept in flight loses the descriptor (monoio 0.2.4). To end it, shut the
+    /// listening socket down.
+    pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                close_on_exec(stream.as_raw_fd())?;
+                stream.set_nodelay(true)?;
+                Ok((Socket::Tcp(stream), Some(peer)))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                close_on_exec(stream.as_raw_fd())?;
+                Ok((Socket::Unix(stream), None))
+            }
+        }
+    }
+
+    /// Makes the pending and all further accepts end with an error.
+    pub(crate) fn shutdown(&self) {
+        let descriptor = match self {
+            Self::Tcp(listener) => listener.as_raw_fd(),
+            Self::Unix(listener) => listener.as_raw_fd(),
+        };
+        // SAFETY: the descriptor is open while `self` is; shutdown touches no memory of ours.
+        unsafe { libc::shutdown(descriptor, libc::SHUT_RDWR) };
+    }
+}

@@ -1,0 +1,243 @@
+//! The way of a call, step by step.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use penstock_http1::Verb;
+use penstock_mcp::{Era, ErrorKind, ScanLimits, admit};
+use penstock_metrics::{Metric, Refusal};
+
+use crate::relay::{self, Call};
+use crate::request::{Downstream, Next};
+use crate::respond::Answer;
+use crate::shard::{Gauge, Shard, View};
+use crate::world::Route;
+
+/// The methods that a virtual server's path takes.
+const ALLOW: &str = "POST, GET, DELETE, OPTIONS";
+
+/// Serves the request whose head was read.
+pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<View>) -> Next {
+    let started = Instant::now();
+    let mut server = None;
+    let next = match prepare(down, shard, view).await {
+        Ok((route, era)) => {
+            server = view.world.snapshot.servers.get(route.server);
+            forward(down, shard, view, route, era).await
+        }
+        Err(refused) => {
+            let keep = refused.keep && down.head.keep_alive && !shard.draining.get();
+            refused.answer.write(down, shard, keep).await;
+            if keep { Next::Keep } else { Next::Linger }
+        }
+    };
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    shard.cells.latency.record(micros);
+    if view.world.snapshot.log.access {
+        log_access(down, server.map_or("-", |server| &server.name), micros);
+    }
+    next
+}
+
+fn log_access(down: &Downstream, server: &str, micros: u64) {
+    let body = down.body();
+    let envelope = down.message.single();
+    let text = |text: Option<&penstock_mcp::Text>| {
+        text.map(|text| text.decode(body).into_owned()).unwrap_or_default()
+    };
+    tracing::info!(
+        target: "access",
+        listener = down.rules.name,
+        peer = down.peer.map(tracing::field::display),
+        server,
+        verb = %printable(down.head.method.of(&down.buffer)),
+        method = text(envelope.and_then(|one| one.method.as_ref())),
+        name = text(envelope.and_then(|one| one.name.as_ref())),
+        status = down.status,
+        micros,
+    );
+}
+
+/// A refusal, and whether the connection is still at a message's end.
+struct Refused {
+    answer: Answer,
+    keep: bool,
+}
+
+impl Refused {
+    fn unread(answer: Answer) -> Self {
+        Self { answer, keep: false }
+    }
+}
+
+/// Everything up to the decision to forward.
+async fn prepare(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    view: &View,
+) -> Result<(Route, Era), Refused> {
+    let limits = view.world.limits();
+    check_source(down).map_err(Refused::unread)?;
+    let path = down.head.path.of(&down.buffer);
+    let route = view.world.route(path).copied().ok_or_else(|| {
+        let message = "no virtual server has this path".into();
+        Refused::unread(Answer::plain(404, Refusal::Path, message))
+    })?;
+    if !matches!(down.head.verb, Verb::Post | Verb::Get | Verb::Delete | Verb::Options) {
+        return Err(Refused::unread(Answer::method(ALLOW)));
+    }
+    if shard.cells.value(Metric::CallsOpen) >= u64::from(limits.calls) {
+        return Err(Refused::unread(Answer::busy("calls")));
+    }
+    down.read_body(shard, limits).await.map_err(Refused::unread)?;
+    let era = read(down, ScanLimits { depth: limits.json_depth, batch: limits.batch_messages });
+    let era = era.map_err(|answer| Refused { answer, keep: true })?;
+    Ok((route, era))
+}
+
+/// `Host` and `Origin` against the listener's rules.
+fn check_source(down: &Downstream) -> Result<(), Answer> {
+    let rules = &down.rules.hosts;
+    let host = down.head.host.map_or(&b""[..], |host| host.of(&down.buffer));
+    if !rules.host(host) {
+        let message = format!(
+            "this listener does not serve host `{}`; add it to the listener's `hosts`",
+            printable(host)
+        );
+        return Err(Answer::plain(403, Refusal::Host, message));
+    }
+    let mut origins = down.head.values(&down.buffer, "origin");
+    if let Some(origin) = origins.next()
+        && (origins.next().is_some() || !rules.origin(origin))
+    {
+        let message = format!(
+            "this listener does not serve origin `{}`; add it to the listener's `origins`",
+            printable(origin)
+        );
+        return Err(Answer::plain(403, Refusal::Origin, message));
+    }
+    Ok(())
+}
+
+/// The envelope, the era, and the agreement of headers and body.
+fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
+    if down.head.verb != Verb::Post {
+        // Only the legacy revisions have a GET stream and a DELETE.
+        return Ok(Era::Legacy);
+    }
+    let mut message = std::mem::take(&mut down.message);
+    let body = down.body();
+    let result = if let Err(error) = message.scan(body, &limits) {
+        Err(Answer::error(error.kind(), Refusal::Message, None, error.to_string()))
+    } else {
+        let fields = down.head.fields.iter();
+        let headers =
+            fields.map(|field| (field.name.of(&down.buffer), field.value.of(&down.buffer)));
+        admit(body, &message, headers).map_err(|refusal| {
+            let id = message.single().and_then(|one| one.id);
+            Answer::error(refusal.error, Refusal::Message, id, refusal.to_string())
+        })
+    };
+    down.message = message;
+    result
+}
+
+async fn forward(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    view: &Rc<View>,
+    route: Route,
+    era: Era,
+) -> Next {
+    let Some(pool) = view.pools.get(route.upstream) else { return Next::Close };
+    let _open = Gauge::up(shard, Metric::CallsOpen);
+    let remote = &pool.remote;
+    let target = request_target(down, &remote.http.path);
+    let host = match &remote.http.host {
+        penstock_config::HostHeader::Upstream => remote.http.authority.as_bytes().to_vec(),
+        penstock_config::HostHeader::Literal(host) => host.as_bytes().to_vec(),
+        penstock_config::HostHeader::Preserve => {
+            down.head.host.map(|host| host.of(&down.buffer).to_vec()).unwrap_or_default()
+        }
+    };
+    let forwarded = remote.config.forwarded.then(|| forwarded(down, &host));
+    let call = Call { target: &target, host: &host, era, forwarded: forwarded.as_deref() };
+    match relay::exchange(down, shard, pool, &call).await {
+        Ok(next) => next,
+        Err(failure) => {
+            let id = down.message.single().and_then(|one| one.id);
+            let keep = down.head.keep_alive && !shard.draining.get() && !down.gone;
+            tracing::warn!(upstream = remote.config.name, error = %failure, "call failed");
+            let (kind, refusal) = failure.kind();
+            let message = format!("upstream `{}`: {failure}", remote.config.name);
+            Answer::error(kind, refusal, id, message).write(down, shard, keep).await;
+            if keep { Next::Keep } else { Next::Close }
+        }
+    }
+}
+
+/// The upstream's own path with the agent's query behind it.
+fn request_target(down: &Downstream, path: &str) -> Vec<u8> {
+    let mut target = path.as_bytes().to_vec();
+    if let Some(query) = down.head.query {
+        target.push(if target.contains(&b'?') { b'&' } else { b'?' });
+        target.extend_from_slice(query.of(&down.buffer));
+    }
+    target
+}
+
+/// RFC 7239.
+fn forwarded(down: &Downstream, host: &[u8]) -> Vec<u8> {
+    let node = match down.peer.map(|peer| peer.ip()) {
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        Some(IpAddr::V6(ip)) => format!("\"[{ip}]\""),
+        None => "unknown".into(),
+    };
+    let scheme = if down.rules.tls.is_some() { "https" } else { "http" };
+    let asked = down.head.host.map_or(host, |asked| asked.of(&down.buffer));
+    format!("for={node};host=\"{}\";proto={scheme}", printable(asked)).into_bytes()
+}
+
+/// Bytes of a peer's as text that is safe to show.
+fn printable(bytes: &[u8]) -> String {
+    bytes.iter().take(128).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
+}
+
+/// What went wrong between the request and the end of its answer's head.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Connect(#[from] crate::upstream::ConnectError),
+    #[error("it closed the connection before it answered; the call may have been carried out")]
+    Closed,
+    #[error("it did not answer within `first_byte_timeout`; the call may have been carried out")]
+    Timeout,
+    #[error("its answer is not valid HTTP: {0}")]
+    Invalid(penstock_http1::HeadError),
+}
+
+impl Failure {
+    fn kind(&self) -> (ErrorKind, Refusal) {
+        match self {
+            Self::Timeout | Self::Connect(crate::upstream::ConnectError::Timeout) => {
+                (ErrorKind::UpstreamTimeout, Refusal::UpstreamSlow)
+            }
+            Self::Connect(crate::upstream::ConnectError::Full) => {
+                (ErrorKind::TooManyCalls, Refusal::Busy)
+            }
+            _ => (ErrorKind::UpstreamUnavailable, Refusal::Upstream),
+        }
+    }
+}
+
+/// Whether the request could be sent again with no harm.
+pub(crate) fn idempotent(down: &Downstream) -> bool {
+    match down.head.verb {
+        Verb::Post => {
+            let known = down.message.single().and_then(|one| one.known);
+            known.is_some_and(penstock_mcp::Method::idempotent)
+        }
+        verb => matches!(verb, Verb::Get | Verb::Options | Verb::Delete),
+    }
+}

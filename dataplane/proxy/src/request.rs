@@ -1,0 +1,342 @@
+//! A connection from an agent: its requests, one after the other.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use penstock_config::Limits;
+use penstock_http1::{ChunkLimits, Chunked, Framing, HeadLimits, RequestHead, Verb};
+use penstock_metrics::{Metric, Refusal};
+
+use crate::io::{Conn, Elapsed, Timer};
+use crate::pipeline;
+use crate::respond::{Answer, CONTINUE};
+use crate::shard::Shard;
+use crate::world::ListenerRules;
+
+/// The read that waits for a request while nothing is known of it.
+const IDLE_READ_BYTES: usize = 2 << 10;
+/// A read of a body's next piece.
+const BODY_READ_BYTES: usize = 64 << 10;
+/// What an agent may send ahead of its answer; then it waits until the answer is written.
+const PIPELINE_BYTES_MAX: usize = 64 << 10;
+/// How long a refused connection is read on, so that the answer is not lost to a reset.
+const LINGER: Duration = Duration::from_secs(2);
+/// How much of it.
+const LINGER_BYTES: usize = 1 << 20;
+
+/// An agent's connection and the request on it.
+pub(crate) struct Downstream {
+    pub(crate) conn: Conn,
+    pub(crate) timer: Timer,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) rules: Arc<ListenerRules>,
+    /// What was read and not yet used; the request's head stands at its beginning.
+    pub(crate) buffer: Vec<u8>,
+    pub(crate) head: RequestHead,
+    pub(crate) head_bytes: usize,
+    /// The body of a chunked request, decoded; others stay in `buffer`.
+    pub(crate) decoded: Vec<u8>,
+    /// Bytes of `buffer` behind the head that belong to the request, framing included.
+    pub(crate) body_bytes: usize,
+    pub(crate) message: penstock_mcp::Message,
+    pub(crate) out: Vec<u8>,
+    /// The status answered last; 0 where there was none.
+    pub(crate) status: u16,
+    /// Whether the agent has ended its side. It may still read.
+    pub(crate) ended: bool,
+    /// Whether the connection is of no use any more.
+    pub(crate) gone: bool,
+}
+
+/// What becomes of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The next request is read.
+    Keep,
+    /// It is closed.
+    Close,
+    /// It is closed after what the agent is still sending was read.
+    Linger,
+}
+
+/// How reading a request ended, where it did not yield one.
+enum Unread {
+    /// The peer is gone, or idle for too long, or penstock drains: nothing to say.
+    Silent,
+    Answer(Answer),
+}
+
+impl From<Answer> for Unread {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
+}
+
+impl Downstream {
+    pub(crate) fn new(
+        conn: Conn,
+        timer: Timer,
+        peer: Option<SocketAddr>,
+        rules: Arc<ListenerRules>,
+    ) -> Self {
+        Self {
+            conn,
+            timer,
+            peer,
+            rules,
+            buffer: Vec::new(),
+            head: RequestHead::new(),
+            head_bytes: 0,
+            decoded: Vec::new(),
+            body_bytes: 0,
+            message: penstock_mcp::Message::new(),
+            out: Vec::new(),
+            status: 0,
+            ended: false,
+            gone: false,
+        }
+    }
+
+    /// Serves requests until the connection ends.
+    pub(crate) async fn serve(mut self, shard: &Rc<Shard>) {
+        if shard.cells.value(Metric::ConnectionsOpen)
+            > u64::from(shard.view().world.limits().connections)
+        {
+            let answer = Answer::busy("connections");
+            answer.write(&mut self, shard, false).await;
+            return self.conn.finish().await;
+        }
+        loop {
+            let view = shard.view();
+            let limits = view.world.limits();
+            let next = match self.read_head(shard, limits).await {
+                Ok(()) => pipeline::serve(&mut self, shard, &view).await,
+                Err(Unread::Silent) => return,
+                Err(Unread::Answer(answer)) => {
+                    answer.write(&mut self, shard, false).await;
+                    Next::Linger
+                }
+            };
+            match next {
+                Next::Keep if !self.gone => self.consume(),
+                Next::Keep | Next::Close => return self.conn.finish().await,
+                Next::Linger => return self.linger().await,
+            }
+        }
+    }
+
+    /// Drops the served request from the buffer; what was sent behind it stays.
+    fn consume(&mut self) {
+        let used = (self.head_bytes + self.body_bytes).min(self.buffer.len());
+        if used == self.buffer.len() {
+            self.conn.recycle(std::mem::take(&mut self.buffer));
+        } else {
+            self.buffer.drain(..used);
+        }
+        self.decoded.clear();
+        self.head_bytes = 0;
+        self.body_bytes = 0;
+        self.status = 0;
+        self.head.reset();
+    }
+
+    async fn read_head(&mut self, shard: &Rc<Shard>, limits: &Limits) -> Result<(), Unread> {
+        if self.buffer.is_empty() {
+            let first = poll_fn(|cx| {
+                if shard.draining.get() {
+                    return Poll::Ready(Ok(0));
+                }
+                self.conn.poll_read(cx, &mut self.buffer, IDLE_READ_BYTES, false)
+            });
+            match self.timer.within(limits.idle_timeout, first).await {
+                Ok(Ok(read)) if read > 0 => {}
+                _ => return Err(Unread::Silent),
+            }
+        }
+        let sizes = HeadLimits {
+            bytes: limits.head_bytes as usize,
+            fields: limits.head_fields as usize,
+            target: limits.target_bytes as usize,
+        };
+        let (conn, head, buffer) = (&mut self.conn, &mut self.head, &mut self.buffer);
+        let whole = async {
+            loop {
+                match head.parse(buffer, &sizes) {
+                    Ok(Some(bytes)) => return Ok(bytes),
+                    Ok(None) => {}
+                    Err(error) => return Err(Answer::head(&error).into()),
+                }
+                match conn.read(buffer, IDLE_READ_BYTES).await {
+                    Ok(read) if read > 0 => {}
+                    _ => return Err(Unread::Silent),
+                }
+            }
+        };
+        let whole = self.timer.within(limits.head_timeout, whole).await;
+        self.head_bytes = whole.unwrap_or_else(|_| Err(Answer::slow("head").into()))?;
+        shard.cells.inc(Metric::Requests);
+        Ok(())
+    }
+
+    /// Reads the request's body whole.
+    pub(crate) async fn read_body(
+        &mut self,
+        shard: &Rc<Shard>,
+        limits: &Limits,
+    ) -> Result<(), Answer> {
+        let over = || Answer::body_too_large(limits.body_bytes);
+        let whole = match self.head.framing {
+            Framing::None | Framing::UntilClose => return Ok(()),
+            Framing::Length(length) if length > limits.body_bytes => return Err(over()),
+            Framing::Length(length) => usize::try_from(length).map_err(|_| over())?,
+            Framing::Chunked => 0,
+        };
+        if self.head.expect_continue && self.buffer.len() == self.head_bytes {
+            let _ = self.conn.write(CONTINUE.to_vec(), 0).await.0;
+        }
+        if self.head.framing == Framing::Chunked {
+            self.read_chunks(limits).await?;
+        } else {
+            while self.buffer.len() - self.head_bytes < whole {
+                // No more is reserved than is about to be read: a length is only a claim.
+                let missing = whole - (self.buffer.len() - self.head_bytes);
+                self.more(limits, missing.min(BODY_READ_BYTES)).await?;
+            }
+            self.body_bytes = whole;
+        }
+        shard.cells.add(Metric::RequestBytes, self.body().len() as u64);
+        Ok(())
+    }
+
+    /// Decodes a chunked body. The framing is left in `buffer` in its canonical form, so that it can
+    /// travel on as it came.
+    async fn read_chunks(&mut self, limits: &Limits) -> Result<(), Answer> {
+        let mut chunked = Chunked::new(ChunkLimits::default());
+        let mut raw = self.buffer.split_off(self.head_bytes);
+        loop {
+            let (framed, decoded) = (&mut self.buffer, &mut self.decoded);
+            let fed = chunked
+                .feed(&raw, |piece| {
+                    framed.extend_from_slice(piece.span.of(&raw));
+                    if piece.data {
+                        decoded.extend_from_slice(piece.span.of(&raw));
+                    }
+                })
+                .map_err(|error| Answer::malformed(&error))?;
+            // Framing counts too: a body of one-byte chunks is six times its data.
+            let framing_max = limits.body_bytes.saturating_mul(2).saturating_add(64 << 10);
+            let framed_bytes = (self.buffer.len() - self.head_bytes) as u64;
+            if self.decoded.len() as u64 > limits.body_bytes || framed_bytes > framing_max {
+                return Err(Answer::body_too_large(limits.body_bytes));
+            }
+            raw.drain(..fed.consumed);
+            if fed.ended {
+                self.body_bytes = self.buffer.len() - self.head_bytes;
+                self.buffer.append(&mut raw);
+                return Ok(());
+            }
+            let pause = limits.body_timeout;
+            let read = self.timer.within(pause, self.conn.read(&mut raw, BODY_READ_BYTES)).await;
+            ended(read)?;
+        }
+    }
+
+    async fn more(&mut self, limits: &Limits, want: usize) -> Result<(), Answer> {
+        let read = self.conn.read(&mut self.buffer, want);
+        ended(self.timer.within(limits.body_timeout, read).await)
+    }
+
+    /// The request's body, decoded.
+    pub(crate) fn body(&self) -> &[u8] {
+        if self.head.framing == Framing::Chunked { &self.decoded } else { self.framed() }
+    }
+
+    /// The request's body in the framing it came in.
+    pub(crate) fn framed(&self) -> &[u8] {
+        self.buffer.get(self.head_bytes..self.head_bytes + self.body_bytes).unwrap_or_default()
+    }
+
+    /// Notices the agent's end of the connection while it waits for an answer; what it sends ahead
+    /// is kept.
+    pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>, lazy: bool) -> Poll<()> {
+        while !self.ended
+            && self.buffer.len() < PIPELINE_BYTES_MAX + self.head_bytes + self.body_bytes
+        {
+            match self.conn.poll_read(cx, &mut self.buffer, IDLE_READ_BYTES, lazy) {
+                Poll::Ready(Ok(read)) if read > 0 => {}
+                Poll::Ready(read) => {
+                    self.ended = true;
+                    self.gone = read.is_err();
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if self.ended { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Writes the answer's next bytes; an agent that takes none in time is gone.
+    pub(crate) async fn write(&mut self, shard: &Shard, bytes: Vec<u8>, from: usize) -> Vec<u8> {
+        if self.gone {
+            return bytes;
+        }
+        let limit = shard.view().world.limits().write_timeout;
+        shard.cells.add(Metric::AnswerBytes, (bytes.len() - from) as u64);
+        match self.timer.within(limit, self.conn.write(bytes, from)).await {
+            Ok((Ok(()), bytes)) => bytes,
+            Ok((Err(_), bytes)) => {
+                self.gone = true;
+                bytes
+            }
+            Err(_) => {
+                self.gone = true;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whether a stream is what is asked for, so that long silence is to be expected.
+    pub(crate) fn asks_for_stream(&self) -> bool {
+        self.head.verb == Verb::Get
+            || self.message.single().and_then(|one| one.known)
+                == Some(penstock_mcp::Method::SubscriptionsListen)
+    }
+
+    async fn linger(&mut self) {
+        self.conn.finish().await;
+        let mut left = LINGER_BYTES;
+        let (conn, mut sink) = (&mut self.conn, Vec::new());
+        let rest = async {
+            while let Ok(read) = conn.read(&mut sink, BODY_READ_BYTES).await {
+                sink.clear();
+                left = left.saturating_sub(read);
+                if read == 0 || left == 0 {
+                    break;
+                }
+            }
+        };
+        let _ = self.timer.within(LINGER, rest).await;
+    }
+}
+
+/// What a read of the body's next piece means.
+fn ended(read: Result<std::io::Result<usize>, Elapsed>) -> Result<(), Answer> {
+    match read.map(Result::unwrap_or_default) {
+        Ok(0) => Err(Answer::gone()),
+        Ok(_) => Ok(()),
+        Err(Elapsed) => Err(Answer::slow("body")),
+    }
+}
+
+impl Answer {
+    fn slow(part: &str) -> Self {
+        Self::plain(
+            408,
+            Refusal::Slow,
+            format!("the request's {part} took too long; send it within `limits.{part}_timeout`"),
+        )
+    }
+}

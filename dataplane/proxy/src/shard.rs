@@ -1,0 +1,204 @@
+//! A shard: its listeners, its connections, its view of the world.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use penstock_metrics::{Cells, Metric};
+
+use crate::io::{Conn, Listener, Socket, Timers};
+use crate::request::Downstream;
+use crate::start::{Bound, Shared};
+use crate::upstream::Pool;
+use crate::world::{ListenerRules, World};
+
+/// How long accepting pauses after an error such as a full descriptor table, in ticks.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What all of a shard's connections share.
+pub(crate) struct Shard {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) cells: Arc<Cells>,
+    pub(crate) timers: Rc<Timers>,
+    view: RefCell<Rc<View>>,
+    pub(crate) draining: Cell<bool>,
+}
+
+/// The world as one shard holds it: with its own pools, and a reference count that no other core
+/// writes.
+pub(crate) struct View {
+    pub(crate) world: Arc<World>,
+    pub(crate) pools: Vec<Rc<Pool>>,
+}
+
+impl Shard {
+    pub(crate) fn view(&self) -> Rc<View> {
+        Rc::clone(&self.view.borrow())
+    }
+
+    /// Takes over a new world; pools of upstreams that did not change are kept.
+    fn refresh(&self) {
+        let world = self.shared.world.load_full();
+        let old = self.view();
+        if Arc::ptr_eq(&old.world, &world) {
+            return;
+        }
+        let mut kept = Vec::new();
+        let pools = world
+            .upstreams
+            .iter()
+            .map(|remote| {
+                let same = |pool: &&Rc<Pool>| {
+                    pool.remote.config == remote.config && pool.remote.tls.is_none()
+                };
+                match old.pools.iter().find(same) {
+                    Some(pool) => {
+                        kept.push(Rc::as_ptr(pool));
+                        Rc::clone(pool)
+                    }
+                    None => self.pool(remote),
+                }
+            })
+            .collect();
+        *self.view.borrow_mut() = Rc::new(View { world, pools });
+        for pool in old.pools.iter().filter(|pool| !kept.contains(&Rc::as_ptr(pool))) {
+            pool.close();
+        }
+    }
+
+    fn pool(&self, remote: &Arc<crate::world::Remote>) -> Rc<Pool> {
+        Pool::new(Arc::clone(remote), Arc::clone(&self.cells), Rc::clone(&self.timers))
+    }
+}
+
+/// A shard's life.
+pub(crate) async fn run(
+    outside: Arc<Shared>,
+    cells: Arc<Cells>,
+    bound: Vec<Bound>,
+    bell: std::os::unix::net::UnixStream,
+) -> io::Result<()> {
+    let world = outside.world.load_full();
+    let timers = Timers::new();
+    let empty = Rc::new(View { world: Arc::clone(&world), pools: Vec::new() });
+    let shard = Rc::new(Shard {
+        shared: outside,
+        cells,
+        timers,
+        view: RefCell::new(empty),
+        draining: Cell::new(false),
+    });
+    let pools = world.upstreams.iter().map(|remote| shard.pool(remote)).collect();
+    *shard.view.borrow_mut() = Rc::new(View { world, pools });
+
+    let mut listeners = Vec::new();
+    for one in bound {
+        let (listener, index) = match one {
+            Bound::Tcp(listener, index) => (Listener::tcp(listener)?, index),
+            Bound::Unix(listener, index) => (Listener::unix(listener)?, index),
+        };
+        let listener = Rc::new(listener);
+        listeners.push(Rc::clone(&listener));
+        monoio::spawn(accept(Rc::clone(&shard), listener, index));
+    }
+
+    let mut bell = monoio::net::UnixStream::from_std(bell)?;
+    let mut sound = vec![0_u8; 64];
+    loop {
+        // The bell is rung on each tick and whenever something changed; at its end, penstock ends.
+        let (rung, buffer) = monoio::io::AsyncReadRent::read(&mut bell, sound).await;
+        sound = buffer;
+        if rung? == 0 {
+            return Ok(());
+        }
+        shard.timers.tick();
+        shard.refresh();
+        if shard.shared.draining.load(Ordering::Acquire) && !shard.draining.replace(true) {
+            for listener in listeners.drain(..) {
+                listener.shutdown();
+            }
+            shard.timers.wake_all();
+        }
+        for pool in &shard.view().pools {
+            pool.sweep();
+        }
+        let idle = shard.cells.value(Metric::ConnectionsOpen) == 0;
+        if shard.draining.get() && idle || shard.shared.quit.load(Ordering::Acquire) {
+            return Ok(());
+        }
+    }
+}
+
+async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize) {
+    let pause = shard.timers.timer();
+    loop {
+        let accepted = listener.accept().await;
+        let view = shard.view();
+        match accepted {
+            Ok((socket, peer)) => {
+                let Some(rules) = view.world.listeners.get(index) else { continue };
+                shard.cells.inc(Metric::Connections);
+                monoio::spawn(connection(Rc::clone(&shard), socket, peer, Arc::clone(rules)));
+            }
+            Err(_) if shard.draining.get() => return,
+            Err(error) => {
+                shard.cells.inc(Metric::AcceptErrors);
+                tracing::warn!(listener = rules_name(&view, index), %error, "cannot accept");
+                let _ = pause.within(ACCEPT_PAUSE, std::future::pending::<()>()).await;
+            }
+        }
+    }
+}
+
+fn rules_name(view: &View, index: usize) -> &str {
+    view.world.listeners.get(index).map_or("?", |rules| &rules.name)
+}
+
+async fn connection(
+    shard: Rc<Shard>,
+    socket: Socket,
+    peer: Option<SocketAddr>,
+    rules: Arc<ListenerRules>,
+) {
+    let _open = Gauge::up(&shard, Metric::ConnectionsOpen);
+    let mut conn = Conn::new(socket);
+    let timer = shard.timers.timer();
+    if let Some(config) = &rules.tls {
+        let limit = shard.view().world.limits().head_timeout;
+        let secured = match rustls::ServerConnection::new(Arc::clone(config)) {
+            Ok(tls) => timer.within(limit, conn.secure(tls.into())).await,
+            Err(error) => Ok(Err(io::Error::other(error))),
+        };
+        let error = match secured {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("it took longer than `head_timeout`".into()),
+        };
+        if let Some(error) = error {
+            shard.cells.inc(Metric::TlsErrors);
+            tracing::debug!(listener = rules.name, ?peer, error, "TLS handshake failed");
+            return;
+        }
+    }
+    Downstream::new(conn, timer, peer, rules).serve(&shard).await;
+}
+
+/// A gauge that goes down when this is dropped.
+pub(crate) struct Gauge(Rc<Shard>, Metric);
+
+impl Gauge {
+    pub(crate) fn up(shard: &Rc<Shard>, metric: Metric) -> Self {
+        shard.cells.inc(metric);
+        Self(Rc::clone(shard), metric)
+    }
+}
+
+impl Drop for Gauge {
+    fn drop(&mut self) {
+        self.0.cells.dec(self.1);
+    }
+}

@@ -1,0 +1,182 @@
+//! One shard's connections to one upstream.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use penstock_metrics::{Cells, Metric};
+
+use super::connect::{ConnectError, connect};
+use crate::io::{Conn, Timer, Timers};
+use crate::world::Remote;
+
+/// The first read of an answer: most fit, and what does not is read on in larger pieces.
+pub(crate) const FIRST_READ_BYTES: usize = 16 << 10;
+
+/// Connections to one upstream: idle ones are handed out last in, first out, so that those not
+/// needed fall idle long enough to be closed.
+pub(crate) struct Pool {
+    pub(crate) remote: Arc<Remote>,
+    cells: Arc<Cells>,
+    timers: Rc<Timers>,
+    idle: RefCell<Vec<Idle>>,
+    open: Cell<u32>,
+    closed: Cell<bool>,
+    waiting: RefCell<VecDeque<Waker>>,
+}
+
+/// Its lease keeps the place among `connections`. That the pool owns what owns the pool is undone by
+/// [`Pool::close`].
+struct Idle {
+    lease: Lease,
+    since_ms: u64,
+}
+
+/// A connection lent to one call.
+pub(crate) struct Lease {
+    pub(crate) conn: Conn,
+    pub(crate) timer: Timer,
+    /// Whether it has carried a call before.
+    pub(crate) reused: bool,
+    slot: Slot,
+}
+
+/// A place among `connections`.
+struct Slot(Rc<Pool>);
+
+impl Pool {
+    pub(crate) fn new(remote: Arc<Remote>, cells: Arc<Cells>, timers: Rc<Timers>) -> Rc<Self> {
+        Rc::new(Self {
+            remote,
+            cells,
+            timers,
+            idle: RefCell::default(),
+            open: Cell::new(0),
+            closed: Cell::new(false),
+            waiting: RefCell::default(),
+        })
+    }
+
+    /// A connection that carries nothing else.
+    pub(crate) async fn lease(self: &Rc<Self>) -> Result<Lease, ConnectError> {
+        if let Some(lease) = self.reuse() {
+            return Ok(lease);
+        }
+        self.fresh().await
+    }
+
+    /// An idle connection whose peer has neither closed it nor said anything out of turn.
+    fn reuse(self: &Rc<Self>) -> Option<Lease> {
+        loop {
+            let mut lease = self.idle.borrow_mut().pop()?.lease;
+            let mut said = Vec::new();
+            let mut cx = Context::from_waker(Waker::noop());
+            if lease.conn.poll_read(&mut cx, &mut said, FIRST_READ_BYTES, false).is_pending() {
+                lease.reused = true;
+                self.cells.inc(Metric::UpstreamReused);
+                return Some(lease);
+            }
+        }
+    }
+
+    /// A new connection, made within `connect_timeout`.
+    pub(crate) async fn fresh(self: &Rc<Self>) -> Result<Lease, ConnectError> {
+        let timer = self.timers.timer();
+        let limit = self.remote.config.connect_timeout;
+        let slot = match timer.within(limit, self.slot()).await {
+            Ok(Some(slot)) => slot,
+            Ok(None) => return self.reuse().ok_or(ConnectError::Full),
+            Err(_) => return Err(ConnectError::Full),
+        };
+        let stagger = self.timers.timer();
+        let conn = timer
+            .within(limit, connect(&self.remote, &stagger))
+            .await
+            .unwrap_or(Err(ConnectError::Timeout))
+            .inspect_err(|_| self.cells.inc(Metric::UpstreamConnectErrors))?;
+        self.cells.inc(Metric::UpstreamConnects);
+        Ok(Lease { conn, timer, reused: false, slot })
+    }
+
+    /// A place for one more connection; `None` when an idle one came back instead.
+    async fn slot(self: &Rc<Self>) -> Option<Slot> {
+        poll_fn(|cx| {
+            if !self.idle.borrow().is_empty() {
+                return Poll::Ready(None);
+            }
+            if self.open.get() < self.remote.config.connections_max {
+                self.open.set(self.open.get() + 1);
+                self.cells.inc(Metric::UpstreamOpen);
+                return Poll::Ready(Some(Slot(Rc::clone(self))));
+            }
+            self.waiting.borrow_mut().push_back(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn wake_one(&self) {
+        if let Some(waker) = self.waiting.borrow_mut().pop_front() {
+            waker.wake();
+        }
+    }
+
+    /// Closes what was idle for too long and what its peer has closed.
+    pub(crate) fn sweep(&self) {
+        let now = self.timers.now_ms();
+        let keep_ms = u64::try_from(self.remote.config.idle_timeout.as_millis());
+        let keep_ms = keep_ms.unwrap_or(u64::MAX);
+        let idle = std::mem::take(&mut *self.idle.borrow_mut());
+        let mut cx = Context::from_waker(Waker::noop());
+        for mut one in idle {
+            let mut said = Vec::new();
+            let conn = &mut one.lease.conn;
+            let alive = conn.poll_read(&mut cx, &mut said, FIRST_READ_BYTES, false).is_pending();
+            if alive && now.saturating_sub(one.since_ms) < keep_ms {
+                self.idle.borrow_mut().push(one);
+            }
+        }
+    }
+
+    /// Closes all idle connections and those in use as they come back: the upstream is configured
+    /// differently now, or no longer.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        let idle = std::mem::take(&mut *self.idle.borrow_mut());
+        drop(idle);
+    }
+}
+
+impl Lease {
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.slot.0.remote
+    }
+
+    /// Gives the connection back: the answer ended where its framing said.
+    pub(crate) fn keep(mut self) {
+        let pool = Rc::clone(&self.slot.0);
+        if pool.closed.get() {
+            return;
+        }
+        // The next answer's read begins now, so that the end of the connection is seen when it comes.
+        let mut said = Vec::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        if self.conn.poll_read(&mut cx, &mut said, FIRST_READ_BYTES, false).is_ready() {
+            return;
+        }
+        let since_ms = pool.timers.now_ms();
+        pool.idle.borrow_mut().push(Idle { lease: self, since_ms });
+        pool.wake_one();
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get().saturating_sub(1));
+        self.0.cells.dec(Metric::UpstreamOpen);
+        self.0.wake_one();
+    }
+}

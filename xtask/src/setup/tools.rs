@@ -1,0 +1,116 @@
+//! The npm and Python packages of the test suites, in the cache.
+//!
+//! Each set lies in a folder named after its lock file's contents, so that a second run has nothing
+//! to do and a changed lock file never meets an old set.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::paths::Paths;
+use crate::steps::run;
+
+/// Node and the npm packages; `tests/node_modules` points at them.
+pub(crate) fn node(paths: &Paths) -> Result<()> {
+    let dir = node_dir(paths)?;
+    if !is_complete(&dir) {
+        println!("  npm packages into {}", dir.display());
+        start_over(&dir)?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(paths.root.join("tests").join(file), dir.join(file))
+                .with_context(|| format!("cannot copy tests/{file} to {}", dir.display()))?;
+        }
+        // No script of a package runs: Node itself comes as a package with the binary inside.
+        let flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        run(Command::new("npm").arg("ci").args(flags).current_dir(&dir))?;
+        mark_complete(&dir)?;
+    }
+    point(&paths.node_modules(), &dir.join("node_modules"))
+}
+
+/// A virtual environment with the Python packages.
+pub(crate) fn python(paths: &Paths) -> Result<()> {
+    let dir = python_dir(paths)?;
+    if is_complete(&dir) {
+        return Ok(());
+    }
+    println!("  Python packages into {}", dir.display());
+    start_over(&dir)?;
+    run(Command::new("python3").args(["-m", "venv"]).arg(&dir))?;
+    let requirements = paths.root.join("tests/requirements.txt");
+    run(Command::new(dir.join("bin/pip"))
+        .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(requirements))?;
+    mark_complete(&dir)
+}
+
+/// The Python that has the packages.
+pub(crate) fn python_path(paths: &Paths) -> Result<PathBuf> {
+    Ok(python_dir(paths)?.join("bin/python"))
+}
+
+pub(crate) fn node_ready(paths: &Paths) -> Result<bool> {
+    Ok(is_complete(&node_dir(paths)?))
+}
+
+pub(crate) fn python_ready(paths: &Paths) -> Result<bool> {
+    Ok(is_complete(&python_dir(paths)?))
+}
+
+/// Debian splits `ensurepip`, which a virtual environment needs, from Python itself.
+pub(crate) fn python_has_venv() -> bool {
+    Command::new("python3")
+        .args(["-c", "import ensurepip"])
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+fn node_dir(paths: &Paths) -> Result<PathBuf> {
+    stamped(paths, "node", "package-lock.json")
+}
+
+fn python_dir(paths: &Paths) -> Result<PathBuf> {
+    stamped(paths, "python", "requirements.txt")
+}
+
+fn stamped(paths: &Paths, kind: &str, lock: &str) -> Result<PathBuf> {
+    let lock = paths.root.join("tests").join(lock);
+    let text = fs::read(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    Ok(paths.cache.join(format!("{kind}-{:016x}", fingerprint(&text))))
+}
+
+/// FNV-1a, 64 bits: names a folder, guards nothing.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn is_complete(dir: &Path) -> bool {
+    dir.join(".complete").exists()
+}
+
+fn mark_complete(dir: &Path) -> Result<()> {
+    fs::write(dir.join(".complete"), "").with_context(|| format!("cannot write {}", dir.display()))
+}
+
+/// An interrupted installation is worth nothing: it goes.
+fn start_over(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))
+}
+
+fn point(link: &Path, to: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|target| target == to) {
+        return Ok(());
+    }
+    if link.is_symlink() {
+        fs::remove_file(link).with_context(|| format!("cannot replace {}", link.display()))?;
+    }
+    symlink(to, link).with_context(|| format!("cannot link {} to {}", link.display(), to.display()))
+}
