@@ -57,6 +57,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["demo"] => demo::demo(&paths, demo::After::End)?,
         ["demo", "--stay"] => demo::demo(&paths, demo::After::Stay)?,
         ["test", suites @ ..] => return test::test(&paths, suites),
+        ["deny"] => ci::deny(&paths)?,
         ["ci"] => return ci::ci(&paths),
         [command, rest @ ..] => bail!(
             "`{command} {}` is no command of xtask; `cargo xtask help` lists them",
