@@ -43,9 +43,13 @@ impl<'a> Source<'a> {
         let before = line.char_indices().take_while(|(at, _)| start + at < span.start).count();
         let long = line.chars().nth(EXCERPT_CHARS_MAX).is_some();
         let skipped = if long { before.saturating_sub(EXCERPT_CHARS_BEFORE) } else { 0 };
-        let part = line.char_indices().skip(skipped).take(EXCERPT_CHARS_MAX);
-        let end = start + line.len();
-        let overlaps = |secret: &&Range<usize>| secret.start < end && start < secret.end;
+        let part: Vec<_> = line.char_indices().skip(skipped).take(EXCERPT_CHARS_MAX).collect();
+        // All of a large file may stand on one line: only what is shown is compared.
+        let (from, to) = match (part.first(), part.last()) {
+            (Some((first, _)), Some((last, _))) => (start + first, start + last),
+            _ => (start, start),
+        };
+        let overlaps = |secret: &&Range<usize>| secret.start <= to && from < secret.end;
         let secrets: Vec<_> = self.secrets.iter().filter(overlaps).collect();
         let (mut text, mut width) = (String::new(), 0);
         for (at, character) in part {

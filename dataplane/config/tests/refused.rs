@@ -3,9 +3,10 @@
 
 mod world;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
-use penstock_config::{Errors, Problem};
+use penstock_config::{Errors, Problem, Severity};
 use world::{SECRET, World};
 
 struct Row {
@@ -48,7 +49,9 @@ fn every_problem_of_a_wrong_file_is_said_where_it_is_and_how_to_mend_it() {
     let rows = rows();
     assert!(rows.len() >= 80);
     for row in rows {
-        let said: Vec<_> = problems(&row.file).iter().map(ToString::to_string).collect();
+        let errors = problems(&row.file).into_iter();
+        let errors = errors.filter(|problem| problem.severity == Severity::Error);
+        let said: Vec<_> = errors.map(|problem| problem.to_string()).collect();
         let said: Vec<_> = said
             .iter()
             .map(|said| said.trim_start_matches("/etc/penstock/penstock.yaml:"))
@@ -100,7 +103,7 @@ fn a_small_file_cannot_become_a_large_tree() {
     let mut file = "log: &l0 [a, a, a, a, a, a, a, a]\n".to_owned();
     for level in 1..30 {
         let aliases = vec![format!("*l{}", level - 1); 8].join(", ");
-        file.push_str(&format!("k{level}: &l{level} [{aliases}]\n"));
+        writeln!(file, "k{level}: &l{level} [{aliases}]").expect("a String");
     }
     let said = problems(&file);
     assert!(said.iter().any(|problem| problem.message.contains("aliases repeat")), "{said:?}");
@@ -108,8 +111,8 @@ fn a_small_file_cannot_become_a_large_tree() {
 
 #[test]
 fn a_file_of_problems_reports_a_bounded_number_of_them() {
-    let file: String = (0..50_000).map(|key| format!("key{key}: 1\n")).collect();
-    assert_eq!(problems(&file).len(), 100);
+    let lines: Vec<_> = (0..50_000).map(|key| format!("key{key}: 1")).collect();
+    assert_eq!(problems(&lines.join("\n")).len(), 100);
     let large = format!("# {}\n", "x".repeat(penstock_config::FILE_BYTES_MAX));
     assert!(problems(&large)[0].message.contains("larger than"));
 }

@@ -97,8 +97,8 @@ fn object(
                 format!("{before}\\u00{:02x}{after}", letter.as_bytes()[0])
             });
             let name = prop_oneof![9 => spelt, 1 => escaped];
-            let content = prop_oneof![12 => usual, 1 => value().boxed()];
-            let times = prop_oneof![30 => Just(1), 4 => Just(0), 1 => Just(2)];
+            let content = prop_oneof![40 => usual, 1 => value().boxed()];
+            let times = prop_oneof![80 => Just(1), 4 => Just(0), 1 => Just(2)];
             (name, spaces(), content, times).prop_map(|(name, space, content, times)| {
                 vec![format!("\"{name}\"{space}:{space}{content}"); times]
             })
@@ -135,8 +135,11 @@ fn envelope() -> impl Strategy<Value = String> + Clone {
         ("arguments", value().boxed()),
         ("_meta", meta.boxed()),
     ]);
-    let id = constant(&["1", "-9", "\"a\"", "\"\\u00e9\"", "0", "null", "-0", "1.0", "1e2"]);
-    let version = constant(&["\"2.0\"", "\"2.0\"", "\"2\\u002e0\"", "\"2.0\"", "\"1.0\""]);
+    let id = constant(&["1", "-9", "\"a\"", "\"\\u00e9\"", "0"]);
+    let odd_id = constant(&["null", "-0", "1.0", "1e2", "9223372036854775808"]);
+    let id = prop_oneof![9 => id, 1 => odd_id].boxed();
+    let version = constant(&["\"2.0\"", "\"2\\u002e0\""]);
+    let version = prop_oneof![20 => version, 1 => Just("\"1.0\"".to_owned())].boxed();
     let method = constant(&["\"tools/call\"", "\"tools\\/call\"", "\"x\"", "\"resources/read\""]);
     let call = object(vec![
         ("jsonrpc", version.clone()),

@@ -62,6 +62,24 @@ fn scalar(text: &str) -> String {
         && text.bytes().all(plain)
         && !["null", "true", "false", "yes", "no", "on", "off", "y", "n"]
             .contains(&text.to_lowercase().as_str());
-    // A JSON string is a YAML double-quoted one.
-    if safe { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    if safe {
+        return text.to_owned();
+    }
+    // A JSON string is a YAML double-quoted one, where no character is one that YAML calls
+    // unprintable (YAML 1.2.2, section 5.1) or takes for a line break.
+    let unprintable = |c: char| {
+        matches!(
+            c,
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+    };
+    let mut quoted = String::new();
+    for c in serde_json::Value::from(text).to_string().chars() {
+        if unprintable(c) {
+            let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+        } else {
+            quoted.push(c);
+        }
+    }
+    quoted
 }
