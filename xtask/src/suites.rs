@@ -32,8 +32,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "faults", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "streams", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "conformance", needs_tools: true, by_default: true, run: conformance::run },
-    // By name only: its servers speak stdio, which `serve` does not bridge yet.
-    Suite { name: "clients", needs_tools: true, by_default: false, run: clients::run },
+    Suite { name: "clients", needs_tools: true, by_default: true, run: clients::run },
     Suite { name: "fuzz", needs_tools: false, by_default: true, run: fuzz::run },
 ];
 

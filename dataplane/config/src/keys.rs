@@ -212,9 +212,9 @@ pub(crate) static UPSTREAM: Section = Section {
         ),
         key(
             "connections",
-            Count(1, 65_536),
-            "256",
-            "Connections that one shard may hold open to the upstream.",
+            Count(1, 1_000_000),
+            "16384",
+            "Connections that one shard may hold open to the upstream; each call and each open stream takes one.",
         ),
         key("idle_timeout", Time("1s", "1d"), "60s", "How long an unused connection is kept."),
         key(
@@ -291,7 +291,7 @@ pub(crate) static LIMITS: Section = Section {
             "Bytes of a request target (414). At most `head_bytes`.",
         ),
         key("body_bytes", Size("1KiB", "1GiB"), "4MiB", "Bytes of a request's body (413)."),
-        key("json_depth", Count(8, 1_024), "128", "Nesting of a request's JSON (400)."),
+        key("json_depth", Count(8, 128), "128", "Nesting of a request's JSON (400)."),
         key(
             "batch_messages",
             Count(1, 10_000),

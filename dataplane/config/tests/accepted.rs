@@ -35,7 +35,7 @@ fn a_small_file_gets_every_default() {
     let loopback = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).to_vec();
     assert_eq!(listener.hosts, Hosts::These(loopback));
     let upstream = &snapshot.upstreams[0];
-    assert_eq!(upstream.connections_max, 256);
+    assert_eq!(upstream.connections_max, 16_384);
     assert_eq!(upstream.first_byte_timeout, Duration::from_mins(5));
     assert!(!upstream.via && !upstream.forwarded);
     let Target::Http(target) = &upstream.target else { panic!("{upstream:?}") };

@@ -32,6 +32,10 @@ pub(crate) enum Fault {
         "the server behind this endpoint speaks no {requested}; send `initialize` with one of the supported versions"
     )]
     Version { requested: String },
+    #[error(
+        "the server behind this endpoint has no `server/discover`, so none of the modern era: send `initialize`"
+    )]
+    NoDiscover,
     #[error("{message}")]
     Busy { message: String, retry_after_s: u64 },
     #[error("penstock is shutting down; try again in a moment")]
@@ -54,6 +58,7 @@ impl Fault {
             Self::Method(_) => ErrorKind::HttpMethodNotAllowed,
             Self::NoPath => ErrorKind::NotFound,
             Self::Version { .. } => ErrorKind::UnsupportedProtocolVersion,
+            Self::NoDiscover => ErrorKind::MethodNotFound,
             Self::Busy { .. } => ErrorKind::TooManyCalls,
             Self::Draining => ErrorKind::Draining,
             Self::Upstream(_) => ErrorKind::UpstreamUnavailable,

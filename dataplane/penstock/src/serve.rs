@@ -1,26 +1,32 @@
 //! `penstock serve`: starts the shards, then watches over them until they end.
 
 mod files;
+mod inside;
 mod names;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use penstock_config::Snapshot;
-use penstock_proxy::{Engine, Proxy, World};
+use penstock_control::{Control, Handle, Options};
+use penstock_metrics::Cells;
+use penstock_proxy::{Engine, Inside, Proxy, World};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Failure};
 use files::Files;
+use inside::Directory;
 use names::Names;
 
 /// How often shards are woken to check their timeouts, and signals are looked for.
 const TICK: Duration = Duration::from_millis(100);
 /// How often the files behind the configuration are looked at for changes.
 const WATCH: Duration = Duration::from_secs(2);
-/// How often a name is resolved anew.
-const RESOLVE: Duration = Duration::from_secs(30);
 
 /// Why serving did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +42,20 @@ pub(crate) enum ServeError {
     /// Sockets and threads.
     #[error(transparent)]
     Start(#[from] penstock_proxy::StartError),
+    /// The directory for the inner sockets.
+    #[error(
+        "no directory for the inner sockets can be made in {}: {error}; set XDG_RUNTIME_DIR to one where it can",
+        path.display()
+    )]
+    Directory {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The control thread.
+    #[error(transparent)]
+    Control(#[from] penstock_control::ControlError),
     /// Signals.
     #[error("signals cannot be waited for: {0}")]
     Signals(std::io::Error),
@@ -62,10 +82,18 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf) -> Result<(), ServeError> {
         Err(error) => tracing::warn!(%error, "the limit of open descriptors stays as it is"),
     }
     let signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(ServeError::Signals)?;
-    let mut names = Names::default();
-    let world = World::new(snapshot.clone(), &mut |endpoint| names.addresses(endpoint))?;
-    let proxy = Proxy::start(world, &engine)?;
-    names.resolve();
+    let directory = Directory::new(&inside::base())
+        .map_err(|(path, error)| ServeError::Directory { path, error })?;
+    let inside = directory.sockets();
+    let names = Arc::new(Names::default());
+    let world =
+        World::new(snapshot.clone(), &inside, &mut |host, port| names.addresses(host, port))?;
+    let state =
+        Arc::new(State { engine, cells: OnceLock::new(), draining: AtomicBool::new(false) });
+    let control = Control::start(options(&snapshot, &inside, &names, &state))?;
+    let proxy = Proxy::start(world, &state.engine)?;
+    // Set once, here.
+    let _ = state.cells.set(proxy.cells().to_vec());
     for (listener, address) in snapshot.listeners.iter().zip(&proxy.addresses) {
         if let Some(address) = address {
             tracing::info!(listener = listener.name, %address, "listening");
@@ -74,22 +102,86 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf) -> Result<(), ServeError> {
         }
     }
     let files = Files::of(&snapshot, &path);
-    Running { proxy, names, files, path, current: snapshot }.watch(signals)
+    let running = Running {
+        proxy,
+        control,
+        state,
+        names,
+        inside,
+        files,
+        path,
+        current: snapshot,
+        _directory: directory,
+    };
+    running.watch(signals)
 }
 
-/// What is served, and what may change it.
+fn options(
+    snapshot: &Snapshot,
+    inside: &Inside,
+    names: &Arc<Names>,
+    state: &Arc<State>,
+) -> Options {
+    let (names, counted, asked) = (Arc::clone(names), Arc::clone(state), Arc::clone(state));
+    Options {
+        socket: inside.control.clone(),
+        front: inside.front.clone(),
+        snapshot: Arc::new(ArcSwap::from_pointee(snapshot.clone())),
+        metrics: Arc::new(move || counted.metrics()),
+        ready: Arc::new(move || asked.ready()),
+        resolved: Arc::new(move |host, port, answer| names.resolved(host, port, answer)),
+        environment: std::env::vars_os().collect(),
+    }
+}
+
+/// What operators ask of a running penstock.
+struct State {
+    engine: Engine,
+    /// Empty until the shards run.
+    cells: OnceLock<Vec<Arc<Cells>>>,
+    draining: AtomicBool,
+}
+
+impl State {
+    fn ready(&self) -> Result<(), String> {
+        if self.cells.get().is_none() {
+            return Err("the shards do not run yet".into());
+        }
+        if self.draining.load(Ordering::Relaxed) { Err("draining".into()) } else { Ok(()) }
+    }
+
+    fn metrics(&self) -> String {
+        let mut out = penstock_metrics::render(self.cells.get().map_or(&[][..], Vec::as_slice));
+        let (version, engine) = (env!("CARGO_PKG_VERSION"), self.engine.name());
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "# HELP penstock_info Always 1: what runs, and on which kernel interface.\n\
+             # TYPE penstock_info gauge\n\
+             penstock_info{{version=\"{version}\",engine=\"{engine}\"}} 1"
+        );
+        out
+    }
+}
+
+/// What is served, and what may change it. Fields end in their order: the control thread's children
+/// after the calls to them, the sockets' directory last.
 struct Running {
     proxy: Proxy,
-    names: Names,
+    control: Handle,
+    state: Arc<State>,
+    names: Arc<Names>,
+    inside: Inside,
     files: Files,
     path: PathBuf,
     current: Snapshot,
+    _directory: Directory,
 }
 
 impl Running {
     fn watch(mut self, mut signals: Signals) -> Result<(), ServeError> {
         let mut draining: Option<Instant> = None;
-        let (mut watched, mut resolved) = (Instant::now(), Instant::now());
+        let mut watched = Instant::now();
         loop {
             std::thread::sleep(TICK);
             self.proxy.ring();
@@ -102,8 +194,7 @@ impl Running {
                 if signal == SIGHUP {
                     reload = true;
                 } else if draining.replace(Instant::now()).is_none() {
-                    tracing::info!("draining: no more calls are accepted");
-                    self.proxy.drain();
+                    self.drain();
                 } else {
                     self.proxy.quit();
                 }
@@ -124,19 +215,24 @@ impl Running {
             if reload && draining.is_none() {
                 self.reload();
             }
-            if resolved.elapsed() >= RESOLVE {
-                resolved = Instant::now();
-                self.names.resolve();
-            }
         }
+    }
+
+    fn drain(&self) {
+        tracing::info!("draining: no more calls are accepted");
+        self.state.draining.store(true, Ordering::Relaxed);
+        self.proxy.drain();
+        self.control.drain();
     }
 
     /// Reads the configuration again and puts it to work; on any fault the old one goes on serving.
     fn reload(&mut self) {
         match self.next() {
             Ok((snapshot, world)) => {
+                // The control thread first: a call to a new upstream must find it there.
+                self.control.reload(Arc::new(snapshot.clone()));
                 self.proxy.reload(world);
-                self.names.resolve();
+                self.names.keep(&snapshot);
                 self.files = Files::of(&snapshot, &self.path);
                 self.current = snapshot;
                 tracing::info!("the configuration was reloaded");
@@ -145,7 +241,7 @@ impl Running {
         }
     }
 
-    fn next(&mut self) -> Result<(Snapshot, World), String> {
+    fn next(&self) -> Result<(Snapshot, World), String> {
         let loaded = penstock_config::load(&self.path).map_err(|errors| errors.to_string())?;
         let (next, now) = (loaded.snapshot, &self.current);
         let sockets = |snapshot: &Snapshot| -> Vec<_> {
@@ -158,8 +254,8 @@ impl Running {
                         restart only"
                 .into());
         }
-        let names = &mut self.names;
-        let world = World::new(next.clone(), &mut |endpoint| names.addresses(endpoint));
+        let mut addresses = |host: &str, port| self.names.addresses(host, port);
+        let world = World::new(next.clone(), &self.inside, &mut addresses);
         Ok((next, world.map_err(|error| error.to_string())?))
     }
 }

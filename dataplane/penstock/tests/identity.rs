@@ -84,8 +84,7 @@ fn bodies_chunks_and_fields_arrive_as_they_were_sent() {
             "{{\"jsonrpc\": \"2.0\",\n\t\"id\": 1, \"method\":\"tools/call\",\"params\":{{\"name\":\"t\",\"arguments\":{{\"a\" : \"{argument}\"}}}} }}\n"
         );
         let mut client = penstock.connect();
-        client.send(&post_with(&format!("x-{field}: a  b\r\n"), &body));
-        client.stream.shutdown(std::net::Shutdown::Write).expect("a half-close");
+        client.send(&post_with(&format!("x-{field}: a  b\r\nConnection: close\r\n"), &body));
         let got = client.rest();
         let end = find(&got, b"\r\n\r\n").expect("a head") + 4;
         prop_assert_eq!(&got[end..], &framed[..]);

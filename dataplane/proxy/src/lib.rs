@@ -18,4 +18,4 @@ mod world;
 pub use io::{Engine, choose_engine, raise_descriptor_limit};
 pub use start::{Proxy, StartError};
 pub use upstream::Addresses;
-pub use world::{World, WorldError};
+pub use world::{Inside, World, WorldError};

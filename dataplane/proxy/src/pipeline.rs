@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use penstock_http1::Verb;
-use penstock_mcp::{Era, ErrorKind, ScanLimits, admit};
+use penstock_mcp::{Era, ErrorKind, Message, ScanLimits, admit};
 use penstock_metrics::{Metric, Refusal};
 
-use crate::relay::{self, Call};
+use crate::relay::{self, Call, Forwarded};
 use crate::request::{Downstream, Next};
 use crate::respond::Answer;
 use crate::shard::{Gauge, Shard, View};
@@ -72,17 +72,17 @@ impl Refused {
 }
 
 /// Everything up to the decision to forward.
-async fn prepare(
+async fn prepare<'v>(
     down: &mut Downstream,
     shard: &Rc<Shard>,
-    view: &View,
-) -> Result<(Route, Era), Refused> {
+    view: &'v View,
+) -> Result<(&'v Route, Era), Refused> {
     let limits = view.world.limits();
     check_source(down).map_err(Refused::unread)?;
     let path = down.head.path.of(&down.buffer);
-    let route = view.world.route(path).copied().ok_or_else(|| {
-        let message = "no virtual server has this path".into();
-        Refused::unread(Answer::plain(404, Refusal::Path, message))
+    let route = view.world.route(path).ok_or_else(|| {
+        let message = "no virtual server has this path";
+        Refused::unread(Answer::error(ErrorKind::NotFound, Refusal::Path, None, message))
     })?;
     if !matches!(down.head.verb, Verb::Post | Verb::Get | Verb::Delete | Verb::Options) {
         return Err(Refused::unread(Answer::method(ALLOW)));
@@ -105,7 +105,7 @@ fn check_source(down: &Downstream) -> Result<(), Answer> {
             "this listener does not serve host `{}`; add it to the listener's `hosts`",
             printable(host)
         );
-        return Err(Answer::plain(403, Refusal::Host, message));
+        return Err(Answer::error(ErrorKind::ForbiddenHost, Refusal::Host, None, &message));
     }
     let mut origins = down.head.values(&down.buffer, "origin");
     if let Some(origin) = origins.next()
@@ -115,7 +115,7 @@ fn check_source(down: &Downstream) -> Result<(), Answer> {
             "this listener does not serve origin `{}`; add it to the listener's `origins`",
             printable(origin)
         );
-        return Err(Answer::plain(403, Refusal::Origin, message));
+        return Err(Answer::error(ErrorKind::ForbiddenOrigin, Refusal::Origin, None, &message));
     }
     Ok(())
 }
@@ -128,16 +128,15 @@ fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
     }
     let mut message = std::mem::take(&mut down.message);
     let body = down.body();
+    let id = |message: &Message| message.reply_id().map(|id| id.of(body));
     let result = if let Err(error) = message.scan(body, &limits) {
-        Err(Answer::error(error.kind(), Refusal::Message, None, error.to_string()))
+        let why = error.to_string();
+        Err(Answer::error(error.kind(), Refusal::Message, id(&message), &why))
     } else {
         let fields = down.head.fields.iter();
         let headers =
             fields.map(|field| (field.name.of(&down.buffer), field.value.of(&down.buffer)));
-        admit(body, &message, headers).map_err(|refusal| {
-            let id = message.single().and_then(|one| one.id);
-            Answer::error(refusal.error, Refusal::Message, id, refusal.to_string())
-        })
+        admit(body, &message, headers).map_err(|refused| Answer::refused(&refused, id(&message)))
     };
     down.message = message;
     result
@@ -147,13 +146,13 @@ async fn forward(
     down: &mut Downstream,
     shard: &Rc<Shard>,
     view: &Rc<View>,
-    route: Route,
+    route: &Route,
     era: Era,
 ) -> Next {
-    let Some(pool) = view.pools.get(route.upstream) else { return Next::Close };
+    let Some(pool) = view.pools.get(route.remote) else { return Next::Close };
     let _open = Gauge::up(shard, Metric::CallsOpen);
     let remote = &pool.remote;
-    let target = request_target(down, &remote.http.path);
+    let target = request_target(down, &route.target);
     let host = match &remote.http.host {
         penstock_config::HostHeader::Upstream => remote.http.authority.as_bytes().to_vec(),
         penstock_config::HostHeader::Literal(host) => host.as_bytes().to_vec(),
@@ -161,17 +160,22 @@ async fn forward(
             down.head.host.map(|host| host.of(&down.buffer).to_vec()).unwrap_or_default()
         }
     };
-    let forwarded = remote.config.forwarded.then(|| forwarded(down, &host));
-    let call = Call { target: &target, host: &host, era, forwarded: forwarded.as_deref() };
+    let forwarded = match (remote.config.forwarded, down.rules.inner) {
+        (true, false) => Forwarded::By(forwarded(down, &host)),
+        // The shard that first took the call has said whom it is for.
+        (true, true) | (false, false) => Forwarded::Kept,
+        (false, true) => Forwarded::Removed,
+    };
+    let call = Call { target: &target, host: &host, era, forwarded };
     match relay::exchange(down, shard, pool, &call).await {
         Ok(next) => next,
         Err(failure) => {
-            let id = down.message.single().and_then(|one| one.id);
+            let id = down.message.reply_id().map(|id| id.of(down.body()));
             let keep = down.head.keep_alive && !shard.draining.get() && !down.gone;
             tracing::warn!(upstream = remote.config.name, error = %failure, "call failed");
             let (kind, refusal) = failure.kind();
             let message = format!("upstream `{}`: {failure}", remote.config.name);
-            Answer::error(kind, refusal, id, message).write(down, shard, keep).await;
+            Answer::error(kind, refusal, id, &message).write(down, shard, keep).await;
             if keep { Next::Keep } else { Next::Close }
         }
     }
@@ -226,6 +230,7 @@ impl Failure {
             Self::Connect(crate::upstream::ConnectError::Full) => {
                 (ErrorKind::TooManyCalls, Refusal::Busy)
             }
+            Self::Invalid(_) => (ErrorKind::UpstreamProtocol, Refusal::Upstream),
             _ => (ErrorKind::UpstreamUnavailable, Refusal::Upstream),
         }
     }

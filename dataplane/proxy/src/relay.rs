@@ -28,8 +28,19 @@ pub(crate) struct Call<'a> {
     pub(crate) target: &'a [u8],
     pub(crate) host: &'a [u8],
     pub(crate) era: Era,
-    pub(crate) forwarded: Option<&'a [u8]>,
+    pub(crate) forwarded: Forwarded,
 }
+
+/// What becomes of the agent's `Forwarded` and `X-Forwarded-*`.
+pub(crate) enum Forwarded {
+    Kept,
+    Removed,
+    /// Replaced by this value.
+    By(Vec<u8>),
+}
+
+const FORWARDED: &[&str] =
+    &["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 /// Sends the request and relays the answer. An error where no byte of an answer was sent.
 pub(crate) async fn exchange(
@@ -151,8 +162,8 @@ async fn ask(
     whole.unwrap_or(Err(Ask::Failed(Failure::Timeout, false)))
 }
 
-/// Whether the agent's going away ends the call: in the modern era it is the cancel; in the legacy
-/// one only the GET stream, which nobody then reads, ends.
+/// Whether the agent's going away ends the wait for an answer: in the modern era it is the cancel;
+/// in the legacy one a call goes on, and only what nobody else could read ends.
 fn cancels(down: &Downstream, era: Era) -> bool {
     era == Era::Modern || down.head.verb != Verb::Post
 }
@@ -166,9 +177,13 @@ async fn send(down: &mut Downstream, lease: &mut Lease, call: &Call<'_>) -> bool
     if lease.remote().config.via {
         extra.push(("Via", b"1.1 penstock"));
     }
-    if let Some(forwarded) = call.forwarded {
-        extra.push(("Forwarded", forwarded));
-        drop = &["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+    match &call.forwarded {
+        Forwarded::Kept => {}
+        Forwarded::Removed => drop = FORWARDED,
+        Forwarded::By(value) => {
+            extra.push(("Forwarded", value));
+            drop = FORWARDED;
+        }
     }
     let to = RequestOut {
         target: call.target,
@@ -287,7 +302,7 @@ impl<'a> Relay<'a> {
                 self.down.out = out;
                 return Ended::Whole;
             }
-            if (self.down.gone || self.down.ended) && cancels(self.down, self.era) {
+            if (self.down.gone || self.down.ended) && self.ends_with_agent() {
                 return Ended::Cut;
             }
             match self.next(lease, &mut piece).await {
@@ -307,13 +322,14 @@ impl<'a> Relay<'a> {
     async fn next(&mut self, lease: &mut Lease, piece: &mut Vec<u8>) -> Option<usize> {
         let limit = lease.remote().config.stream_idle_timeout;
         let lazy = self.events.is_some();
-        let (down, era) = (&mut *self.down, self.era);
+        let ends = self.ends_with_agent();
+        let down = &mut *self.down;
         let conn = &mut lease.conn;
         let read = poll_fn(|cx| {
             if let Poll::Ready(read) = conn.poll_read(cx, piece, READ_BYTES, lazy) {
                 return Poll::Ready(Some(read));
             }
-            if down.poll_ended(cx, lazy).is_ready() && cancels(down, era) {
+            if down.poll_ended(cx, lazy).is_ready() && ends {
                 return Poll::Ready(None);
             }
             Poll::Pending
@@ -326,6 +342,12 @@ impl<'a> Relay<'a> {
                 None
             }
         }
+    }
+
+    /// A legacy stream, too, ends upstream when its agent goes: the server keeps what follows for the
+    /// agent that resumes, and refuses to resume a stream that it believes is still read.
+    fn ends_with_agent(&self) -> bool {
+        self.events.is_some() || cancels(self.down, self.era)
     }
 
     /// The agent must see that the answer is not whole: its connection ends without the framing's.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use penstock_config::Limits;
 use penstock_http1::{ChunkLimits, Chunked, Framing, HeadLimits, RequestHead, Verb};
-use penstock_metrics::{Metric, Refusal};
+use penstock_metrics::Metric;
 
 use crate::io::{Conn, Elapsed, Timer};
 use crate::pipeline;
@@ -46,6 +46,8 @@ pub(crate) struct Downstream {
     pub(crate) out: Vec<u8>,
     /// The status answered last; 0 where there was none.
     pub(crate) status: u16,
+    /// Whether a request was served on it.
+    served: bool,
     /// Whether the agent has ended its side. It may still read.
     pub(crate) ended: bool,
     /// Whether the connection is of no use any more.
@@ -96,6 +98,7 @@ impl Downstream {
             message: penstock_mcp::Message::new(),
             out: Vec::new(),
             status: 0,
+            served: false,
             ended: false,
             gone: false,
         }
@@ -141,16 +144,17 @@ impl Downstream {
         self.head_bytes = 0;
         self.body_bytes = 0;
         self.status = 0;
+        self.served = true;
         self.head.reset();
     }
 
     async fn read_head(&mut self, shard: &Rc<Shard>, limits: &Limits) -> Result<(), Unread> {
         if self.buffer.is_empty() {
             let first = poll_fn(|cx| {
-                if shard.draining.get() {
-                    return Poll::Ready(Ok(0));
-                }
-                self.conn.poll_read(cx, &mut self.buffer, IDLE_READ_BYTES, false)
+                let read = self.conn.poll_read(cx, &mut self.buffer, IDLE_READ_BYTES, false);
+                // What has come is served; a new connection's first request may be on its way.
+                let ends = shard.draining.get() && (self.served || shard.drains_new_ones());
+                if read.is_pending() && ends { Poll::Ready(Ok(0)) } else { read }
             });
             match self.timer.within(limits.idle_timeout, first).await {
                 Ok(Ok(read)) if read > 0 => {}
@@ -177,7 +181,7 @@ impl Downstream {
             }
         };
         let whole = self.timer.within(limits.head_timeout, whole).await;
-        self.head_bytes = whole.unwrap_or_else(|_| Err(Answer::slow("head").into()))?;
+        self.head_bytes = whole.unwrap_or_else(|_| Err(Answer::slow_head().into()))?;
         shard.cells.inc(Metric::Requests);
         Ok(())
     }
@@ -327,16 +331,6 @@ fn ended(read: Result<std::io::Result<usize>, Elapsed>) -> Result<(), Answer> {
     match read.map(Result::unwrap_or_default) {
         Ok(0) => Err(Answer::gone()),
         Ok(_) => Ok(()),
-        Err(Elapsed) => Err(Answer::slow("body")),
-    }
-}
-
-impl Answer {
-    fn slow(part: &str) -> Self {
-        Self::plain(
-            408,
-            Refusal::Slow,
-            format!("the request's {part} took too long; send it within `limits.{part}_timeout`"),
-        )
+        Err(Elapsed) => Err(Answer::slow_body()),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use penstock_http1::{HeadError, write_simple};
-use penstock_mcp::{ErrorKind, Span};
+use penstock_http1::{HeadError, Verb, write_simple};
+use penstock_mcp::ErrorKind;
 use penstock_metrics::{Metric, Refusal};
 
 use crate::request::Downstream;
@@ -16,35 +16,40 @@ pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 #[derive(Debug)]
 pub(crate) struct Answer {
     status: u16,
-    refusal: Option<Refusal>,
-    kind: Option<ErrorKind>,
-    /// Where the request's id stands in its body.
-    id: Option<Span>,
-    message: String,
+    refusal: Refusal,
+    content_type: &'static str,
+    body: Vec<u8>,
     allow: Option<&'static str>,
 }
 
 impl Answer {
-    /// Text for whoever speaks HTTP and not yet MCP.
-    pub(crate) fn plain(status: u16, refusal: Refusal, message: String) -> Self {
-        Self { status, refusal: Some(refusal), kind: None, id: None, message, allow: None }
+    /// Text for whoever speaks HTTP badly, and so not yet MCP.
+    fn plain(status: u16, refusal: Refusal, message: String) -> Self {
+        let mut body = message.into_bytes();
+        body.push(b'\n');
+        let content_type = "text/plain; charset=utf-8";
+        Self { status, refusal, content_type, body, allow: None }
     }
 
-    /// A JSON-RPC error.
+    /// A JSON-RPC error, to the request's `id` where it has one.
     pub(crate) fn error(
         kind: ErrorKind,
         refusal: Refusal,
-        id: Option<Span>,
-        message: String,
+        id: Option<&[u8]>,
+        message: &str,
     ) -> Self {
-        Self {
-            status: kind.status(),
-            refusal: Some(refusal),
-            kind: Some(kind),
-            id,
-            message,
-            allow: None,
-        }
+        let mut body = Vec::with_capacity(256);
+        kind.write(id, message, &mut body);
+        let content_type = "application/json";
+        Self { status: kind.status(), refusal, content_type, body, allow: None }
+    }
+
+    /// A message that is not let in.
+    pub(crate) fn refused(refused: &penstock_mcp::Refusal, id: Option<&[u8]>) -> Self {
+        let mut answer = Self::error(refused.error, Refusal::Message, id, "");
+        answer.body.clear();
+        refused.write(id, &mut answer.body);
+        answer
     }
 
     pub(crate) fn head(error: &HeadError) -> Self {
@@ -59,25 +64,32 @@ impl Answer {
         Self::plain(400, Refusal::Malformed, error.to_string())
     }
 
+    pub(crate) fn slow_head() -> Self {
+        let message = "the head took too long; send it within `limits.head_timeout`";
+        Self::plain(408, Refusal::Slow, message.into())
+    }
+
+    pub(crate) fn slow_body() -> Self {
+        let message =
+            "the body paused for too long; send it without pauses of `limits.body_timeout`";
+        Self::error(ErrorKind::RequestTimeout, Refusal::Slow, None, message)
+    }
+
     pub(crate) fn body_too_large(limit: u64) -> Self {
-        Self::plain(
-            413,
-            Refusal::Body,
-            format!("the body is over {limit} bytes; send less or raise `limits.body_bytes`"),
-        )
+        let message =
+            format!("the body is over {limit} bytes; send less or raise `limits.body_bytes`");
+        Self::error(ErrorKind::BodyTooLarge, Refusal::Body, None, &message)
     }
 
     pub(crate) fn busy(limit: &str) -> Self {
-        Self::plain(
-            503,
-            Refusal::Busy,
-            format!("`limits.{limit}` is reached; try again later or raise it"),
-        )
+        let message = format!("`limits.{limit}` is reached; try again later or raise it");
+        Self::error(ErrorKind::TooManyCalls, Refusal::Busy, None, &message)
     }
 
     pub(crate) fn method(allow: &'static str) -> Self {
         let message = format!("this path takes {allow}");
-        Self { allow: Some(allow), ..Self::plain(405, Refusal::Method, message) }
+        let answer = Self::error(ErrorKind::HttpMethodNotAllowed, Refusal::Method, None, &message);
+        Self { allow: Some(allow), ..answer }
     }
 
     /// The agent went away in the middle of its request: nobody reads this.
@@ -87,20 +99,8 @@ impl Answer {
 
     /// Writes it; `keep` says whether the connection goes on.
     pub(crate) async fn write(self, to: &mut Downstream, shard: &Rc<Shard>, keep: bool) {
-        if let Some(refusal) = self.refusal {
-            shard.cells.refuse(refusal);
-        }
+        shard.cells.refuse(self.refusal);
         count(shard, to, self.status);
-        let mut body = Vec::with_capacity(256);
-        let content_type = if let Some(kind) = self.kind {
-            let id = self.id.map(|id| id.of(to.body()));
-            kind.write(id, &self.message, &mut body);
-            "application/json"
-        } else {
-            body.extend_from_slice(self.message.as_bytes());
-            body.push(b'\n');
-            "text/plain; charset=utf-8"
-        };
         let mut out = std::mem::take(&mut to.out);
         out.clear();
         let mut extra: Vec<(&str, &[u8])> = Vec::new();
@@ -110,9 +110,13 @@ impl Answer {
         if self.status == 503 {
             extra.push(("Retry-After", b"1"));
         }
-        write_simple(&mut out, self.status, content_type, &extra, &body, keep);
+        write_simple(&mut out, self.status, self.content_type, &extra, &self.body, keep);
+        if to.head.verb == Verb::Head {
+            out.truncate(out.len() - self.body.len());
+        }
         to.out = to.write(shard, out, 0).await;
-        tracing::debug!(status = self.status, message = self.message, "refused");
+        let said = String::from_utf8_lossy(&self.body);
+        tracing::debug!(status = self.status, said = said.trim_end(), "refused");
     }
 }
 

@@ -19,6 +19,9 @@ use crate::world::{ListenerRules, World};
 /// How long accepting pauses after an error such as a full descriptor table, in ticks.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a connection on which nothing was said yet is kept when draining begins.
+const DRAIN_FIRST_REQUEST_MS: u64 = 1000;
+
 /// What all of a shard's connections share.
 pub(crate) struct Shard {
     pub(crate) shared: Arc<Shared>,
@@ -26,6 +29,7 @@ pub(crate) struct Shard {
     pub(crate) timers: Rc<Timers>,
     view: RefCell<Rc<View>>,
     pub(crate) draining: Cell<bool>,
+    drain_began_ms: Cell<u64>,
 }
 
 /// The world as one shard holds it: with its own pools, and a reference count that no other core
@@ -40,6 +44,11 @@ impl Shard {
         Rc::clone(&self.view.borrow())
     }
 
+    /// Whether a draining shard has waited long enough for connections that never said anything.
+    pub(crate) fn drains_new_ones(&self) -> bool {
+        self.timers.now_ms() >= self.drain_began_ms.get() + DRAIN_FIRST_REQUEST_MS
+    }
+
     /// Takes over a new world; pools of upstreams that did not change are kept.
     fn refresh(&self) {
         let world = self.shared.world.load_full();
@@ -49,7 +58,7 @@ impl Shard {
         }
         let mut kept = Vec::new();
         let pools = world
-            .upstreams
+            .remotes
             .iter()
             .map(|remote| {
                 let same = |pool: &&Rc<Pool>| {
@@ -91,8 +100,10 @@ pub(crate) async fn run(
         timers,
         view: RefCell::new(empty),
         draining: Cell::new(false),
+        drain_began_ms: Cell::new(0),
     });
-    let pools = world.upstreams.iter().map(|remote| shard.pool(remote)).collect();
+    let pools = world.remotes.iter().map(|remote| shard.pool(remote)).collect();
+    let inner = world.snapshot.listeners.len();
     *shard.view.borrow_mut() = Rc::new(View { world, pools });
 
     let mut listeners = Vec::new();
@@ -102,7 +113,10 @@ pub(crate) async fn run(
             Bound::Unix(listener, index) => (Listener::unix(listener)?, index),
         };
         let listener = Rc::new(listener);
-        listeners.push(Rc::clone(&listener));
+        // The inner listener serves to the end: calls under way may go through it.
+        if index < inner {
+            listeners.push(Rc::clone(&listener));
+        }
         monoio::spawn(accept(Rc::clone(&shard), listener, index));
     }
 
@@ -117,10 +131,12 @@ pub(crate) async fn run(
         }
         shard.timers.tick();
         shard.refresh();
-        if shard.shared.draining.load(Ordering::Acquire) && !shard.draining.replace(true) {
-            for listener in listeners.drain(..) {
-                listener.shutdown();
+        if shard.shared.draining.load(Ordering::Acquire) {
+            listeners.retain(|listener| !listener.shut_if_empty());
+            if !shard.draining.replace(true) {
+                shard.drain_began_ms.set(shard.timers.now_ms());
             }
+            // Whoever waits for a request looks again.
             shard.timers.wake_all();
         }
         for pool in &shard.view().pools {
@@ -141,8 +157,15 @@ async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize) {
         match accepted {
             Ok((socket, peer)) => {
                 let Some(rules) = view.world.listeners.get(index) else { continue };
+                if rules.inner && !socket.is_own() {
+                    tracing::warn!("another process connected to the inner listener; refused");
+                    continue;
+                }
                 shard.cells.inc(Metric::Connections);
                 monoio::spawn(connection(Rc::clone(&shard), socket, peer, Arc::clone(rules)));
+                if shard.draining.get() && !rules.inner && listener.shut_if_empty() {
+                    return;
+                }
             }
             Err(_) if shard.draining.get() => return,
             Err(error) => {

@@ -83,6 +83,12 @@ impl Proxy {
                 })?;
             addresses.push(address);
         }
+        let front = Bind::Unix { path: world.front.clone(), mode: 0o600 };
+        let inner = world.snapshot.listeners.len();
+        bind_all(&front, inner, nonblocking, &mut bound).map_err(|error| {
+            let bind = world.front.display().to_string();
+            StartError::Bind { name: "inner".into(), bind, error }
+        })?;
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(world),
             draining: AtomicBool::new(false),

@@ -1,10 +1,13 @@
 //! The configuration compiled for the shards: read by all, changed by none, swapped whole.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use penstock_config::{Endpoint, HttpTarget, Limits, Snapshot, Target, Upstream, UpstreamTls};
+use penstock_config::{
+    Endpoint, HostHeader, Hosts, HttpTarget, Limits, Snapshot, Target, Upstream, UpstreamTls,
+};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
@@ -23,11 +26,6 @@ pub enum WorldError {
         /// What is wrong with it.
         what: String,
     },
-    /// A kind of upstream that this build cannot carry.
-    #[error(
-        "upstream `{0}`: stdio and HTTP+SSE servers are not bridged yet; give it a Streamable HTTP `url`"
-    )]
-    NotBridged(String),
     /// A name that TLS cannot verify.
     #[error(
         "upstream `{upstream}`: `{name}` is not a name that a certificate can carry; set `tls.server_name`"
@@ -40,11 +38,24 @@ pub enum WorldError {
     },
 }
 
+/// Where shards and control thread meet: two Unix sockets that only this process may use.
+#[derive(Debug, Clone)]
+pub struct Inside {
+    /// On which the control thread serves the shards.
+    pub control: PathBuf,
+    /// On which the shards serve the control thread.
+    pub front: PathBuf,
+}
+
 /// The configuration as the shards use it.
 pub struct World {
     pub(crate) snapshot: Snapshot,
+    /// Those of the configuration in its order, then the inner one.
     pub(crate) listeners: Vec<Arc<ListenerRules>>,
-    pub(crate) upstreams: Vec<Arc<Remote>>,
+    /// Those of the configuration in its order, then the control thread.
+    pub(crate) remotes: Vec<Arc<Remote>>,
+    /// The path of the inner listener.
+    pub(crate) front: PathBuf,
     routes: HashMap<Vec<u8>, Route>,
 }
 
@@ -53,13 +64,18 @@ pub(crate) struct ListenerRules {
     pub(crate) name: String,
     pub(crate) hosts: HostRules,
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Whether it is for the control thread alone, which speaks for agents.
+    pub(crate) inner: bool,
 }
 
 /// Where a path leads.
-#[derive(Clone, Copy)]
 pub(crate) struct Route {
+    /// Which of the configuration's servers it belongs to.
     pub(crate) server: usize,
-    pub(crate) upstream: usize,
+    /// Which of [`World::remotes`] serves it.
+    pub(crate) remote: usize,
+    /// The path and query to ask that for.
+    pub(crate) target: String,
 }
 
 /// An HTTP endpoint that shards connect to: an upstream, or the control thread in its stead.
@@ -72,33 +88,34 @@ pub(crate) struct Remote {
 
 impl World {
     /// Compiles a configuration: reads certificates and keys. `addresses` gives the cell in which
-    /// the addresses of an upstream's endpoint are found.
+    /// the addresses of a name and port are found.
     pub fn new(
         snapshot: Snapshot,
-        addresses: &mut impl FnMut(&Endpoint) -> Arc<Addresses>,
+        inside: &Inside,
+        addresses: &mut impl FnMut(&str, u16) -> Arc<Addresses>,
     ) -> Result<Self, WorldError> {
-        let listeners = snapshot
-            .listeners
-            .iter()
-            .map(|listener| {
-                Ok(Arc::new(ListenerRules {
-                    name: listener.name.clone(),
-                    hosts: HostRules::new(&listener.hosts, &listener.origins),
-                    tls: listener.tls.as_ref().map(server_config).transpose()?,
-                }))
-            })
-            .collect::<Result<_, WorldError>>()?;
-        let upstreams = snapshot
-            .upstreams
-            .iter()
-            .map(|upstream| remote(upstream, addresses).map(Arc::new))
-            .collect::<Result<_, WorldError>>()?;
-        let mut routes = HashMap::new();
-        for (index, server) in snapshot.servers.iter().enumerate() {
-            let route = Route { server: index, upstream: server.upstream };
-            routes.insert(server.path.clone().into_bytes(), route);
-        }
-        Ok(Self { snapshot, listeners, upstreams, routes })
+        let listeners = snapshot.listeners.iter().map(|listener| {
+            Ok(Arc::new(ListenerRules {
+                name: listener.name.clone(),
+                hosts: HostRules::new(&listener.hosts, &listener.origins),
+                tls: listener.tls.as_ref().map(server_config).transpose()?,
+                inner: false,
+            }))
+        });
+        let mut listeners = listeners.collect::<Result<Vec<_>, WorldError>>()?;
+        listeners.push(Arc::new(ListenerRules {
+            name: "inner".into(),
+            hosts: HostRules::new(&Hosts::These(vec![INNER_HOST.into()]), &[]),
+            tls: None,
+            inner: true,
+        }));
+        let upstreams = snapshot.upstreams.iter();
+        let remotes =
+            upstreams.map(|upstream| Remote::new(upstream, inside, addresses).map(Arc::new));
+        let mut remotes = remotes.collect::<Result<Vec<_>, WorldError>>()?;
+        remotes.push(Arc::new(Remote::control(inside)));
+        let routes = routes(&snapshot, &remotes);
+        Ok(Self { snapshot, listeners, remotes, front: inside.front.clone(), routes })
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -110,19 +127,79 @@ impl World {
     }
 }
 
-fn remote(
-    upstream: &Arc<Upstream>,
-    addresses: &mut impl FnMut(&Endpoint) -> Arc<Addresses>,
-) -> Result<Remote, WorldError> {
-    let http = match &upstream.target {
-        Target::Http(http) => http.clone(),
-        Target::Sse(_) | Target::Command(_) => {
-            return Err(WorldError::NotBridged(upstream.name.clone()));
+/// Each server's path and, for agents of revision 2024-11-05, the two below it.
+fn routes(snapshot: &Snapshot, remotes: &[Arc<Remote>]) -> HashMap<Vec<u8>, Route> {
+    let mut routes = HashMap::new();
+    let control = remotes.len() - 1;
+    for (index, server) in snapshot.servers.iter().enumerate() {
+        for end in ["sse", "messages"] {
+            let target = format!("/legacy/{}/{end}", server.name);
+            let route = Route { server: index, remote: control, target };
+            routes.insert(format!("{}/{end}", server.path).into_bytes(), route);
         }
-    };
-    let tls = http.tls.as_ref().map(|tls| client_tls(upstream, tls)).transpose()?;
-    let addresses = addresses(&http.endpoint);
-    Ok(Remote { config: Arc::clone(upstream), http, tls, addresses })
+    }
+    for (index, server) in snapshot.servers.iter().enumerate() {
+        let target = remotes[server.upstream].http.path.clone();
+        let route = Route { server: index, remote: server.upstream, target };
+        routes.insert(server.path.clone().into_bytes(), route);
+    }
+    routes
+}
+
+/// What shards and control thread say to each other as `Host`.
+const INNER_HOST: &str = "localhost";
+/// How long the control thread may be silent. It answers slow calls with a stream and keeps that
+/// alive, so this is met only where it hangs.
+const CONTROL_SILENT_MAX: Duration = Duration::from_mins(5);
+
+impl Remote {
+    fn new(
+        upstream: &Arc<Upstream>,
+        inside: &Inside,
+        addresses: &mut impl FnMut(&str, u16) -> Arc<Addresses>,
+    ) -> Result<Self, WorldError> {
+        let http = match &upstream.target {
+            Target::Http(http) => http.clone(),
+            Target::Sse(_) | Target::Command(_) => {
+                on_control(&inside.control, format!("/bridge/{}", upstream.name))
+            }
+        };
+        let tls = http.tls.as_ref().map(|tls| client_tls(upstream, tls)).transpose()?;
+        let addresses = match &http.endpoint {
+            Endpoint::Name(host, port) => addresses(host, *port),
+            Endpoint::Address(address) => Addresses::fixed(*address),
+            Endpoint::Unix(_) => Addresses::unresolved("a Unix socket"),
+        };
+        Ok(Self { config: Arc::clone(upstream), http, tls, addresses })
+    }
+
+    /// The control thread itself.
+    fn control(inside: &Inside) -> Self {
+        let http = on_control(&inside.control, "/".into());
+        let config = Arc::new(Upstream {
+            name: "control".into(),
+            target: Target::Http(http.clone()),
+            connections_max: u32::MAX,
+            idle_timeout: Duration::from_mins(1),
+            connect_timeout: Duration::from_secs(5),
+            first_byte_timeout: CONTROL_SILENT_MAX,
+            stream_idle_timeout: CONTROL_SILENT_MAX,
+            via: false,
+            // What it forwards must still say whom it is for.
+            forwarded: true,
+        });
+        Self { config, http, tls: None, addresses: Addresses::unresolved("a Unix socket") }
+    }
+}
+
+fn on_control(socket: &Path, path: String) -> HttpTarget {
+    HttpTarget {
+        endpoint: Endpoint::Unix(socket.to_owned()),
+        tls: None,
+        path,
+        authority: INNER_HOST.into(),
+        host: HostHeader::Upstream,
+    }
 }
 
 fn client_tls(

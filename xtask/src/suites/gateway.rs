@@ -50,7 +50,7 @@ impl Gateway {
         let config = dir.join("penstock.yaml");
         let text = format!(
             "listeners: [{{address: {address}}}]\nadmin: {{address: {admin}}}\n\
-             limits: {{drain_timeout: 5s}}\n{upstreams_and_servers}"
+             {upstreams_and_servers}"
         );
         fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))?;
         let mut command = Command::new(paths.binary(profile.dir(), "penstock"));

@@ -121,7 +121,13 @@ impl Bridge {
             return Err(Fault::InvalidRequest(why.into()));
         }
         if let Some(version) = modern_version(headers, &messages, begins) {
-            let link = self.modern_link(&version).await?;
+            let link = self.modern_link(&version).await.map_err(|fault| match fault {
+                // A client that probes takes a modern error for a modern server.
+                Fault::Version { .. } if messages.list.iter().any(|m| m.is("server/discover")) => {
+                    Fault::NoDiscover
+                }
+                fault => fault,
+            })?;
             return exchange(&link, None, messages, accept).await.map(|answered| answered.response);
         }
         if begins && draining {

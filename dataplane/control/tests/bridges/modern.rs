@@ -33,6 +33,10 @@ fn a_legacy_server_is_said_to_be_one() {
             assert_eq!(error["error"]["data"]["supported"][0], "2025-11-25");
             assert_eq!(error["error"]["data"]["requested"], "2026-07-28");
         }
+        let mut probe = modern_call(2, "echo", &json!({}));
+        probe["method"] = "server/discover".into();
+        let answer = gateway.post(None, &probe);
+        assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!(-32601)));
         let session = gateway.begin();
         assert_eq!(gateway.post(Some(&session), &call(1, "echo", &json!({}))).status, 200);
     }

@@ -42,7 +42,9 @@ pub(super) fn ring(backend: Option<Backend>) -> Check {
     if backend == Some(Backend::Epoll) {
         return Check::ok(name, "not asked for: `backend: epoll`");
     }
-    let Err(error) = io_uring::IoUring::new(8) else { return Check::ok(name, "available") };
+    let Err(error) = penstock_proxy::choose_engine(Backend::IoUring) else {
+        return Check::ok(name, "available");
+    };
     let (detail, fix) = (format!("not available: {error}"), ring_fix(&error));
     if backend == Some(Backend::IoUring) {
         let fix = format!("{fix}; or write `backend: auto`");

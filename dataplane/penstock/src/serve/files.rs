@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use penstock_config::Snapshot;
+use penstock_config::{Snapshot, Target};
 
 /// The configuration, certificates and keys, each as it was last seen.
 pub(super) struct Files(Vec<(PathBuf, Option<Stamp>)>);
@@ -16,6 +16,15 @@ impl Files {
         for tls in snapshot.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
             files.extend([tls.certificate.clone(), tls.key.clone()]);
             files.extend(tls.client_ca.clone());
+        }
+        for upstream in &snapshot.upstreams {
+            let tls = match &upstream.target {
+                Target::Http(http) | Target::Sse(http) => http.tls.as_ref(),
+                Target::Command(_) => None,
+            };
+            files.extend(tls.and_then(|tls| tls.ca.clone()));
+            let identity = tls.and_then(|tls| tls.identity.clone());
+            files.extend(identity.into_iter().flat_map(|(certificate, key)| [certificate, key]));
         }
         Self(files.into_iter().map(|file| (file.clone(), stamp(&file))).collect())
     }

@@ -1,61 +1,40 @@
-//! Names of upstreams, resolved by the system's resolver beside the shards.
+//! Upstreams' names: the control thread resolves them, the shards read the answers.
 
-use std::net::ToSocketAddrs as _;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use penstock_config::Endpoint;
+use penstock_config::{Endpoint, Snapshot, Target};
+use penstock_control::Resolution;
 use penstock_proxy::Addresses;
 
-/// Every name that an upstream was configured with.
+/// A cell of addresses a name and port.
 #[derive(Default)]
-pub(super) struct Names(Vec<Name>);
-
-#[derive(Clone)]
-struct Name {
-    host: String,
-    port: u16,
-    addresses: Arc<Addresses>,
-}
+pub(super) struct Names(Mutex<HashMap<(String, u16), Arc<Addresses>>>);
 
 impl Names {
-    /// Where the addresses of an endpoint are found.
-    pub(super) fn addresses(&mut self, endpoint: &Endpoint) -> Arc<Addresses> {
-        let (host, port) = match endpoint {
-            Endpoint::Address(address) => return Addresses::fixed(*address),
-            Endpoint::Unix(_) => return Addresses::unresolved("a Unix socket"),
-            Endpoint::Name(host, port) => (host, *port),
+    /// Where the addresses of a name and port are found.
+    pub(super) fn addresses(&self, host: &str, port: u16) -> Arc<Addresses> {
+        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = cells.entry((host.to_owned(), port));
+        Arc::clone(cell.or_insert_with(|| Addresses::unresolved(host)))
+    }
+
+    /// Takes the control thread's answer.
+    pub(super) fn resolved(&self, host: &str, port: u16, answer: Resolution) {
+        self.addresses(host, port).set(answer);
+    }
+
+    /// Forgets what the configuration no longer names.
+    pub(super) fn keep(&self, snapshot: &Snapshot) {
+        let named = |host: &str, port: u16| {
+            snapshot.upstreams.iter().any(|upstream| match &upstream.target {
+                Target::Http(http) => {
+                    matches!(&http.endpoint, Endpoint::Name(h, p) if h == host && *p == port)
+                }
+                Target::Sse(_) | Target::Command(_) => false,
+            })
         };
-        if let Some(known) = self.0.iter().find(|name| name.host == *host && name.port == port) {
-            return Arc::clone(&known.addresses);
-        }
-        let addresses = Addresses::unresolved(host);
-        self.0.push(Name { host: host.clone(), port, addresses: Arc::clone(&addresses) });
-        addresses
-    }
-
-    /// Resolves all, on a thread of its own: the system's resolver may block for long.
-    pub(super) fn resolve(&self) {
-        if self.0.is_empty() {
-            return;
-        }
-        let names = self.0.clone();
-        let resolver = std::thread::Builder::new().name("resolver".into());
-        let spawned = resolver.spawn(move || names.iter().for_each(Name::resolve));
-        if let Err(error) = spawned {
-            tracing::error!(%error, "names cannot be resolved");
-        }
-    }
-}
-
-impl Name {
-    fn resolve(&self) {
-        match (self.host.as_str(), self.port).to_socket_addrs() {
-            Ok(found) => self.addresses.set(Ok(found.collect())),
-            Err(error) => {
-                tracing::warn!(host = self.host, %error, "an upstream's name was not resolved");
-                // The last good answer is better than none.
-                self.addresses.keep_or(format!("`{}`: {error}", self.host));
-            }
-        }
+        let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cells.retain(|(host, port), _| named(host, *port));
     }
 }

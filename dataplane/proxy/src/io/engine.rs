@@ -23,6 +23,16 @@ pub enum Engine {
     Epoll(String),
 }
 
+impl Engine {
+    /// Its name in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::IoUring => "io_uring",
+            Self::Epoll(_) => "epoll",
+        }
+    }
+}
+
 /// Flags without which io_uring interrupts the shard for each completion and costs more than epoll.
 fn ring() -> io_uring::Builder {
     let mut builder = io_uring::IoUring::builder();
@@ -106,6 +116,28 @@ fn close_on_exec(descriptor: std::os::fd::RawFd) -> io::Result<()> {
     Ok(())
 }
 
+impl Socket {
+    /// Whether the peer's end was opened by this very process, which the kernel knows of a Unix
+    /// socket.
+    pub(crate) fn is_own(&self) -> bool {
+        let Self::Unix(stream) = self else { return false };
+        // SAFETY: ucred is plain data, valid when zeroed; the call gets its true size.
+        let peer = unsafe {
+            let mut peer: libc::ucred = std::mem::zeroed();
+            let mut size = libc::socklen_t::try_from(size_of::<libc::ucred>()).unwrap_or_default();
+            let asked = libc::getsockopt(
+                stream.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                (&raw mut peer).cast(),
+                &raw mut size,
+            );
+            (asked == 0).then_some(peer.pid)
+        };
+        peer.and_then(|pid| u32::try_from(pid).ok()) == Some(std::process::id())
+    }
+}
+
 /// A listening socket on a shard.
 pub(crate) enum Listener {
     Tcp(monoio::net::TcpListener),
@@ -140,13 +172,22 @@ impl Listener {
         }
     }
 
-    /// Makes the pending and all further accepts end with an error.
-    pub(crate) fn shutdown(&self) {
+    /// Makes the pending and all further accepts end with an error, unless a connection waits to be
+    /// accepted: the kernel would reset it. Whether it did.
+    pub(crate) fn shut_if_empty(&self) -> bool {
         let descriptor = match self {
             Self::Tcp(listener) => listener.as_raw_fd(),
             Self::Unix(listener) => listener.as_raw_fd(),
         };
-        // SAFETY: the descriptor is open while `self` is; shutdown touches no memory of ours.
-        unsafe { libc::shutdown(descriptor, libc::SHUT_RDWR) };
+        let mut waiting = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+        // SAFETY: the descriptor is open while `self` is; poll gets the one element it is told of,
+        // and shutdown touches no memory of ours.
+        unsafe {
+            if libc::poll(&raw mut waiting, 1, 0) > 0 && waiting.revents & libc::POLLIN != 0 {
+                return false;
+            }
+            libc::shutdown(descriptor, libc::SHUT_RDWR);
+        }
+        true
     }
 }
