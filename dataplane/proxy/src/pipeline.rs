@@ -8,6 +8,7 @@ use penstock_http1::Verb;
 use penstock_mcp::{Era, ErrorKind, Message, ScanLimits, admit};
 use penstock_metrics::{Metric, Refusal};
 
+use crate::identity::Identity;
 use crate::relay::{self, Call, Forwarded};
 use crate::request::{Downstream, Next};
 use crate::respond::Answer;
@@ -50,6 +51,7 @@ fn log_access(down: &Downstream, server: &str, micros: u64) {
         target: "access",
         listener = down.rules.name,
         peer = down.peer.map(tracing::field::display),
+        identity = down.identity.as_ref().map(Identity::name),
         server,
         verb = %printable(down.head.method.of(&down.buffer)),
         method = text(envelope.and_then(|one| one.method.as_ref())),

@@ -11,6 +11,7 @@ use penstock_config::Limits;
 use penstock_http1::{ChunkLimits, Chunked, Framing, HeadLimits, RequestHead, Verb};
 use penstock_metrics::Metric;
 
+use crate::identity::Identity;
 use crate::io::{Conn, Elapsed, Timer};
 use crate::pipeline;
 use crate::respond::{Answer, CONTINUE};
@@ -33,6 +34,8 @@ pub(crate) struct Downstream {
     pub(crate) conn: Conn,
     pub(crate) timer: Timer,
     pub(crate) peer: Option<SocketAddr>,
+    /// Of its client certificate, where it has shown one.
+    pub(crate) identity: Option<Identity>,
     pub(crate) rules: Arc<ListenerRules>,
     /// What was read and not yet used; the request's head stands at its beginning.
     pub(crate) buffer: Vec<u8>,
@@ -83,12 +86,14 @@ impl Downstream {
         conn: Conn,
         timer: Timer,
         peer: Option<SocketAddr>,
+        identity: Option<Identity>,
         rules: Arc<ListenerRules>,
     ) -> Self {
         Self {
             conn,
             timer,
             peer,
+            identity,
             rules,
             buffer: Vec::new(),
             head: RequestHead::new(),

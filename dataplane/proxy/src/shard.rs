@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use penstock_metrics::{Cells, Metric};
 
+use crate::identity::Identity;
 use crate::io::{Conn, Listener, Socket, Timers};
 use crate::request::Downstream;
 use crate::start::{Bound, Shared};
@@ -207,7 +208,8 @@ async fn connection(
             return;
         }
     }
-    Downstream::new(conn, timer, peer, rules).serve(&shard).await;
+    let identity = conn.peer_certificate().and_then(Identity::of);
+    Downstream::new(conn, timer, peer, identity, rules).serve(&shard).await;
 }
 
 /// A gauge that goes down when this is dropped.

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -57,6 +57,7 @@ pub struct Proxy {
     cells: Vec<Arc<Cells>>,
     bells: Vec<UnixStream>,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    sockets: Vec<SocketFile>,
     /// Where each TCP listener listens, in the order of the configuration.
     pub addresses: Vec<Option<SocketAddr>>,
 }
@@ -89,6 +90,8 @@ impl Proxy {
             let bind = world.front.display().to_string();
             StartError::Bind { name: "inner".into(), bind, error }
         })?;
+        let listeners = world.snapshot.listeners.iter();
+        let sockets = listeners.filter_map(|listener| SocketFile::of(&listener.bind)).collect();
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(world),
             draining: AtomicBool::new(false),
@@ -99,6 +102,7 @@ impl Proxy {
             cells: Vec::new(),
             bells: Vec::new(),
             threads: Vec::new(),
+            sockets,
             addresses,
         };
         for (index, bound) in bound.into_iter().enumerate() {
@@ -170,8 +174,35 @@ impl Proxy {
         for thread in self.threads {
             thread.join().unwrap_or_else(|_| Err(io::Error::other("a shard panicked")))?;
         }
+        self.sockets.iter().for_each(SocketFile::remove);
         Ok(())
     }
+}
+
+/// A Unix socket that was made here, known by its inode: the path may be another penstock's by the
+/// time this one ends.
+struct SocketFile {
+    path: PathBuf,
+    inode: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(bind: &Bind) -> Option<Self> {
+        let Bind::Unix { path, .. } = bind else { return None };
+        Some(Self { path: path.clone(), inode: inode(path)? })
+    }
+
+    fn remove(&self) {
+        if inode(&self.path) == Some(self.inode) {
+            // Whoever serves there next replaces what is left.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 fn bind_all(

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use monoio::buf::{IoBuf, SliceMut};
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::{TcpStream, UnixStream};
+use rustls::pki_types::CertificateDer;
 
 /// Plaintext that TLS may hold before it is written out.
 const TLS_BUFFER_BYTES: usize = 64 << 10;
@@ -87,6 +88,11 @@ impl Conn {
                 }
             }
         }
+    }
+
+    /// The certificate that the peer proved to be its own, where TLS asked for one.
+    pub(crate) fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.tls.as_ref()?.peer_certificates()?.first()
     }
 
     /// Bytes appended to `into`; 0 when the peer has ended its side. `want` is how large a buffer a
