@@ -122,6 +122,11 @@ impl Chunked {
         }
     }
 
+    /// Whether all that was fed is whole chunks, so that a last chunk could follow here.
+    pub fn between_chunks(&self) -> bool {
+        matches!(self.state, State::SizeStart)
+    }
+
     /// Calls `piece` for each kept run of `input`, in order.
     ///
     /// After an error the body cannot be continued; pieces given before it were good.

@@ -154,6 +154,19 @@ fn sigterm_lets_calls_end_and_takes_no_more() {
 }
 
 #[test]
+fn sigterm_ends_streams_that_no_call_waits_on() {
+    let (tell, gone) = mpsc::channel();
+    let mut penstock = Penstock::start(silent_stream(tell), "");
+    let mut client = penstock.connect();
+    client.send(b"GET /mcp/up HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n");
+    client.until(b"begun");
+    penstock.signal("TERM");
+    client.until(b"0\r\n\r\n");
+    gone.recv_timeout(Duration::from_secs(5)).expect("the upstream's connection is closed");
+    assert!(penstock.wait());
+}
+
+#[test]
 fn a_second_sigterm_ends_what_is_under_way() {
     let (tell, _gone) = mpsc::channel();
     let mut penstock = Penstock::start(silent_stream(tell), "");

@@ -219,6 +219,8 @@ pub(crate) enum Failure {
     Closed,
     #[error("it did not answer within `first_byte_timeout`; the call may have been carried out")]
     Timeout,
+    #[error("penstock is shutting down; try again, another one will answer")]
+    Draining,
     #[error("its answer is not valid HTTP: {0}")]
     Invalid(penstock_http1::HeadError),
 }
@@ -232,6 +234,7 @@ impl Failure {
             Self::Connect(crate::upstream::ConnectError::Full) => {
                 (ErrorKind::TooManyCalls, Refusal::Busy)
             }
+            Self::Draining => (ErrorKind::Draining, Refusal::Draining),
             Self::Invalid(_) => (ErrorKind::UpstreamProtocol, Refusal::Upstream),
             _ => (ErrorKind::UpstreamUnavailable, Refusal::Upstream),
         }

@@ -1,0 +1,133 @@
+//! The body of an upstream's answer: its framing read, and rewritten where the agent's differs.
+
+use std::io;
+
+use penstock_http1::{ChunkLimits, Chunked, Framing};
+
+/// Where a body is after a piece of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    More,
+    End,
+    /// At its end, with bytes behind it that belong to no answer.
+    Surplus,
+}
+
+/// The upstream's framing of the body.
+pub(super) struct Body {
+    framing: Framing,
+    left: u64,
+    chunked: Chunked,
+    /// The beginning of a trailer field whose end was not read yet: whether it may travel depends on
+    /// its whole name.
+    held: Vec<u8>,
+}
+
+impl Body {
+    pub(super) fn new(framing: Framing) -> Self {
+        let left = if let Framing::Length(length) = framing { length } else { 0 };
+        Self { framing, left, chunked: Chunked::new(ChunkLimits::default()), held: Vec::new() }
+    }
+
+    /// Whether the body could end here, as far as its framing goes.
+    pub(super) fn between_chunks(&self) -> bool {
+        self.framing != Framing::Chunked || self.chunked.between_chunks() && self.held.is_empty()
+    }
+
+    /// Whether only the connection's end tells the body's.
+    pub(super) fn ends_with_connection(&self) -> bool {
+        self.framing == Framing::UntilClose
+    }
+
+    /// Turns what was read into what is to be written in the framing `to`, in place where it can
+    /// be; `scan` sees the data in it.
+    pub(super) fn take(
+        &mut self,
+        piece: &mut Vec<u8>,
+        to: Framing,
+        scan: &mut impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<State> {
+        match self.framing {
+            Framing::None => {
+                let surplus = !piece.is_empty();
+                piece.clear();
+                Ok(if surplus { State::Surplus } else { State::End })
+            }
+            Framing::Length(_) => {
+                let read = piece.len() as u64;
+                let surplus = read > self.left;
+                if surplus {
+                    piece.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+                }
+                self.left = self.left.saturating_sub(read);
+                scan(piece)?;
+                Ok(match self.left {
+                    0 if surplus => State::Surplus,
+                    0 => State::End,
+                    _ => State::More,
+                })
+            }
+            Framing::UntilClose => {
+                scan(piece)?;
+                if to == Framing::Chunked && !piece.is_empty() {
+                    let mut framed = format!("{:x}\r\n", piece.len()).into_bytes();
+                    framed.append(piece);
+                    framed.extend_from_slice(b"\r\n");
+                    *piece = framed;
+                }
+                Ok(State::More)
+            }
+            Framing::Chunked => self.take_chunks(piece, to, scan),
+        }
+    }
+
+    fn take_chunks(
+        &mut self,
+        piece: &mut Vec<u8>,
+        to: Framing,
+        scan: &mut impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<State> {
+        if !self.held.is_empty() {
+            let read = std::mem::replace(piece, std::mem::take(&mut self.held));
+            piece.extend_from_slice(&read);
+        }
+        let data_only = to != Framing::Chunked;
+        let mut kept = Vec::new();
+        // In the usual case every byte is kept and none is moved.
+        let mut whole = 0;
+        let mut fault = Ok(());
+        let fed = self.chunked.feed(piece, |part| {
+            let bytes = part.span.of(piece);
+            if part.data && fault.is_ok() {
+                fault = scan(bytes);
+            }
+            if data_only && !part.data {
+                return;
+            }
+            if part.span.start as usize == whole && kept.is_empty() {
+                whole = part.span.end as usize;
+            } else {
+                if kept.is_empty() {
+                    kept.extend_from_slice(&piece[..whole]);
+                }
+                kept.extend_from_slice(bytes);
+            }
+        });
+        fault?;
+        let fed = fed.map_err(|error| io::Error::other(error.to_string()))?;
+        let surplus = fed.ended && fed.consumed < piece.len();
+        if !fed.ended {
+            self.held.extend_from_slice(&piece[fed.consumed..]);
+        }
+        if kept.is_empty() {
+            piece.truncate(whole);
+        } else {
+            *piece = kept;
+        }
+        Ok(match fed.ended {
+            true if surplus => State::Surplus,
+            true => State::End,
+            false => State::More,
+        })
+    }
+}

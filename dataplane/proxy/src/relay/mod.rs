@@ -1,0 +1,214 @@
+//! Forwarding: the request to the upstream, its answer to the agent as it comes.
+
+mod answer;
+mod body;
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use penstock_http1::{HeadLimits, RequestOut, ResponseHead, Verb, write_request};
+use penstock_mcp::Era;
+use penstock_metrics::Metric;
+
+use crate::pipeline::{Failure, idempotent};
+use crate::request::{Downstream, Next};
+use crate::shard::Shard;
+use crate::upstream::{FIRST_READ_BYTES, Lease, Pool};
+use answer::{Ended, Relay};
+
+/// A read of an answer's next piece.
+const READ_BYTES: usize = 64 << 10;
+/// A piece up to this size is copied behind the head, so that both leave in one write.
+const JOIN_BYTES: usize = 32 << 10;
+
+/// A request as it is to be forwarded.
+pub(crate) struct Call<'a> {
+    pub(crate) target: &'a [u8],
+    pub(crate) host: &'a [u8],
+    pub(crate) era: Era,
+    pub(crate) forwarded: Forwarded,
+}
+
+/// What becomes of the agent's `Forwarded` and `X-Forwarded-*`.
+pub(crate) enum Forwarded {
+    Kept,
+    Removed,
+    /// Replaced by this value.
+    By(Vec<u8>),
+}
+
+const FORWARDED: &[&str] =
+    &["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+
+/// Sends the request and relays the answer. An error where no byte of an answer was sent.
+pub(crate) async fn exchange(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    pool: &Rc<Pool>,
+    call: &Call<'_>,
+) -> Result<Next, Failure> {
+    let mut lease = pool.lease().await?;
+    let mut head = ResponseHead::new();
+    let mut buffer = Vec::new();
+    let head_bytes = match ask(down, shard, &mut lease, call, &mut head, &mut buffer).await {
+        // A kept connection that the upstream was just closing: the request may go once more.
+        Err(Ask::Failed(Failure::Closed, nothing_sent))
+            if (nothing_sent || idempotent(down)) && buffer.is_empty() && !down.gone =>
+        {
+            shard.cells.inc(Metric::UpstreamRetries);
+            lease = pool.fresh().await?;
+            ask(down, shard, &mut lease, call, &mut head, &mut buffer).await
+        }
+        other => other,
+    };
+    let head_bytes = match head_bytes {
+        Ok(bytes) => bytes,
+        Err(Ask::Gone) => {
+            shard.cells.inc(Metric::Disconnects);
+            return Ok(Next::Close);
+        }
+        Err(Ask::Failed(failure, _)) => {
+            match failure {
+                Failure::Draining => {}
+                Failure::Timeout => shard.cells.inc(Metric::UpstreamTimeouts),
+                _ => shard.cells.inc(Metric::UpstreamErrors),
+            }
+            return Err(failure);
+        }
+    };
+    let relay = Relay::new(down, shard, call, &head);
+    let (ended, keep) = relay.run(&mut lease, &head, buffer, head_bytes).await;
+    if ended == Ended::Clean && head.keep_alive {
+        lease.keep();
+    }
+    match ended {
+        Ended::Clean | Ended::Whole if keep && !down.gone => Ok(Next::Keep),
+        Ended::Clean | Ended::Whole | Ended::Cut => {
+            if down.gone {
+                shard.cells.inc(Metric::Disconnects);
+            }
+            Ok(Next::Close)
+        }
+    }
+}
+
+/// Why there is no answer's head.
+enum Ask {
+    /// The agent went away, and that cancels the call.
+    Gone,
+    /// And whether nothing of the request can have reached the upstream.
+    Failed(Failure, bool),
+}
+
+/// Sends the request and reads the answer's head into `buffer`; its length.
+async fn ask(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    lease: &mut Lease,
+    call: &Call<'_>,
+    head: &mut ResponseHead,
+    buffer: &mut Vec<u8>,
+) -> Result<usize, Ask> {
+    let config = &lease.remote().config;
+    let limits = shard.view().world.limits().clone();
+    let first_byte = config.first_byte_timeout;
+    if !send(down, lease, call).await {
+        // The upstream may have answered before it stopped reading; if so, that is the answer.
+        let early = lease.timer.within(limits.write_timeout, lease.conn.read(buffer, READ_BYTES));
+        if !matches!(early.await, Ok(Ok(read)) if read > 0) {
+            return Err(Ask::Failed(Failure::Closed, false));
+        }
+    }
+    let sizes = HeadLimits {
+        bytes: limits.head_bytes as usize,
+        fields: limits.head_fields as usize,
+        target: limits.target_bytes as usize,
+    };
+    let lazy = down.asks_for_stream();
+    let whole = async {
+        loop {
+            while !buffer.is_empty() {
+                match head.parse(buffer, &sizes, down.head.verb) {
+                    // 101 is an error of the parser's; other interim answers are for this hop.
+                    Ok(Some(bytes)) if head.status < 200 => {
+                        buffer.drain(..bytes);
+                        head.reset();
+                    }
+                    Ok(Some(bytes)) => return Ok(bytes),
+                    Ok(None) => break,
+                    Err(error) => return Err(Ask::Failed(Failure::Invalid(error), false)),
+                }
+            }
+            let read =
+                poll_fn(|cx| match lease.conn.poll_read(cx, buffer, FIRST_READ_BYTES, lazy) {
+                    Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Ok(())),
+                    Poll::Ready(_) => Poll::Ready(Err(Ask::Failed(Failure::Closed, false))),
+                    Poll::Pending
+                        if down.poll_ended(cx, lazy).is_ready() && cancels(down, call.era) =>
+                    {
+                        Poll::Ready(Err(Ask::Gone))
+                    }
+                    Poll::Pending if lazy && shard.draining.get() => {
+                        Poll::Ready(Err(Ask::Failed(Failure::Draining, false)))
+                    }
+                    Poll::Pending => Poll::Pending,
+                });
+            read.await?;
+        }
+    };
+    let whole = lease.timer.within(first_byte, whole).await;
+    whole.unwrap_or(Err(Ask::Failed(Failure::Timeout, false)))
+}
+
+/// Whether the agent's going away ends the wait for an answer: in the modern era it is the cancel;
+/// in the legacy one a call goes on, and only what nobody else could read ends.
+fn cancels(down: &Downstream, era: Era) -> bool {
+    era == Era::Modern || down.head.verb != Verb::Post
+}
+
+/// Writes the request; false where the upstream did not take it whole.
+async fn send(down: &mut Downstream, lease: &mut Lease, call: &Call<'_>) -> bool {
+    let mut out = std::mem::take(&mut down.out);
+    out.clear();
+    let mut extra: Vec<(&str, &[u8])> = Vec::new();
+    let mut drop: &[&str] = &[];
+    if lease.remote().config.via {
+        extra.push(("Via", b"1.1 penstock"));
+    }
+    match &call.forwarded {
+        Forwarded::Kept => {}
+        Forwarded::Removed => drop = FORWARDED,
+        Forwarded::By(value) => {
+            extra.push(("Forwarded", value));
+            drop = FORWARDED;
+        }
+    }
+    let to = RequestOut {
+        target: call.target,
+        host: call.host,
+        framing: down.head.framing,
+        drop,
+        extra: &extra,
+        keep_alive: true,
+    };
+    write_request(&mut out, &down.buffer, &down.head, &to);
+    let body = down.framed();
+    let separate = (body.len() > JOIN_BYTES).then(|| body.to_vec());
+    if separate.is_none() {
+        out.extend_from_slice(body);
+    }
+    let limit = lease.remote().config.first_byte_timeout;
+    let (mut whole, out) = match lease.timer.within(limit, lease.conn.write(out, 0)).await {
+        Ok((result, out)) => (result.is_ok(), out),
+        Err(_) => (false, Vec::new()),
+    };
+    down.out = out;
+    if let Some(body) = separate
+        && whole
+    {
+        let written = lease.timer.within(limit, lease.conn.write(body, 0)).await;
+        whole = matches!(written, Ok((Ok(()), _)));
+    }
+    whole
+}
