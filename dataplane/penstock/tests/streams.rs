@@ -7,14 +7,12 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Client, PATIENCE, Penstock, call, config, eventually, modern_call, ok, read_request};
+use common::{
+    Client, PATIENCE, Penstock, Setup, call, chunk, eventually, modern_call, ok, read_request,
+};
 
 const STREAM: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-
-fn chunk(data: &str) -> Vec<u8> {
-    format!("{:x}\r\n{data}\r\n", data.len()).into_bytes()
-}
 
 /// An upstream that opens a stream, and tells when its peer has gone.
 fn silent_stream(gone: mpsc::Sender<()>) -> std::net::SocketAddr {
@@ -155,7 +153,7 @@ fn a_reload_changes_the_routes_and_fails_no_call() {
     let mut client = penstock.connect();
     assert_eq!(client.ask(&call(1)), (200, "1".into()));
     let write = |upstream: &str| {
-        let text = config(penstock.address, upstream, "");
+        let text = Setup::with(upstream).text(penstock.address);
         std::fs::write(&penstock.config, text).expect("the configuration is written");
         penstock.signal("HUP");
     };
