@@ -31,6 +31,9 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "identity", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "faults", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "streams", needs_tools: false, by_default: true, run: cargo_test::run },
+    Suite { name: "limits", needs_tools: false, by_default: true, run: cargo_test::run },
+    Suite { name: "transports", needs_tools: false, by_default: true, run: cargo_test::run },
+    Suite { name: "lifecycle", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "conformance", needs_tools: true, by_default: true, run: conformance::run },
     // By name only: its servers speak stdio, which `serve` does not bridge yet.
     Suite { name: "clients", needs_tools: true, by_default: false, run: clients::run },
