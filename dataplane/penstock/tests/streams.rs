@@ -99,21 +99,6 @@ fn an_upstream_that_dies_in_a_stream_ends_it_visibly() {
 }
 
 #[test]
-fn an_event_over_its_limit_ends_the_stream() {
-    let upstream = common::upstream(|mut stream| {
-        let _ = read_request(&mut stream);
-        let _ = stream.write_all(STREAM);
-        while stream.write_all(&chunk(&"x".repeat(1 << 10))).is_ok() {}
-    });
-    let penstock = Penstock::start(upstream, "limits: { event_bytes: 64KiB }");
-    let mut client = penstock.connect();
-    client.send(&call(1));
-    let all = client.rest();
-    assert!(all.len() < 512 << 10, "{} bytes came", all.len());
-    assert!(!all.ends_with(b"0\r\n\r\n"));
-}
-
-#[test]
 fn sigterm_lets_calls_end_and_takes_no_more() {
     let upstream = common::upstream(|mut stream| {
         let _ = read_request(&mut stream);

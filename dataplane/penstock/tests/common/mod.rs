@@ -5,6 +5,7 @@
 
 mod peers;
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -243,4 +244,30 @@ pub fn eventually(what: &str, mut test: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Runs a fault, then a call that must work, then counts what was left behind.
+#[track_caller]
+pub fn then_the_next_call_works(penstock: &Penstock, before: usize) {
+    let mut client = penstock.connect();
+    assert_eq!(client.ask(&call(99)).0, 200);
+    drop(client);
+    // One idle connection to the upstream may stay.
+    let what = format!("{before} descriptors and one more at most");
+    eventually(&what, || penstock.descriptors() <= before + 1);
+}
+
+/// Sends what is to be refused, and checks how.
+#[track_caller]
+pub fn refused(request: &[u8], more: &str, status: u16, says: &str) {
+    let penstock = Penstock::start(always(ok("{}")), more);
+    let before = penstock.descriptors();
+    let mut client = penstock.connect();
+    // The refusal may come before the request is written whole.
+    let _ = client.stream.write_all(request);
+    let (got, body) = client.answer().expect("an answer");
+    assert_eq!(got, status, "{body}");
+    assert!(body.contains(says), "{body}");
+    drop(client);
+    then_the_next_call_works(&penstock, before);
 }
