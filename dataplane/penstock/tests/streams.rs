@@ -7,14 +7,12 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Client, PATIENCE, Penstock, call, config, eventually, modern_call, ok, read_request};
+use common::{
+    Client, PATIENCE, Penstock, Setup, call, chunk, eventually, modern_call, ok, read_request,
+};
 
 const STREAM: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
-
-fn chunk(data: &str) -> Vec<u8> {
-    format!("{:x}\r\n{data}\r\n", data.len()).into_bytes()
-}
 
 /// An upstream that opens a stream, and tells when its peer has gone.
 fn silent_stream(gone: mpsc::Sender<()>) -> std::net::SocketAddr {
@@ -120,21 +118,6 @@ fn an_upstream_that_dies_in_a_stream_ends_it_visibly() {
 }
 
 #[test]
-fn an_event_over_its_limit_ends_the_stream() {
-    let upstream = common::upstream(|mut stream| {
-        let _ = read_request(&mut stream);
-        let _ = stream.write_all(STREAM);
-        while stream.write_all(&chunk(&"x".repeat(1 << 10))).is_ok() {}
-    });
-    let penstock = Penstock::start(upstream, "limits: { event_bytes: 64KiB }");
-    let mut client = penstock.connect();
-    client.send(&call(1));
-    let all = client.rest();
-    assert!(all.len() < 512 << 10, "{} bytes came", all.len());
-    assert!(!all.ends_with(b"0\r\n\r\n"));
-}
-
-#[test]
 fn sigterm_lets_calls_end_and_takes_no_more() {
     let upstream = common::upstream(|mut stream| {
         let _ = read_request(&mut stream);
@@ -187,7 +170,7 @@ fn a_reload_changes_the_routes_and_fails_no_call() {
     let mut client = penstock.connect();
     assert_eq!(client.ask(&call(1)), (200, "1".into()));
     let write = |upstream: &str| {
-        let text = config(penstock.address, upstream, "");
+        let text = Setup::with(upstream).text(penstock.address);
         std::fs::write(&penstock.config, text).expect("the configuration is written");
         penstock.signal("HUP");
     };

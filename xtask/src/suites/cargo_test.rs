@@ -1,4 +1,5 @@
-//! Suites that are integration tests of the `penstock` crate: `dataplane/penstock/tests/NAME.rs`.
+//! Suites that are integration tests of the `penstock` crate: `dataplane/penstock/tests/NAME.rs`, or
+//! `NAME/main.rs` where it has parts.
 
 use std::fs;
 use std::time::Duration;
@@ -11,9 +12,10 @@ use crate::steps::logged;
 const LIMIT: Duration = Duration::from_mins(9);
 
 pub(super) fn run(run: &Run) -> Result<Outcome> {
-    let file = format!("dataplane/penstock/tests/{}.rs", run.name);
-    if !run.paths.root.join(&file).exists() {
-        return Ok(Outcome::CouldNotRun(format!("{file} does not exist")));
+    let place = format!("dataplane/penstock/tests/{}", run.name);
+    let exists = |end: &str| run.paths.root.join(format!("{place}{end}")).exists();
+    if !exists(".rs") && !exists("/main.rs") {
+        return Ok(Outcome::CouldNotRun(format!("{place}.rs does not exist")));
     }
     let args = ["test", "--package", "penstock", "--test", run.name, "--no-fail-fast"];
     let status = logged(&mut run.paths.cargo(&args), run.name, &run.log, LIMIT)?;

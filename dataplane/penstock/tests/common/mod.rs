@@ -1,52 +1,130 @@
 //! A real penstock between scripted peers.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 #![allow(missing_docs, unreachable_pub, reason = "test support")]
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+mod peers;
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use peers::{
+    Client, always, call, chunk, find, free_port, modern_call, ok, post, post_with, read_request,
+    reset, upstream,
+};
+
 /// No wait in a test takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-static COUNT: AtomicU32 = AtomicU32::new(0);
+/// A folder of a test's own, removed when dropped.
+pub struct Folder(PathBuf);
 
-/// A running penstock; ended when dropped.
-pub struct Penstock {
-    child: Child,
-    pub address: SocketAddr,
-    pub config: PathBuf,
-}
-
-impl Penstock {
-    /// One shard in front of `upstream`, which is served at `/mcp/up`. `more` is added to the file.
-    pub fn start(upstream: SocketAddr, more: &str) -> Self {
-        Self::with(&format!("{{ url: \"http://{upstream}/mcp\" }}"), more)
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("penstock-test-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a folder");
+        Self(path)
     }
 
-    /// As `start`, with the upstream's whole entry.
-    pub fn with(upstream: &str, more: &str) -> Self {
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("a file is written");
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A configuration of one shard, to be started. Paths in it are relative to its folder.
+pub struct Setup {
+    pub folder: Folder,
+    upstreams: Vec<(&'static str, String)>,
+    listeners: String,
+    more: String,
+    backend: &'static str,
+    descriptors: Option<u32>,
+}
+
+impl Setup {
+    /// `upstream` is served at `/mcp/up`.
+    pub fn to(upstream: SocketAddr) -> Self {
+        Self::with(&format!("{{ url: \"http://{upstream}/mcp\" }}"))
+    }
+
+    /// As `to`, with the upstream's whole entry.
+    pub fn with(upstream: &str) -> Self {
+        Self {
+            folder: Folder::new(),
+            upstreams: vec![("up", upstream.to_owned())],
+            listeners: String::new(),
+            more: String::new(),
+            backend: "auto",
+            descriptors: None,
+        }
+    }
+
+    /// One more upstream, at `/mcp/<name>`.
+    pub fn also(mut self, name: &'static str, upstream: &str) -> Self {
+        self.upstreams.push((name, upstream.to_owned()));
+        self
+    }
+
+    /// One more listener's entry, beside the plain one that every penstock here has.
+    pub fn listener(mut self, entry: &str) -> Self {
+        self.listeners.push_str(&format!(", {entry}"));
+        self
+    }
+
+    /// Lines at the end of the file.
+    pub fn more(mut self, lines: &str) -> Self {
+        self.more.push_str(lines);
+        self
+    }
+
+    pub fn backend(mut self, backend: &'static str) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// The most descriptors that the process may have.
+    pub fn descriptors(mut self, limit: u32) -> Self {
+        self.descriptors = Some(limit);
+        self
+    }
+
+    pub fn text(&self, address: SocketAddr) -> String {
+        let Self { listeners, more, backend, .. } = self;
+        let upstreams: String =
+            self.upstreams.iter().map(|(name, entry)| format!("  {name}: {entry}\n")).collect();
+        let servers: String =
+            self.upstreams.iter().map(|(name, _)| format!("  {name}: {name}\n")).collect();
+        format!(
+            "shards: 1\nbackend: {backend}\nlisteners: [{{ address: \"{address}\" }}{listeners}]\n\
+             upstreams:\n{upstreams}servers:\n{servers}{more}\n"
+        )
+    }
+
+    /// Runs it, and waits until it serves.
+    pub fn start(self) -> Penstock {
         let address = free_port();
-        let text = config(address, upstream, more);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("penstock-test-{}-{number}.yaml", std::process::id());
-        let config = std::env::temp_dir().join(name);
-        std::fs::write(&config, text).expect("the configuration is written");
-        let child = Command::new(env!("CARGO_BIN_EXE_penstock"))
-            .args(["serve", "--config"])
-            .arg(&config)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("penstock starts");
-        let mut penstock = Self { child, address, config };
+        let mut penstock = self.spawn(address);
         let began = Instant::now();
         while TcpStream::connect(address).is_err() {
-            assert!(penstock.child.try_wait().expect("its state").is_none(), "penstock ended");
+            let ended = penstock.child.try_wait().expect("its state").is_some();
+            assert!(!ended, "penstock ended: {}", penstock.log());
             assert!(began.elapsed() < PATIENCE, "penstock does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -54,6 +132,61 @@ impl Penstock {
         assert_eq!(penstock.connect().ask(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").0, 404);
         std::thread::sleep(Duration::from_millis(150));
         penstock
+    }
+
+    /// Runs it, whatever becomes of it.
+    pub fn spawn(self, address: SocketAddr) -> Penstock {
+        self.folder.write("penstock.yaml", &self.text(address));
+        let config = self.folder.path("penstock.yaml");
+        let log = std::fs::File::create(self.folder.path("log")).expect("a log");
+        let program = env!("CARGO_BIN_EXE_penstock");
+        let mut command = match self.descriptors {
+            None => Command::new(program),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), program]);
+                shell
+            }
+        };
+        command.args(["serve", "--config"]).arg(&config).stdin(Stdio::null()).stderr(log);
+        let child = command.spawn().expect("penstock starts");
+        Penstock { child, address, config, setup: self }
+    }
+}
+
+/// A running penstock; ended when dropped.
+pub struct Penstock {
+    child: Child,
+    pub address: SocketAddr,
+    pub config: PathBuf,
+    pub setup: Setup,
+}
+
+impl Penstock {
+    /// In front of `upstream`, which is served at `/mcp/up`. `more` is added to the file.
+    pub fn start(upstream: SocketAddr, more: &str) -> Self {
+        Setup::to(upstream).more(more).start()
+    }
+
+    /// As `start`, with the upstream's whole entry.
+    pub fn with(upstream: &str, more: &str) -> Self {
+        Setup::with(upstream).more(more).start()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.setup.folder.path("log")).unwrap_or_default()
+    }
+
+    /// Processor time used so far, in kernel and user mode.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("its stat");
+        // proc_pid_stat(5): the name, which may hold spaces, ends at the last parenthesis; utime and
+        // stime are the 12th and 13th fields behind it, in ticks of 10 ms.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 =
+            fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10)
     }
 
     pub fn connect(&self) -> Client {
@@ -100,183 +233,6 @@ impl Drop for Penstock {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_file(&self.config);
-    }
-}
-
-pub fn config(address: SocketAddr, upstream: &str, more: &str) -> String {
-    format!(
-        "shards: 1\nlisteners: [{{ address: \"{address}\" }}]\nupstreams:\n  up: {upstream}\n\
-         servers:\n  up: {{ upstream: up }}\n{more}\n"
-    )
-}
-
-/// An address nobody listens on.
-pub fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address")
-}
-
-/// An upstream that runs `serve` on a thread for each connection.
-pub fn upstream(serve: impl Fn(TcpStream) + Send + Clone + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("its address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let serve = serve.clone();
-            std::thread::spawn(move || {
-                let _ = stream.set_nodelay(true);
-                let _ = stream.set_read_timeout(Some(PATIENCE));
-                serve(stream);
-            });
-        }
-    });
-    address
-}
-
-/// Reads one request with a Content-Length or none: head and body, as they came.
-pub fn read_request(stream: &mut TcpStream) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut seen = Vec::new();
-    loop {
-        if let Some(end) = find(&seen, b"\r\n\r\n") {
-            let head = seen[..end + 4].to_vec();
-            let mut body = seen[end + 4..].to_vec();
-            let text = String::from_utf8_lossy(&head).to_ascii_lowercase();
-            let length = text
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length:"))
-                .map_or(0, |value| value.trim().parse().expect("a length"));
-            while body.len() < length {
-                more(stream, &mut body)?;
-            }
-            return Some((head, body));
-        }
-        more(stream, &mut seen)?;
-    }
-}
-
-fn more(stream: &mut TcpStream, into: &mut Vec<u8>) -> Option<()> {
-    let mut piece = [0; 8 << 10];
-    match stream.read(&mut piece) {
-        Ok(read) if read > 0 => {
-            into.extend_from_slice(&piece[..read]);
-            Some(())
-        }
-        _ => None,
-    }
-}
-
-pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
-}
-
-/// Answers every request with the same bytes.
-pub fn always(answer: impl Into<Vec<u8>>) -> SocketAddr {
-    let answer = answer.into();
-    upstream(move |mut stream| {
-        while read_request(&mut stream).is_some() {
-            if stream.write_all(&answer).is_err() {
-                return;
-            }
-        }
-    })
-}
-
-pub fn ok(body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}")
-        .into_bytes()
-}
-
-/// A legacy `tools/call`.
-pub fn call(id: u32) -> Vec<u8> {
-    post(&format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"t","arguments":{{}}}}}}"#
-    ))
-}
-
-/// A modern `tools/call`.
-pub fn modern_call(id: u32) -> Vec<u8> {
-    let body = format!(
-        r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"t","arguments":{{}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
-    );
-    let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: t\r\n";
-    post_with(fields, &body)
-}
-
-pub fn post(body: &str) -> Vec<u8> {
-    post_with("", body)
-}
-
-pub fn post_with(fields: &str, body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!(
-        "POST /mcp/up HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{fields}\
-         Accept: application/json, text/event-stream\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
-}
-
-/// An agent's connection.
-pub struct Client {
-    pub stream: TcpStream,
-    seen: Vec<u8>,
-}
-
-impl Client {
-    pub fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("penstock accepts");
-        stream.set_nodelay(true).expect("nodelay");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
-        Self { stream, seen: Vec::new() }
-    }
-
-    pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("penstock reads");
-    }
-
-    /// Sends and reads an answer that has a Content-Length: its status and body.
-    pub fn ask(&mut self, request: &[u8]) -> (u16, String) {
-        self.send(request);
-        self.answer().expect("an answer")
-    }
-
-    /// The next answer that has a Content-Length.
-    pub fn answer(&mut self) -> Option<(u16, String)> {
-        let end = loop {
-            match find(&self.seen, b"\r\n\r\n") {
-                Some(end) => break end + 4,
-                None => more(&mut self.stream, &mut self.seen)?,
-            }
-        };
-        let head = String::from_utf8_lossy(&self.seen[..end]).to_ascii_lowercase();
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        let length: usize = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:"))?
-            .trim()
-            .parse()
-            .ok()?;
-        while self.seen.len() < end + length {
-            more(&mut self.stream, &mut self.seen)?;
-        }
-        let body = String::from_utf8_lossy(&self.seen[end..end + length]).into_owned();
-        self.seen.drain(..end + length);
-        Some((status, body))
-    }
-
-    /// Reads until `needle` was seen; all that was read.
-    pub fn until(&mut self, needle: &[u8]) -> Vec<u8> {
-        while find(&self.seen, needle).is_none() {
-            assert!(more(&mut self.stream, &mut self.seen).is_some(), "the stream ended early");
-        }
-        std::mem::take(&mut self.seen)
-    }
-
-    /// Reads to the end of the connection.
-    pub fn rest(&mut self) -> Vec<u8> {
-        while more(&mut self.stream, &mut self.seen).is_some() {}
-        std::mem::take(&mut self.seen)
     }
 }
 
@@ -288,4 +244,30 @@ pub fn eventually(what: &str, mut test: impl FnMut() -> bool) {
         assert!(began.elapsed() < PATIENCE, "never: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Runs a fault, then a call that must work, then counts what was left behind.
+#[track_caller]
+pub fn then_the_next_call_works(penstock: &Penstock, before: usize) {
+    let mut client = penstock.connect();
+    assert_eq!(client.ask(&call(99)).0, 200);
+    drop(client);
+    // One idle connection to the upstream may stay.
+    let what = format!("{before} descriptors and one more at most");
+    eventually(&what, || penstock.descriptors() <= before + 1);
+}
+
+/// Sends what is to be refused, and checks how.
+#[track_caller]
+pub fn refused(request: &[u8], more: &str, status: u16, says: &str) {
+    let penstock = Penstock::start(always(ok("{}")), more);
+    let before = penstock.descriptors();
+    let mut client = penstock.connect();
+    // The refusal may come before the request is written whole.
+    let _ = client.stream.write_all(request);
+    let (got, body) = client.answer().expect("an answer");
+    assert_eq!(got, status, "{body}");
+    assert!(body.contains(says), "{body}");
+    drop(client);
+    then_the_next_call_works(&penstock, before);
 }

@@ -45,8 +45,16 @@ pub(crate) struct Conn {
     descriptor: RawFd,
     reader: Reader,
     writer: WriteHalf,
-    tls: Option<Box<rustls::Connection>>,
+    tls: Option<Box<Tls>>,
     spare: Vec<u8>,
+}
+
+struct Tls {
+    session: rustls::Connection,
+    /// What came in one read with the end of the handshake.
+    early: Vec<u8>,
+    /// Whether the peer has said that nothing follows. Its socket may stay open.
+    ended: bool,
 }
 
 impl Conn {
@@ -67,20 +75,23 @@ impl Conn {
     }
 
     /// Makes it a TLS connection: the handshake, to its end.
-    pub(crate) async fn secure(&mut self, mut tls: rustls::Connection) -> io::Result<()> {
-        tls.set_buffer_limit(Some(TLS_BUFFER_BYTES));
-        self.tls = Some(Box::new(tls));
+    pub(crate) async fn secure(&mut self, mut session: rustls::Connection) -> io::Result<()> {
+        session.set_buffer_limit(Some(TLS_BUFFER_BYTES));
+        self.tls = Some(Box::new(Tls { session, early: Vec::new(), ended: false }));
         let mut early = Vec::new();
         loop {
             self.flush_tls().await?;
-            match &self.tls {
-                Some(tls) if tls.is_handshaking() => {}
-                _ => return Ok(()),
+            match &mut self.tls {
+                Some(tls) if tls.session.is_handshaking() => {}
+                Some(tls) => {
+                    tls.early = early;
+                    return Ok(());
+                }
+                None => return Ok(()),
             }
             let read = poll_fn(|cx| self.poll_raw(cx, 4 << 10, false)).await;
             match read.and_then(|raw| self.decrypt(&raw, &mut early)) {
-                Ok(true) => {}
-                Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(()) => {}
                 Err(error) => {
                     // The alert that tells the peer why.
                     let _ = self.flush_tls().await;
@@ -92,7 +103,7 @@ impl Conn {
 
     /// The certificate that the peer proved to be its own, where TLS asked for one.
     pub(crate) fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.tls.as_ref()?.peer_certificates()?.first()
+        self.tls.as_ref()?.session.peer_certificates()?.first()
     }
 
     /// Bytes appended to `into`; 0 when the peer has ended its side. `want` is how large a buffer a
@@ -105,6 +116,16 @@ impl Conn {
         lazy: bool,
     ) -> Poll<io::Result<usize>> {
         loop {
+            if let Some(tls) = &mut self.tls {
+                if !tls.early.is_empty() {
+                    let read = tls.early.len();
+                    into.append(&mut tls.early);
+                    return Poll::Ready(Ok(read));
+                }
+                if tls.ended {
+                    return Poll::Ready(Ok(0));
+                }
+            }
             let raw = match self.poll_raw(cx, want, lazy) {
                 Poll::Ready(Ok(raw)) => raw,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
@@ -122,11 +143,11 @@ impl Conn {
                 }
                 return Poll::Ready(Ok(read));
             }
-            let more = self.decrypt(&raw, into);
+            let decrypted = self.decrypt(&raw, into);
             self.spare = raw;
-            match more {
-                Ok(true) if into.len() == before => {}
-                Ok(_) => return Poll::Ready(Ok(into.len() - before)),
+            match decrypted {
+                Ok(()) if into.len() == before => {}
+                Ok(()) => return Poll::Ready(Ok(into.len() - before)),
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
@@ -167,32 +188,29 @@ impl Conn {
         }
     }
 
-    /// Feeds raw bytes to TLS; false at a clean end.
-    fn decrypt(&mut self, mut raw: &[u8], into: &mut Vec<u8>) -> io::Result<bool> {
-        let Some(tls) = &mut self.tls else { return Ok(false) };
+    /// Feeds raw bytes to TLS; none are the end of the socket, and an error unless TLS said so first:
+    /// anybody on the way can cut a connection (RFC 8446 section 6.1).
+    fn decrypt(&mut self, mut raw: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
         if raw.is_empty() {
-            tls.read_tls(&mut raw)?;
-            tls.process_new_packets().map_err(io::Error::other)?;
-            return Ok(false);
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        while !raw.is_empty() {
-            tls.read_tls(&mut raw)?;
-            let state = tls.process_new_packets().map_err(io::Error::other)?;
+        while !raw.is_empty() && !tls.ended {
+            tls.session.read_tls(&mut raw)?;
+            let state = tls.session.process_new_packets().map_err(io::Error::other)?;
             let at = into.len();
             into.resize(at + state.plaintext_bytes_to_read(), 0);
-            io::Read::read_exact(&mut tls.reader(), &mut into[at..])?;
-            if state.peer_has_closed() {
-                return Ok(false);
-            }
+            io::Read::read_exact(&mut tls.session.reader(), &mut into[at..])?;
+            tls.ended = state.peer_has_closed();
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn flush_tls(&mut self) -> io::Result<()> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
         let mut out = Vec::new();
-        while tls.wants_write() {
-            tls.write_tls(&mut out)?;
+        while tls.session.wants_write() {
+            tls.session.write_tls(&mut out)?;
         }
         if out.is_empty() {
             return Ok(());
@@ -208,7 +226,7 @@ impl Conn {
         let mut at = from;
         while at < bytes.len() {
             let Some(tls) = &mut self.tls else { break };
-            let taken = match io::Write::write(&mut tls.writer(), &bytes[at..]) {
+            let taken = match io::Write::write(&mut tls.session.writer(), &bytes[at..]) {
                 Ok(taken) => taken,
                 Err(error) => return (Err(error), bytes),
             };
@@ -245,7 +263,7 @@ impl Conn {
     /// Ends our side, so that the peer reads an end behind all we wrote.
     pub(crate) async fn finish(&mut self) {
         if let Some(tls) = &mut self.tls {
-            tls.send_close_notify();
+            tls.session.send_close_notify();
             let _ = self.flush_tls().await;
         }
         // SAFETY: the descriptor is open while either half is held; no memory of ours is touched.

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -25,7 +25,8 @@ pub(crate) struct Pool {
     idle: RefCell<Vec<Idle>>,
     open: Cell<u32>,
     closed: Cell<bool>,
-    waiting: RefCell<VecDeque<Waker>>,
+    /// Those who wait for a place; one that has given up is gone from here.
+    waiting: RefCell<VecDeque<Weak<Waker>>>,
 }
 
 /// Its lease keeps the place among `connections`. That the pool owns what owns the pool is undone by
@@ -86,9 +87,20 @@ impl Pool {
     pub(crate) async fn fresh(self: &Rc<Self>) -> Result<Lease, ConnectError> {
         let timer = self.timers.timer();
         let limit = self.remote.config.connect_timeout;
-        let slot = match timer.within(limit, self.slot()).await {
-            Ok(Some(slot)) => slot,
-            Ok(None) => return self.reuse().ok_or(ConnectError::Full),
+        let place = async {
+            loop {
+                if let Some(slot) = self.slot().await {
+                    return Ok(slot);
+                }
+                // One that came back may be closed by now, or be taken by somebody faster.
+                if let Some(lease) = self.reuse() {
+                    return Err(lease);
+                }
+            }
+        };
+        let slot = match timer.within(limit, place).await {
+            Ok(Ok(slot)) => slot,
+            Ok(Err(lease)) => return Ok(lease),
             Err(_) => return Err(ConnectError::Full),
         };
         let stagger = self.timers.timer();
@@ -103,24 +115,29 @@ impl Pool {
 
     /// A place for one more connection; `None` when an idle one came back instead.
     async fn slot(self: &Rc<Self>) -> Option<Slot> {
+        let mut turn = Rc::new(Waker::noop().clone());
         poll_fn(|cx| {
-            if !self.idle.borrow().is_empty() {
-                return Poll::Ready(None);
-            }
             if self.open.get() < self.remote.config.connections_max {
                 self.open.set(self.open.get() + 1);
                 self.cells.inc(Metric::UpstreamOpen);
                 return Poll::Ready(Some(Slot(Rc::clone(self))));
             }
-            self.waiting.borrow_mut().push_back(cx.waker().clone());
+            if !self.idle.borrow().is_empty() {
+                return Poll::Ready(None);
+            }
+            turn = Rc::new(cx.waker().clone());
+            self.waiting.borrow_mut().push_back(Rc::downgrade(&turn));
             Poll::Pending
         })
         .await
     }
 
     fn wake_one(&self) {
-        if let Some(waker) = self.waiting.borrow_mut().pop_front() {
-            waker.wake();
+        let next = || self.waiting.borrow_mut().pop_front();
+        while let Some(turn) = next() {
+            if let Some(waker) = turn.upgrade() {
+                return waker.wake_by_ref();
+            }
         }
     }
 

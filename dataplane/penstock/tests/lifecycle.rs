@@ -1,0 +1,119 @@
+//! Reload and drain while many agents call.
+
+mod common;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::{scope, sleep};
+use std::time::Duration;
+
+use common::{Client, Penstock, Setup, always, call, eventually, ok, read_request, upstream};
+
+const AGENTS: u32 = 16;
+
+/// An upstream that takes a few milliseconds over each answer.
+fn busy() -> SocketAddr {
+    upstream(|mut stream| {
+        while read_request(&mut stream).is_some() {
+            sleep(Duration::from_millis(3));
+            if stream.write_all(&ok(&"x".repeat(10_000))).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[test]
+fn twenty_reloads_under_load_fail_no_call() {
+    let penstock = Penstock::start(busy(), "");
+    let (over, calls) = (AtomicBool::new(false), AtomicU32::new(0));
+    scope(|scope| {
+        for _ in 0..AGENTS {
+            scope.spawn(|| {
+                let mut client = penstock.connect();
+                while !over.load(Ordering::Acquire) {
+                    let id = calls.fetch_add(1, Ordering::Relaxed);
+                    let (status, body) = client.ask(&call(id));
+                    assert_eq!((status, body.len()), (200, 10_000), "call {id}");
+                }
+            });
+        }
+        for reload in 1..=20 {
+            // Half of them change what upstreams, and so their pools, are.
+            let entry = format!("{{ url: \"http://{}/mcp\", idle_timeout: {reload}s }}", busy());
+            if reload % 2 == 0 {
+                let text = Setup::with(&entry).text(penstock.address);
+                std::fs::write(&penstock.config, text).expect("the configuration is written");
+            }
+            penstock.signal("HUP");
+            let done = || penstock.log().matches("was reloaded").count();
+            eventually("the reload is done", || done() >= reload);
+        }
+        over.store(true, Ordering::Release);
+    });
+    assert!(calls.load(Ordering::Relaxed) > 20 * AGENTS, "the agents hardly called");
+    assert!(!penstock.log().contains("call failed"), "{}", penstock.log());
+}
+
+#[test]
+fn an_upstream_that_a_reload_took_away_finishes_its_calls_and_is_let_go() {
+    let slow = upstream(|mut stream| {
+        while read_request(&mut stream).is_some() {
+            sleep(Duration::from_millis(800));
+            let _ = stream.write_all(&ok("slow"));
+        }
+    });
+    let penstock = Penstock::start(slow, "");
+    let before = penstock.descriptors();
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    sleep(Duration::from_millis(200));
+    let next = Setup::to(always(ok("next"))).text(penstock.address);
+    std::fs::write(&penstock.config, next).expect("the configuration is written");
+    penstock.signal("HUP");
+    assert_eq!(penstock.connect().answer_after_reload(), (200, "next".into()));
+    assert_eq!(client.answer(), Some((200, "slow".into())));
+    assert_eq!(client.ask(&call(2)), (200, "next".into()));
+    drop(client);
+    eventually("only the next upstream's connection is kept", || {
+        penstock.descriptors() <= before + 1
+    });
+}
+
+trait AfterReload {
+    fn answer_after_reload(self) -> (u16, String);
+}
+
+impl AfterReload for Client {
+    /// Asks until the answer is not the old upstream's.
+    fn answer_after_reload(mut self) -> (u16, String) {
+        let mut got = (0, "slow".to_owned());
+        eventually("the new upstream answers", || {
+            got = self.ask(&call(9));
+            got.1 != "slow"
+        });
+        got
+    }
+}
+
+#[test]
+fn calls_under_way_at_sigterm_get_whole_answers() {
+    let slow = upstream(|mut stream| {
+        let _ = read_request(&mut stream);
+        sleep(Duration::from_millis(700));
+        let _ = stream.write_all(&ok(&"x".repeat(10_000)));
+    });
+    let mut penstock = Penstock::start(slow, "");
+    let mut clients: Vec<Client> = (0..100).map(|_| penstock.connect()).collect();
+    for client in &mut clients {
+        client.send(&call(1));
+    }
+    sleep(Duration::from_millis(300));
+    penstock.signal("TERM");
+    for client in &mut clients {
+        assert_eq!(client.answer().map(|(status, body)| (status, body.len())), Some((200, 10_000)));
+        assert!(client.rest().is_empty(), "the connection goes on");
+    }
+    assert!(penstock.wait(), "the exit status is not 0");
+}
