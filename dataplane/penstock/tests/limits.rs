@@ -324,3 +324,15 @@ fn an_upstreams_head_has_the_same_limits() {
     assert_eq!(status, 502, "{body}");
     assert!(body.contains("more than 16 fields"), "{body}");
 }
+
+#[test]
+fn a_connection_over_the_limit_is_told_although_it_sends_at_once() {
+    let penstock = Penstock::start(always(ok("{}")), "limits: { connections: 1 }");
+    let _first = penstock.connect();
+    sleep(SECOND / 10);
+    for _ in 0..50 {
+        let mut client = penstock.connect();
+        let _ = client.stream.write_all(&post(&"x".repeat(1 << 20)));
+        assert_eq!(client.answer().map(|answer| answer.0), Some(503));
+    }
+}

@@ -153,3 +153,37 @@ fn what_an_agent_sends_ahead_is_bounded() {
         penstock.resident_kib() < before + 4096
     });
 }
+
+#[test]
+fn calls_sent_ahead_are_answered_in_order() {
+    let echo = upstream(|mut stream| {
+        while let Some((_, body)) = read_request(&mut stream) {
+            let text = String::from_utf8_lossy(&body).into_owned();
+            std::thread::sleep(Duration::from_millis(20));
+            let _ = stream.write_all(&ok(&text));
+        }
+    });
+    let penstock = Penstock::start(echo, "");
+    let mut client = penstock.connect();
+    let calls: Vec<u8> = (1..=10).flat_map(call).collect();
+    client.send(&calls[..calls.len() - 3]);
+    std::thread::sleep(Duration::from_millis(50));
+    client.send(&calls[calls.len() - 3..]);
+    for id in 1..=10 {
+        let (status, body) = client.answer().expect("an answer");
+        assert_eq!(status, 200);
+        assert!(body.contains(&format!("\"id\":{id},")), "{body}");
+    }
+}
+
+#[test]
+fn an_agent_that_waits_for_100_continue_gets_it() {
+    let penstock = Penstock::start(always(ok("{}")), "");
+    let mut client = penstock.connect();
+    let request = crate::common::post_with("Expect: 100-continue\r\n", "[]");
+    let body = find(&request, b"\r\n\r\n").expect("a head") + 4;
+    client.send(&request[..body]);
+    client.until(b"HTTP/1.1 100 Continue\r\n\r\n");
+    client.send(&request[body..]);
+    assert_eq!(client.answer().map(|answer| answer.0), Some(400), "an empty batch");
+}

@@ -169,3 +169,21 @@ fn an_endless_answer_passes_in_bounded_memory() {
     reset(client.stream);
     eventually("the upstream is let go", || penstock.descriptors() <= before);
 }
+
+#[test]
+fn an_answer_given_before_the_request_was_read_is_passed_on() {
+    let early = upstream(|mut stream| {
+        let _ = std::io::Read::read(&mut stream, &mut [0; 1024]);
+        let _ = stream.write_all(
+            b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+        );
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        std::thread::sleep(Duration::from_millis(500));
+    });
+    let penstock = Penstock::start(early, "limits: { body_bytes: 64MiB }");
+    let large = format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{}"}}}}}}"#,
+        "x".repeat(16 << 20)
+    );
+    assert_eq!(penstock.connect().ask(&crate::common::post(&large)), (413, "{}".into()));
+}

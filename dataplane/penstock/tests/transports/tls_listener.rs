@@ -9,8 +9,8 @@ use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
 use crate::common::{
-    Client, PATIENCE, Penstock, Setup, always, call, chunk, eventually, find, free_port, ok, post,
-    read_request, upstream,
+    Client, PATIENCE, Penstock, Setup, always, call, chunk, eventually, find, free_port,
+    modern_call, ok, post, read_request, upstream,
 };
 use crate::tls::{Authority, Identity, agent, ask, connect};
 
@@ -197,6 +197,20 @@ fn an_answer_cut_short_is_seen_to_be() {
     let mut client = connect(address, agent(&authority, None, &[])).expect("TLS");
     client.send(&call(1));
     assert!(client.rest().ends_with(b"half"));
+}
+
+#[test]
+fn an_agent_that_reads_nothing_is_let_go() {
+    let authority = Authority::new("root");
+    let limits = "limits: { write_timeout: 1s }";
+    let large = always(ok(&"x".repeat(32 << 20)));
+    let (penstock, address) = start(&authority.issue("localhost"), large, limits);
+    let before = penstock.descriptors();
+    let mut client = connect(address, agent(&authority, None, &[])).expect("TLS");
+    client.send(&modern_call(1));
+    sleep(Duration::from_millis(300));
+    eventually("the agent's connection is closed", || penstock.descriptors() <= before);
+    assert!(penstock.resident_kib() < 64 << 10, "{} KiB", penstock.resident_kib());
 }
 
 #[test]

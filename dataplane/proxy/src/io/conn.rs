@@ -45,6 +45,8 @@ pub(crate) struct Conn {
     descriptor: RawFd,
     reader: Reader,
     writer: WriteHalf,
+    /// Whether a write began and did not end well: what the peer got ends anywhere.
+    torn: bool,
     tls: Option<Box<Tls>>,
     spare: Vec<u8>,
 }
@@ -71,7 +73,8 @@ impl Conn {
                 (descriptor, ReadHalf::Unix(read), WriteHalf::Unix(write))
             }
         };
-        Self { descriptor, reader: Reader::Idle(reader), writer, tls: None, spare: Vec::new() }
+        let (reader, tls, spare) = (Reader::Idle(reader), None, Vec::new());
+        Self { descriptor, reader, writer, torn: false, tls, spare }
     }
 
     /// Makes it a TLS connection: the handshake, to its end.
@@ -244,6 +247,7 @@ impl Conn {
     async fn write_raw(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
         let mut bytes = bytes;
         let mut at = from;
+        self.torn = true;
         while at < bytes.len() {
             let slice = bytes.slice(at..);
             let (result, slice) = match &mut self.writer {
@@ -257,12 +261,17 @@ impl Conn {
                 Err(error) => return (Err(error), bytes),
             }
         }
+        self.torn = false;
         (Ok(()), bytes)
     }
 
     /// Ends our side, so that the peer reads an end behind all we wrote.
     pub(crate) async fn finish(&mut self) {
-        if let Some(tls) = &mut self.tls {
+        // Behind half a record a close_notify means nothing, and a peer that took no more of the
+        // record would not take it either.
+        if let Some(tls) = &mut self.tls
+            && !self.torn
+        {
             tls.session.send_close_notify();
             let _ = self.flush_tls().await;
         }
