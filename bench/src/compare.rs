@@ -8,7 +8,7 @@ use crate::report::{Table, median, ratio};
 use crate::rig::{Rig, SIZES, Setting, Target};
 
 const CONNECTIONS: usize = 32;
-const TARGETS: [Target; 4] =
+pub(crate) const TARGETS: [Target; 4] =
     [Target::Direct, Target::Nginx, Target::Penstock, Target::NginxUnbuffered];
 /// Of a core, used by others meanwhile: more and the numbers are not to be trusted.
 const FOREIGN_MAX: f64 = 0.05;

@@ -67,7 +67,7 @@ pub(crate) fn measure(setting: &Setting, rig: &Rig) -> Result<Vec<Latency>> {
 }
 
 /// What the slower of the two proxies carries in a closed loop.
-pub(crate) fn saturating_rate(setting: &Setting, rig: &Rig, size: usize) -> Result<f64> {
+fn saturating_rate(setting: &Setting, rig: &Rig, size: usize) -> Result<f64> {
     let mut rate = f64::INFINITY;
     for target in [Target::Nginx, Target::Penstock] {
         let load = rig.load(setting, target, size, CONNECTIONS, Pace::Closed)?;

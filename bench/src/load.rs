@@ -3,6 +3,7 @@
 mod worker;
 
 use std::net::SocketAddr;
+use std::ops::Add as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
@@ -25,7 +26,8 @@ pub(crate) enum Pace {
 /// What to send, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan<'a> {
-    pub(crate) address: SocketAddr,
+    /// Connections go to each in turn.
+    pub(crate) addresses: &'a [SocketAddr],
     pub(crate) request: &'a [u8],
     /// The only body that is a success.
     pub(crate) body: &'a [u8],
@@ -59,12 +61,11 @@ struct Shared {
     stop: AtomicBool,
 }
 
-/// Runs the plan; `proxy` is measured meanwhile, with the core it is on.
-pub(crate) fn run(plan: &Plan<'_>, proxy: Option<(&Server, usize)>) -> Result<Load> {
+/// Runs the plan; the proxy's processes are measured meanwhile, and all that its core does.
+pub(crate) fn run(plan: &Plan<'_>, proxy: &[Server], core: usize) -> Result<Load> {
     let sample = || -> Result<(Cpu, u64)> {
-        proxy.map_or(Ok((Cpu::default(), 0)), |(server, core)| {
-            Ok((server.cpu()?, core_ticks(core)?))
-        })
+        let used = proxy.iter().map(Server::cpu).collect::<Result<Vec<Cpu>>>()?;
+        Ok((used.into_iter().fold(Cpu::default(), Cpu::add), core_ticks(core)?))
     };
     let shared = Shared::default();
     scope(|scope| {

@@ -40,9 +40,9 @@ impl Cores {
         self.reserved >= 2
     }
 
-    /// The first `count` cores, for the proxy.
-    pub(crate) fn proxy(&self, count: usize) -> &[usize] {
-        self.all.get(..count).unwrap_or(&self.all)
+    /// The first two cores: the proxy's, and its second shard's.
+    pub(crate) fn proxy(&self) -> [usize; 2] {
+        [0, 1].map(|index| self.all.get(index).copied().unwrap_or_default())
     }
 
     /// The cores of generator and mock.

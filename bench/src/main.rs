@@ -112,7 +112,7 @@ fn measure(setting: &Setting, sections: &[Section]) -> Result<Report> {
         streams: None,
     };
     if wanted(Section::Compare) || wanted(Section::Latency) {
-        let rig = Rig::start(setting)?;
+        let rig = Rig::start(setting, &compare::TARGETS)?;
         if wanted(Section::Compare) {
             compare::print(report.compare.insert(compare::measure(setting, &rig)?));
         }

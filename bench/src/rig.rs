@@ -47,6 +47,8 @@ pub(crate) enum Target {
     Penstock,
     /// Penstock with two shards.
     TwoShards,
+    /// Two processes of penstock with one shard each, that know nothing of each other.
+    TwoPenstocks,
 }
 
 impl Target {
@@ -56,41 +58,40 @@ impl Target {
             Self::Nginx => "nginx",
             Self::NginxUnbuffered => "nginx, unbuffered",
             Self::Penstock => "penstock",
-            Self::TwoShards => "penstock, two shards",
+            Self::TwoShards => "two shards",
+            Self::TwoPenstocks => "two processes",
         }
     }
 }
 
 /// Running servers.
 pub(crate) struct Rig {
-    mocks: Vec<Upstream>,
-    nginx: (Server, SocketAddr),
-    penstock: (Server, SocketAddr),
-    two_shards: (Server, SocketAddr),
+    mocks: Vec<Mock>,
+    proxies: Vec<Proxy>,
 }
 
 /// A mock and what it answers.
-struct Upstream {
+struct Mock {
     address: SocketAddr,
     answer_bytes: usize,
     body: Vec<u8>,
     _server: Server,
 }
 
+struct Proxy {
+    target: Target,
+    servers: Vec<Server>,
+    addresses: Vec<SocketAddr>,
+}
+
 impl Rig {
-    /// Starts all servers; the caller is on the load's cores from then on.
-    pub(crate) fn start(setting: &Setting) -> Result<Self> {
+    /// Starts mocks and all that is asked for; the caller is on the load's cores from then on.
+    pub(crate) fn start(setting: &Setting, targets: &[Target]) -> Result<Self> {
         pin(setting.cores.load())?;
-        let mocks: Vec<Upstream> =
-            SIZES.iter().map(|bytes| Upstream::start(setting, *bytes)).collect::<Result<_>>()?;
-        let servers: Vec<(usize, SocketAddr)> =
-            mocks.iter().map(|mock| (mock.answer_bytes, mock.address)).collect();
-        Ok(Self {
-            nginx: nginx(setting, &servers)?,
-            penstock: penstock(setting, 1, &servers, "")?,
-            two_shards: penstock(setting, 2, &servers, "")?,
-            mocks,
-        })
+        let mocks: Vec<Mock> =
+            SIZES.iter().map(|bytes| Mock::start(setting, *bytes)).collect::<Result<_>>()?;
+        let proxies = targets.iter().map(|target| Proxy::start(setting, *target, &mocks));
+        Ok(Self { proxies: proxies.collect::<Result<_>>()?, mocks })
     }
 
     /// One load on one target, from `connections`, checked call by call.
@@ -104,19 +105,15 @@ impl Rig {
     ) -> Result<Load> {
         let mock = self.mocks.iter().find(|mock| mock.answer_bytes == answer_bytes);
         let mock = mock.with_context(|| format!("no mock answers {answer_bytes} bytes"))?;
-        let path = match target {
-            Target::NginxUnbuffered => format!("/unbuffered/b{answer_bytes}"),
-            _ => format!("/mcp/b{answer_bytes}"),
-        };
-        let (proxy, address) = match target {
-            Target::Direct => (None, mock.address),
-            Target::Nginx | Target::NginxUnbuffered => (Some(&self.nginx.0), self.nginx.1),
-            Target::Penstock => (Some(&self.penstock.0), self.penstock.1),
-            Target::TwoShards => (Some(&self.two_shards.0), self.two_shards.1),
-        };
+        let proxy = self.proxies.iter().find(|proxy| proxy.target == target);
+        let proxy = proxy.with_context(|| format!("{} was not started", target.name()))?;
+        let direct = [mock.address];
+        let addresses =
+            if target == Target::Direct { &direct[..] } else { proxy.addresses.as_slice() };
+        let address = addresses.first().copied().unwrap_or(mock.address);
         let plan = Plan {
-            address,
-            request: &call::tools_call(address, &path),
+            addresses,
+            request: &call::tools_call(address, &format!("/mcp/b{answer_bytes}")),
             body: &mock.body,
             connections,
             threads: setting.cores.load_threads(),
@@ -124,13 +121,13 @@ impl Rig {
             warm_up: setting.warm_up,
             duration: setting.duration,
         };
-        let core = setting.cores.proxy(1).first().copied().unwrap_or_default();
-        run(&plan, proxy.map(|server| (server, core)))
+        let [core, _] = setting.cores.proxy();
+        run(&plan, &proxy.servers, core)
             .with_context(|| format!("{} with answers of {answer_bytes} B", target.name()))
     }
 }
 
-impl Upstream {
+impl Mock {
     fn start(setting: &Setting, answer_bytes: usize) -> Result<Self> {
         let size = answer_bytes.to_string();
         let threads = setting.cores.load_threads().to_string();
@@ -139,6 +136,27 @@ impl Upstream {
         let body = call::body_of(address, &call::tools_call(address, "/mcp"))?;
         ensure!(body.len() > answer_bytes, "the mock's answer is too short");
         Ok(Self { address, answer_bytes, body, _server: server })
+    }
+}
+
+impl Proxy {
+    fn start(setting: &Setting, target: Target, mocks: &[Mock]) -> Result<Self> {
+        let upstreams: Vec<(usize, SocketAddr)> =
+            mocks.iter().map(|mock| (mock.answer_bytes, mock.address)).collect();
+        let [first, second] = setting.cores.proxy();
+        let penstock = |cores: &[usize]| penstock(setting, target.name(), cores, &upstreams, "");
+        let started = match target {
+            Target::Direct => Vec::new(),
+            Target::Nginx => vec![nginx(setting, target.name(), "", &upstreams)?],
+            Target::NginxUnbuffered => {
+                vec![nginx(setting, target.name(), "proxy_buffering off;", &upstreams)?]
+            }
+            Target::Penstock => vec![penstock(&[first])?],
+            Target::TwoShards => vec![penstock(&[first, second])?],
+            Target::TwoPenstocks => vec![penstock(&[first])?, penstock(&[second])?],
+        };
+        let (servers, addresses) = started.into_iter().unzip();
+        Ok(Self { target, servers, addresses })
     }
 }
 
@@ -156,13 +174,15 @@ pub(crate) fn mock(
     Ok((server.accepting(address)?, address))
 }
 
-/// Penstock on as many cores as it has shards; each upstream is served at `/mcp/bSIZE`.
+/// Penstock with a shard on each of these cores; each upstream is served at `/mcp/bSIZE`.
 pub(crate) fn penstock(
     setting: &Setting,
-    shards: usize,
+    name: &str,
+    cores: &[usize],
     upstreams: &[(usize, SocketAddr)],
     more: &str,
 ) -> Result<(Server, SocketAddr)> {
+    let shards = cores.len();
     let address = free_address()?;
     let mut text = format!("shards: {shards}\nlisteners: [{{ address: {address} }}]\n{more}\n");
     text.push_str("upstreams:\n");
@@ -176,51 +196,55 @@ pub(crate) fn penstock(
     for (size, _) in upstreams {
         text.push_str(&format!("  b{size}: b{size}\n"));
     }
-    let name = format!("penstock-{shards}");
+    // Two may have one name.
+    let name = format!("{}-{}", name.replace(' ', "-"), address.port());
     let config = setting.dir.join(format!("{name}.yaml"));
     write(&config, &text)?;
     let mut command = Command::new(setting.programs.join("penstock"));
     command.arg("serve").arg("--config").arg(&config);
-    let cores = setting.cores.proxy(shards);
     let server = Server::start(&name, &mut command, &setting.dir, cores, setting.cores.load())?;
     Ok((server.accepting(address)?, address))
 }
 
 /// nginx with one worker beside penstock, on the same core, as its documentation sets up a proxy
 /// with kept connections. Nothing is logged, and no connection is closed after a number of calls.
-fn nginx(setting: &Setting, upstreams: &[(usize, SocketAddr)]) -> Result<(Server, SocketAddr)> {
+fn nginx(
+    setting: &Setting,
+    name: &str,
+    directive: &str,
+    upstreams: &[(usize, SocketAddr)],
+) -> Result<(Server, SocketAddr)> {
     let address = free_address()?;
-    let dir = setting.dir.display();
-    let (mut pools, mut locations) = (String::new(), String::new());
+    let dir = setting.dir.join(name.replace([' ', ','], "-"));
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let kept = "keepalive_requests 1000000000; keepalive_timeout 1h;";
-    for (size, upstream) in upstreams {
-        pools.push_str(&format!(
-            "  upstream b{size} {{ server {upstream}; keepalive 64; {kept} }}\n"
-        ));
-        for (path, more) in [("mcp", ""), ("unbuffered", " proxy_buffering off;")] {
-            locations.push_str(&format!(
-                "    location = /{path}/b{size} {{ proxy_pass http://b{size}/mcp; \
-                 proxy_http_version 1.1; proxy_set_header Connection \"\";{more} }}\n"
-            ));
-        }
-    }
+    let pools = upstreams.iter().map(|(size, upstream)| {
+        format!("  upstream b{size} {{ server {upstream}; keepalive 64; {kept} }}\n")
+    });
+    let locations = upstreams.iter().map(|(size, _)| {
+        format!(
+            "    location = /mcp/b{size} {{ proxy_pass http://b{size}/mcp; \
+             proxy_http_version 1.1; proxy_set_header Connection \"\"; {directive} }}\n"
+        )
+    });
+    let (pools, locations): (String, String) = (pools.collect(), locations.collect());
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("  {kind}_temp_path {dir}/nginx-{kind};\n"))
+        .map(|kind| format!("  {kind}_temp_path {}/{kind};\n", dir.display()))
         .concat();
     // A worker of another user could not write below a folder of root's.
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
     let text = format!(
-        "{user}daemon off;\nworker_processes 1;\npid {dir}/nginx.pid;\n\
-         error_log {dir}/nginx-error.log warn;\nevents {{ worker_connections 4096; }}\n\
-         http {{\n  access_log off;\n  {kept}\n{temporary}{pools}  server {{\n    \
-         listen {address};\n{locations}  }}\n}}\n"
+        "{user}daemon off;\nworker_processes 1;\npid {0}/pid;\nerror_log {0}/error.log warn;\n\
+         events {{ worker_connections 4096; }}\nhttp {{\n  access_log off;\n  {kept}\n\
+         {temporary}{pools}  server {{\n    listen {address};\n{locations}  }}\n}}\n",
+        dir.display()
     );
-    let config = setting.dir.join("nginx.conf");
+    let config = dir.join("nginx.conf");
     write(&config, &text)?;
     let mut command = Command::new(nginx_program());
     command.arg("-c").arg(&config);
-    let (proxy, load) = (setting.cores.proxy(1), setting.cores.load());
-    let server = Server::start("nginx", &mut command, &setting.dir, proxy, load)?;
+    let [core, _] = setting.cores.proxy();
+    let server = Server::start("nginx", &mut command, &dir, &[core], setting.cores.load())?;
     Ok((server.accepting(address)?, address))
 }
 

@@ -52,7 +52,8 @@ fn one_kind(setting: &Setting, kind: Kind) -> Result<Streams> {
     let (_mock, upstream) = mock(setting, &["--event-every", &every], "mock-streams")?;
     let limit = setting.streams + 100;
     let limits = format!("limits: {{ connections: {limit}, calls: {limit} }}");
-    let (server, address) = penstock(setting, 1, &[(128, upstream)], &limits)?;
+    let [core, _] = setting.cores.proxy();
+    let (server, address) = penstock(setting, "streams", &[core], &[(128, upstream)], &limits)?;
     std::thread::sleep(SETTLE * 2);
     let (idle, descriptors) = (server.memory()?, server.descriptors()?);
 

@@ -64,9 +64,10 @@ impl<'a> Worker<'a> {
         let edge = epoll::EventFlags::IN | epoll::EventFlags::ET;
         epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), edge)?;
         let mut connections = Vec::new();
-        for index in 0..plan.connections / plan.threads {
-            let stream = TcpStream::connect(plan.address)
-                .with_context(|| format!("cannot connect to {}", plan.address))?;
+        let addresses = plan.addresses.iter().cycle().take(plan.connections / plan.threads);
+        for (index, address) in addresses.enumerate() {
+            let stream = TcpStream::connect(address)
+                .with_context(|| format!("cannot connect to {address}"))?;
             stream.set_nodelay(true)?;
             stream.set_nonblocking(true)?;
             let data = epoll::EventData::new_u64(index as u64);
