@@ -9,7 +9,7 @@ use crate::rig::{Rig, SIZES, Setting, Target};
 
 const CONNECTIONS: usize = 32;
 pub(crate) const TARGETS: [Target; 4] =
-    [Target::Direct, Target::Nginx, Target::Penstock, Target::NginxUnbuffered];
+    [Target::Direct, Target::Nginx, Target::Penstock, Target::NginxDefaults];
 /// Of a core, used by others meanwhile: more and the numbers are not to be trusted.
 const FOREIGN_MAX: f64 = 0.05;
 /// What a clock tick of `/proc` is, on every Linux there is.
@@ -30,6 +30,12 @@ pub(crate) struct Cost {
     foreign: f64,
     /// Each round's processor time a call.
     rounds_cpu_us: Vec<f64>,
+}
+
+impl Cost {
+    fn is_nginx(&self) -> bool {
+        matches!(self.target, Target::Nginx | Target::NginxDefaults)
+    }
 }
 
 pub(crate) fn measure(setting: &Setting, rig: &Rig) -> Result<Vec<Cost>> {
@@ -87,9 +93,11 @@ pub(crate) fn print(costs: &[Cost]) {
         ],
     );
     for cost in costs {
+        // Held against the nginx that is cheaper at this size.
         let nginx = costs
             .iter()
-            .find(|other| other.answer_bytes == cost.answer_bytes && other.target == Target::Nginx)
+            .filter(|other| other.answer_bytes == cost.answer_bytes && other.is_nginx())
+            .min_by(|a, b| a.cpu_us_per_call.total_cmp(&b.cpu_us_per_call))
             .unwrap_or(cost);
         let proxy = cost.target != Target::Direct;
         let of_proxy = |text: String| if proxy { text } else { String::new() };
