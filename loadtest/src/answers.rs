@@ -11,6 +11,8 @@ pub(crate) enum Answer {
     Json { body: Vec<u8>, session: Option<&'static str> },
     /// An event stream of these messages, then its end.
     Stream(Vec<Vec<u8>>),
+    /// An event stream that stays open: its first message, and the one that comes now and then.
+    Subscription { first: Vec<u8>, event: Vec<u8> },
 }
 
 /// The legacy revision the mock speaks.
@@ -41,15 +43,19 @@ pub(crate) fn answer(body: &[u8], envelope: &Envelope, text: &str) -> Answer {
             format!(r#"{{{complete}"tools":[{TOOLS}]{cache}}}"#)
         }
         Some(Method::ToolsCall) => {
-            let result = format!(r#"{{{complete}"content":[{{"type":"text","text":"{text}"}}]}}"#);
-            if let Some(token) = envelope.progress_token {
-                let token = String::from_utf8_lossy(token.of(body));
-                let mut messages: Vec<Vec<u8>> = (1..=3).map(|step| progress(&token, step)).collect();
-                messages.push(success(&id, &result));
-                return Answer::Stream(messages);
-            }
-            result
+            // In one piece: this is the answer whose size and speed matter.
+            let call = format!(
+                r#"{{"jsonrpc":"2.0","id":{id},"result":{{{complete}"content":[{{"type":"text","text":"{text}"}}]}}}}"#
+            );
+            let Some(token) = envelope.progress_token else {
+                return Answer::Json { body: call.into_bytes(), session: None };
+            };
+            let token = String::from_utf8_lossy(token.of(body));
+            let mut messages: Vec<Vec<u8>> = (1..=3).map(|step| progress(&token, step)).collect();
+            messages.push(call.into_bytes());
+            return Answer::Stream(messages);
         }
+        Some(Method::SubscriptionsListen) => return subscription(&id),
         Some(Method::Ping) => "{}".into(),
         _ => {
             let error = format!(
@@ -59,6 +65,29 @@ pub(crate) fn answer(body: &[u8], envelope: &Envelope, text: &str) -> Answer {
         }
     };
     Answer::Json { body: success(&id, &result), session: None }
+}
+
+/// What a legacy GET stream says now and then: a log message that names the session.
+pub(crate) fn log_message(session: &[u8]) -> Vec<u8> {
+    // Visible ASCII is all that a session id may hold; these two would end the JSON string.
+    let session: String = String::from_utf8_lossy(session).replace(['"', '\\'], "?");
+    format!(
+        r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"level":"info","logger":"mock","data":"{session}"}}}}"#
+    )
+    .into_bytes()
+}
+
+fn subscription(id: &str) -> Answer {
+    let notification = |method: &str| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/{method}","params":{{"_meta":{{"io.modelcontextprotocol/subscriptionId":{id}}}}}}}"#
+        )
+        .into_bytes()
+    };
+    Answer::Subscription {
+        first: notification("subscriptions/acknowledged"),
+        event: notification("tools/list_changed"),
+    }
 }
 
 fn success(id: &str, result: &str) -> Vec<u8> {

@@ -6,6 +6,7 @@ mod answers;
 mod mock;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -30,13 +31,17 @@ enum Command {
         /// Bytes of text in the answer of a `tools/call`.
         #[arg(long, default_value_t = 128)]
         answer_bytes: usize,
+        /// Seconds between the events on a GET stream or a subscription; without it they are
+        /// silent.
+        #[arg(long)]
+        event_every: Option<u64>,
     },
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
-        Command::Mock { listen, threads, answer_bytes } => {
-            mock::serve(listen, threads, answer_bytes)
+        Command::Mock { listen, threads, answer_bytes, event_every } => {
+            mock::serve(listen, threads, answer_bytes, event_every.map(Duration::from_secs))
         }
     }
 }

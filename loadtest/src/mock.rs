@@ -2,30 +2,41 @@
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use monoio::io::{AsyncReadRent as _, AsyncWriteRentExt as _};
+use monoio::io::{
+    AsyncReadRent as _, AsyncWriteRentExt as _, CancelableAsyncReadRent as _, Canceller,
+};
 use monoio::net::TcpStream;
 use monoio::{IoUringDriver, RuntimeBuilder};
 use penstock_http1::{Framing, HeadLimits, RequestHead, Verb, write_simple};
 use penstock_mcp::{Message, ScanLimits};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::answers::{Answer, answer};
+use crate::answers::{Answer, answer, log_message};
 
 const READ_BYTES: usize = 64 << 10;
 const BODY_BYTES_MAX: u64 = 64 << 20;
 const BACKLOG: i32 = 4096;
+const STREAM: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 /// Serves until it is killed.
-pub(crate) fn serve(listen: SocketAddr, threads: usize, answer_bytes: usize) -> anyhow::Result<()> {
+pub(crate) fn serve(
+    listen: SocketAddr,
+    threads: usize,
+    answer_bytes: usize,
+    event_every: Option<Duration>,
+) -> anyhow::Result<()> {
     let mut address = listen;
     let mut running = Vec::new();
     for _ in 0..threads.max(1) {
         let listener = bind(address).with_context(|| format!("cannot listen on {address}"))?;
         address = listener.local_addr()?;
-        running.push(std::thread::spawn(move || run(listener, answer_bytes)));
+        running.push(std::thread::spawn(move || run(listener, answer_bytes, event_every)));
     }
     println!("listening on {address}");
     std::io::stdout().flush()?;
@@ -44,11 +55,16 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn run(listener: TcpListener, answer_bytes: usize) -> anyhow::Result<()> {
+fn run(
+    listener: TcpListener,
+    answer_bytes: usize,
+    event_every: Option<Duration>,
+) -> anyhow::Result<()> {
     let mut ring = io_uring::IoUring::builder();
     ring.setup_coop_taskrun().setup_taskrun_flag().setup_single_issuer();
     let text: Rc<str> = "x".repeat(answer_bytes).into();
-    RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring).build()?.block_on(async move {
+    let builder = RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring).enable_timer();
+    builder.build()?.block_on(async move {
         let listener = monoio::net::TcpListener::from_std(listener)?;
         loop {
             let (stream, _) = listener.accept().await?;
@@ -56,13 +72,17 @@ fn run(listener: TcpListener, answer_bytes: usize) -> anyhow::Result<()> {
             let text = Rc::clone(&text);
             monoio::spawn(async move {
                 // A client that goes away is nothing to report.
-                let _ = connection(stream, &text).await;
+                let _ = connection(stream, &text, event_every).await;
             });
         }
     })
 }
 
-async fn connection(mut stream: TcpStream, text: &str) -> std::io::Result<()> {
+async fn connection(
+    mut stream: TcpStream,
+    text: &str,
+    event_every: Option<Duration>,
+) -> std::io::Result<()> {
     let limits = HeadLimits { bytes: 64 << 10, fields: 100, target: 8 << 10 };
     let (mut head, mut message) = (RequestHead::new(), Message::new());
     let (mut buffer, mut out) = (Vec::new(), Vec::new());
@@ -99,24 +119,55 @@ async fn connection(mut stream: TcpStream, text: &str) -> std::io::Result<()> {
                 return Ok(());
             }
         }
-        respond(&head, &buffer[head_bytes..whole], &mut message, text, &mut out);
-        let keep = head.keep_alive && head.verb != Verb::Get;
+        let body = &buffer[head_bytes..whole];
+        let event = respond(&head, &buffer, body, &mut message, text, &mut out);
+        let keep = head.keep_alive;
         let (result, written) = stream.write_all(out).await;
         result?;
+        if let Some(event) = event {
+            // Thousands of streams may be open: they hold on to nothing but their event.
+            drop((head, message, buffer, written));
+            return hold_open(stream, event, event_every).await;
+        }
         out = written;
         out.clear();
-        if head.verb == Verb::Get {
-            // The stream stays open, and silent, until the client ends it.
-            while read(&mut stream, &mut buffer).await? {
-                buffer.clear();
-            }
-        }
         if !keep {
             return Ok(());
         }
         buffer.drain(..whole);
         head.reset();
     }
+}
+
+/// Sends the event now and then, until the client closes the stream.
+async fn hold_open(
+    mut stream: TcpStream,
+    event: Vec<u8>,
+    every: Option<Duration>,
+) -> std::io::Result<()> {
+    let mut event = chunk(&event);
+    while !closes_within(&mut stream, every).await {
+        let (result, written) = stream.write_all(event).await;
+        result?;
+        event = written;
+    }
+    Ok(())
+}
+
+/// Whether the client closes the stream before the time is over; one that speaks on it is done too.
+async fn closes_within(stream: &mut TcpStream, limit: Option<Duration>) -> bool {
+    let canceller = Canceller::new();
+    let mut read = pin!(stream.cancelable_read(vec![0; 1], canceller.handle()));
+    let Some(limit) = limit else {
+        let _ = read.await;
+        return true;
+    };
+    if monoio::time::timeout(limit, &mut read).await.is_ok() {
+        return true;
+    }
+    canceller.cancel();
+    // An error is the cancellation; otherwise the client was faster.
+    read.await.0.is_ok()
 }
 
 async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<bool> {
@@ -128,27 +179,40 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<b
     Ok(result? > 0)
 }
 
-fn respond(head: &RequestHead, body: &[u8], message: &mut Message, text: &str, out: &mut Vec<u8>) {
+/// Writes the answer; the event of a stream that stays open after it.
+fn respond(
+    head: &RequestHead,
+    buffer: &[u8],
+    body: &[u8],
+    message: &mut Message,
+    text: &str,
+    out: &mut Vec<u8>,
+) -> Option<Vec<u8>> {
     match head.verb {
-        Verb::Get => out.extend_from_slice(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
-        ),
-        Verb::Delete => write_simple(out, 200, "text/plain", &[], b"", head.keep_alive),
+        Verb::Get => {
+            out.extend_from_slice(STREAM);
+            let session = head.values(buffer, "mcp-session-id").next().unwrap_or_default();
+            Some(log_message(session))
+        }
+        Verb::Delete => {
+            write_simple(out, 200, "text/plain", &[], b"", head.keep_alive);
+            None
+        }
         _ => post(head, body, message, text, out),
     }
 }
 
-fn post(head: &RequestHead, body: &[u8], message: &mut Message, text: &str, out: &mut Vec<u8>) {
+fn post(
+    head: &RequestHead,
+    body: &[u8],
+    message: &mut Message,
+    text: &str,
+    out: &mut Vec<u8>,
+) -> Option<Vec<u8>> {
     let scanned = message.scan(body, &ScanLimits { depth: 128, batch: 100 });
     let (Ok(()), Some(envelope)) = (scanned, message.single()) else {
-        return write_simple(
-            out,
-            400,
-            "text/plain",
-            &[],
-            b"not one JSON-RPC message",
-            head.keep_alive,
-        );
+        write_simple(out, 400, "text/plain", &[], b"not one JSON-RPC message", head.keep_alive);
+        return None;
     };
     match answer(body, envelope, text) {
         Answer::Accepted => write_simple(out, 202, "text/plain", &[], b"", head.keep_alive),
@@ -160,16 +224,23 @@ fn post(head: &RequestHead, body: &[u8], message: &mut Message, text: &str, out:
             write_simple(out, 200, "application/json", &extra, &body, head.keep_alive);
         }
         Answer::Stream(messages) => {
-            out.extend_from_slice(
-                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
-            );
+            out.extend_from_slice(STREAM);
             for message in messages {
-                let event = [b"data: ", message.as_slice(), b"\n\n"].concat();
-                out.extend_from_slice(format!("{:x}\r\n", event.len()).as_bytes());
-                out.extend_from_slice(&event);
-                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(&chunk(&message));
             }
             out.extend_from_slice(b"0\r\n\r\n");
         }
+        Answer::Subscription { first, event } => {
+            out.extend_from_slice(STREAM);
+            out.extend_from_slice(&chunk(&first));
+            return Some(event);
+        }
     }
+    None
+}
+
+/// A message as an event in a chunk of its own.
+fn chunk(message: &[u8]) -> Vec<u8> {
+    let event = [b"data: ", message, b"\n\n"].concat();
+    [format!("{:x}\r\n", event.len()).as_bytes(), &event, b"\r\n"].concat()
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod build;
 mod ci;
 mod demo;
@@ -24,6 +25,8 @@ Usage: cargo xtask COMMAND
   demo [--stay]      build, start a mock server and penstock, drive a session through them
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams conformance clients fuzz
+  bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
+                     compare latency shards streams
   ci                 what CI runs: formatting, lints, licences, every test, documentation
 
 Examples:
@@ -51,12 +54,14 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["setup", "--tests"] => {
             setup::for_build()?;
             setup::for_tests(&paths)?;
+            setup::for_bench()?;
         }
         ["build"] => build::build(&paths, build::Profile::Dev)?,
         ["build", "--release"] => build::build(&paths, build::Profile::Release)?,
         ["demo"] => demo::demo(&paths, demo::After::End)?,
         ["demo", "--stay"] => demo::demo(&paths, demo::After::Stay)?,
         ["test", suites @ ..] => return test::test(&paths, suites),
+        ["bench", arguments @ ..] => bench::bench(&paths, arguments)?,
         ["deny"] => ci::deny(&paths)?,
         ["ci"] => return ci::ci(&paths),
         [command, rest @ ..] => bail!(

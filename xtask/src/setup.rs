@@ -23,23 +23,24 @@ pub(crate) fn for_build() -> Result<()> {
     ])
 }
 
-/// What the suites beyond `unit` need: nginx and wrk to measure against, npm and Python packages
-/// in the cache.
-pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
+/// What the benchmark holds penstock against.
+pub(crate) fn for_bench() -> Result<()> {
     let nginx_was_there = crate::paths::which("nginx").is_some();
-    let mut needs = vec![
-        apt::Need { program: "wrk", package: "wrk", why: "makes the load of the benchmarks" },
-        apt::Need {
-            program: "nginx",
-            package: "nginx-light",
-            why: "what penstock is held against",
-        },
-        apt::Need {
-            program: "python3",
-            package: "python3",
-            why: "runs the official Python client",
-        },
-    ];
+    apt::ensure(&[apt::Need {
+        program: "nginx",
+        package: "nginx-light",
+        why: "what penstock is held against",
+    }])?;
+    if nginx_was_there { Ok(()) } else { apt::stop_service("nginx") }
+}
+
+/// What the suites beyond `unit` need: npm and Python packages in the cache.
+pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
+    let mut needs = vec![apt::Need {
+        program: "python3",
+        package: "python3",
+        why: "runs the official Python client",
+    }];
     if !tools::node_ready(paths)? {
         let why = "fetches Node and the official TypeScript clients";
         needs.push(apt::Need { program: "npm", package: "npm", why });
@@ -49,9 +50,6 @@ pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
         needs.push(apt::Need { program: "", package: "python3-venv", why });
     }
     apt::ensure(&needs)?;
-    if !nginx_was_there {
-        apt::stop_service("nginx")?;
-    }
     tools::node(paths)?;
     tools::python(paths)
 }

@@ -1,0 +1,131 @@
+//! `penstock-bench`: penstock against nginx, and against its own numbers to reach.
+//!
+//! Everything is a ratio of things measured in turn in one run, on one machine: nginx, penstock,
+//! nginx, penstock, and so on, the median of the rounds told. `docs/benchmarks.md` says how to
+//! read it.
+
+#![forbid(unsafe_code)]
+
+mod call;
+mod compare;
+mod latency;
+mod load;
+mod machine;
+mod report;
+mod rig;
+mod server;
+mod shards;
+mod streams;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, ValueEnum};
+use serde::Serialize;
+
+use machine::{Cores, Machine, allow_descriptors, pin};
+use rig::{Rig, Setting};
+
+/// Benchmarks of penstock as a whole.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// What to measure; all of it where none is named.
+    sections: Vec<Section>,
+    /// Short rounds: to see that it works, not for numbers.
+    #[arg(long)]
+    quick: bool,
+    /// The folder that holds `penstock` and `penstock-loadtest`, built with --release.
+    #[arg(long, default_value = "target/release")]
+    programs: PathBuf,
+    /// Where logs and `report.json` go.
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Section {
+    /// Processor time a call, and calls a second, against nginx.
+    Compare,
+    /// Latency at half the saturating rate, against nginx.
+    Latency,
+    /// Two shards against one.
+    Shards,
+    /// Thousands of open streams and their memory.
+    Streams,
+}
+
+#[derive(Serialize)]
+struct Report {
+    machine: Machine,
+    rounds: usize,
+    seconds_a_round: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compare: Option<Vec<compare::Cost>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<Vec<latency::Latency>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shards: Option<shards::Shards>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    streams: Option<Vec<streams::Streams>>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let out = std::path::absolute(&arguments.out)?;
+    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let millis = |quick, full| Duration::from_millis(if arguments.quick { quick } else { full });
+    let setting = Setting {
+        programs: std::path::absolute(&arguments.programs)?,
+        dir: out.clone(),
+        cores: Cores::allowed()?,
+        rounds: 5,
+        warm_up: millis(200, 500),
+        duration: millis(500, 3000),
+        streams: if arguments.quick { 1000 } else { 10_000 },
+    };
+    let report = measure(&setting, &arguments.sections)?;
+    let file = out.join("report.json");
+    fs::write(&file, serde_json::to_vec_pretty(&report)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    println!("\nIn full: {}", file.display());
+    Ok(())
+}
+
+/// Measures section by section; each is printed when it is done.
+fn measure(setting: &Setting, sections: &[Section]) -> Result<Report> {
+    let wanted = |section| sections.is_empty() || sections.contains(&section);
+    // A stream is two descriptors of penstock's.
+    allow_descriptors(2 * setting.streams as u64 + 1000)?;
+    pin(setting.cores.load())?;
+    let machine = Machine::describe(&setting.cores, rig::nginx_version()?);
+    println!("{machine}; {} rounds of {:?}", setting.rounds, setting.duration);
+    let mut report = Report {
+        machine,
+        rounds: setting.rounds,
+        seconds_a_round: setting.duration.as_secs_f64(),
+        compare: None,
+        latency: None,
+        shards: None,
+        streams: None,
+    };
+    if wanted(Section::Compare) || wanted(Section::Latency) {
+        let rig = Rig::start(setting, &compare::TARGETS)?;
+        if wanted(Section::Compare) {
+            compare::print(report.compare.insert(compare::measure(setting, &rig)?));
+        }
+        if wanted(Section::Latency) {
+            latency::print(report.latency.insert(latency::measure(setting, &rig)?));
+        }
+    }
+    if wanted(Section::Shards) {
+        shards::print(report.shards.insert(shards::measure(setting)?));
+        pin(setting.cores.load())?;
+    }
+    if wanted(Section::Streams) {
+        streams::print(report.streams.insert(streams::measure(setting)?));
+    }
+    Ok(report)
+}
