@@ -26,6 +26,7 @@ fn every_step(paths: &Paths, steps: &mut Steps) -> Result<()> {
     let clippy =
         ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
     steps.step("clippy", || run(&mut paths.cargo(&clippy)))?;
+    steps.step("deny", || deny(paths))?;
     steps.step("doc", || {
         let mut cargo = paths.cargo(&["doc", "--workspace", "--no-deps"]);
         run(cargo.env("RUSTDOCFLAGS", "--deny warnings"))
