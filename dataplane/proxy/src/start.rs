@@ -1,7 +1,9 @@
 //! Starting, reloading, draining: what the outside does to the shards.
 
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -262,7 +264,14 @@ fn unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
         }
         std::fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    Ok(listener)
+    let mode = std::fs::Permissions::from_mode(mode);
+    // The file is made with the mode of the socket: at no time may more users connect than in the
+    // end. What the umask takes of it is given back.
+    let socket = File::from(OwnedFd::from(Socket::new(Domain::UNIX, Type::STREAM, None)?));
+    socket.set_permissions(mode.clone())?;
+    let socket = Socket::from(OwnedFd::from(socket));
+    socket.bind(&SockAddr::unix(path)?)?;
+    std::fs::set_permissions(path, mode)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }

@@ -149,6 +149,8 @@ impl Setup {
             }
         };
         command.args(["serve", "--config"]).arg(&config).stdin(Stdio::null()).stderr(log);
+        // What one that is killed leaves goes with the folder.
+        command.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", &self.folder.0);
         let child = command.spawn().expect("penstock starts");
         Penstock { child, address, config, setup: self }
     }
