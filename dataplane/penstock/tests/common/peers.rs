@@ -29,7 +29,8 @@ pub fn upstream(serve: impl Fn(TcpStream) + Send + Clone + 'static) -> SocketAdd
     address
 }
 
-/// Reads one request with a Content-Length or none: head and body, as they came.
+/// Reads one request: head and body, as they came. A chunked one must have no trailer and no text
+/// in it that looks like its end.
 pub fn read_request(stream: &mut impl Read) -> Option<(Vec<u8>, Vec<u8>)> {
     let mut seen = Vec::new();
     loop {
@@ -42,6 +43,10 @@ pub fn read_request(stream: &mut impl Read) -> Option<(Vec<u8>, Vec<u8>)> {
                 .find_map(|line| line.strip_prefix("content-length:"))
                 .map_or(0, |value| value.trim().parse().expect("a length"));
             while body.len() < length {
+                more(stream, &mut body)?;
+            }
+            let chunked = text.contains("\ntransfer-encoding: chunked\r\n");
+            while chunked && !body.ends_with(b"0\r\n\r\n") {
                 more(stream, &mut body)?;
             }
             return Some((head, body));
