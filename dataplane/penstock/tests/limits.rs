@@ -210,7 +210,7 @@ fn start(upstream: SocketAddr, keys: &str) -> Penstock {
 }
 
 #[test]
-fn a_connection_that_is_not_made_in_connect_timeout_is_a_504() {
+fn a_connection_that_is_not_made_in_connect_timeout_is_a_504_and_given_up() {
     // A listener whose queue is full: the kernel drops what would connect.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
     let socket = socket.expect("a socket");
@@ -230,8 +230,8 @@ fn a_connection_that_is_not_made_in_connect_timeout_is_a_504() {
     assert_eq!(status, 504, "{body}");
     assert!(body.contains("connect_timeout") && body.contains("\"id\":7"), "{body}");
     assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
-    drop((listener, queued));
     eventually("the attempt is closed", || penstock.descriptors() <= before);
+    drop((listener, queued));
 }
 
 #[test]
