@@ -228,3 +228,10 @@ fn a_changed_root_is_trusted_without_a_signal() {
     next.save(&penstock.setup.folder, "ca.pem");
     eventually("the new root is trusted", || penstock.connect().ask(&call(1)).0 == 200);
 }
+
+#[test]
+fn a_server_that_demands_a_certificate_is_a_502_that_says_so() {
+    let (authority, clients) = (Authority::new("root"), Authority::new("clients"));
+    let config = server(&authority.issue("localhost"), Some(&clients));
+    fails(&start(tls_upstream(&config, echo), &authority, ""), 502, &["CertificateRequired"]);
+}
