@@ -336,3 +336,19 @@ fn a_connection_over_the_limit_is_told_although_it_sends_at_once() {
         assert_eq!(client.answer().map(|answer| answer.0), Some(503));
     }
 }
+
+#[test]
+fn a_retry_needs_no_second_place_among_connections() {
+    // Each connection carries one call and is closed by the next.
+    let fickle = upstream(|mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(&ok("{}"));
+        let _ = read_request(&mut stream);
+    });
+    let penstock = start(fickle, "connections: 1, connect_timeout: 1s");
+    let mut client = penstock.connect();
+    let list = post(r#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#);
+    for _ in 0..3 {
+        assert_eq!(client.ask(&list), (200, "{}".into()));
+    }
+}
