@@ -352,3 +352,21 @@ fn a_retry_needs_no_second_place_among_connections() {
         assert_eq!(client.ask(&list), (200, "{}".into()));
     }
 }
+
+#[test]
+fn a_stalled_upload_ends_within_first_byte_timeout() {
+    let stalled = upstream(|_stream| sleep(10 * SECOND));
+    let penstock = Penstock::with(
+        &format!("{{ url: \"http://{stalled}/mcp\", first_byte_timeout: 1s }}"),
+        "limits: { body_bytes: 64MiB }",
+    );
+    let large = post(&format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{}"}}}}}}"#,
+        "x".repeat(32 << 20)
+    ));
+    let began = Instant::now();
+    let (status, body) = penstock.connect().ask(&large);
+    assert_eq!(status, 504, "{body}");
+    assert!(body.contains("first_byte_timeout"), "{body}");
+    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+}
