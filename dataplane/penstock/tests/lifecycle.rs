@@ -2,13 +2,15 @@
 
 mod common;
 
-use std::io::Write as _;
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
-use common::{Client, Penstock, Setup, always, call, eventually, ok, read_request, upstream};
+use common::{
+    Client, PATIENCE, Penstock, Setup, always, call, eventually, ok, read_request, upstream,
+};
 
 const AGENTS: u32 = 16;
 
@@ -97,6 +99,55 @@ impl AfterReload for Client {
     }
 }
 
+/// What came of an agent's call while penstock drained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// A whole answer.
+    Answer,
+    /// A clean end before any of an answer: on a kept connection, whose end may cross a call on the
+    /// wire (RFC 9112 section 9.5), the agent connects anew.
+    Close,
+    /// No connection: penstock has gone.
+    Refused,
+    /// A connection that was accepted, or a call that was sent, was thrown away.
+    Reset,
+}
+
+fn ask(stream: &mut TcpStream) -> Came {
+    if let Err(error) = stream.write_all(&call(1)) {
+        return came(error.kind());
+    }
+    let mut seen = Vec::new();
+    let mut piece = [0; 16 << 10];
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) if seen.is_empty() => return Came::Close,
+            Ok(0) => panic!("{} bytes of an answer", seen.len()),
+            Ok(read) => seen.extend_from_slice(&piece[..read]),
+            Err(error) if seen.is_empty() => return came(error.kind()),
+            Err(error) => panic!("{error} after {} bytes of an answer", seen.len()),
+        }
+        assert!(seen.starts_with(&b"HTTP/1.1 200"[..seen.len().min(12)]));
+        if seen.ends_with(&[b'x'; 10_000]) {
+            return Came::Answer;
+        }
+    }
+}
+
+fn came(error: ErrorKind) -> Came {
+    match error {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Came::Reset,
+        ErrorKind::ConnectionRefused => Came::Refused,
+        other => panic!("{other}"),
+    }
+}
+
+fn connect(address: SocketAddr) -> Result<TcpStream, Came> {
+    let stream = TcpStream::connect(address).map_err(|error| came(error.kind()))?;
+    stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+    Ok(stream)
+}
+
 #[test]
 fn calls_under_way_at_sigterm_get_whole_answers() {
     let slow = upstream(|mut stream| {
@@ -116,4 +167,58 @@ fn calls_under_way_at_sigterm_get_whole_answers() {
         assert!(client.rest().is_empty(), "the connection goes on");
     }
     assert!(penstock.wait(), "the exit status is not 0");
+}
+
+#[test]
+fn a_drain_under_load_throws_no_call_away() {
+    let mut penstock = Penstock::start(always(ok(&"x".repeat(10_000))), "");
+    let address = penstock.address;
+    let results = std::sync::Mutex::new(Vec::new());
+    scope(|scope| {
+        for agent in 0..64 {
+            let results = &results;
+            scope.spawn(move || {
+                // Half keep their connection, half make one a call.
+                let keeps = agent % 2 == 0;
+                let mut kept: Option<TcpStream> = None;
+                loop {
+                    let used = kept.take().filter(|stream| !closed(stream));
+                    let again = used.is_some();
+                    let came = match used.map_or_else(|| connect(address), Ok) {
+                        Ok(mut stream) => {
+                            let came = ask(&mut stream);
+                            kept = (keeps && came == Came::Answer).then_some(stream);
+                            came
+                        }
+                        Err(came) => came,
+                    };
+                    results.lock().expect("the list").push((again, came));
+                    if came == Came::Refused {
+                        return;
+                    }
+                }
+            });
+        }
+        sleep(Duration::from_millis(500));
+        penstock.signal("TERM");
+    });
+    assert!(penstock.wait(), "the exit status is not 0");
+    let results = results.into_inner().expect("the list");
+    let count = |again, came| results.iter().filter(|one| **one == (again, came)).count();
+    assert!(count(false, Came::Answer) > 100 && count(true, Came::Answer) > 100);
+    let lost = [
+        ("reset on a new connection", count(false, Came::Reset)),
+        ("closed on a new connection", count(false, Came::Close)),
+        ("reset on a kept connection", count(true, Came::Reset)),
+    ];
+    assert!(lost.iter().all(|(_, calls)| *calls == 0), "{lost:?}");
+}
+
+/// Whether the other side has already ended a connection that nothing is asked on.
+fn closed(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).expect("nonblocking");
+    let ended =
+        !matches!(stream.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+    stream.set_nonblocking(false).expect("blocking");
+    ended
 }

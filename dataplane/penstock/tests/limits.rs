@@ -210,7 +210,7 @@ fn start(upstream: SocketAddr, keys: &str) -> Penstock {
 }
 
 #[test]
-fn a_connection_that_is_not_made_in_connect_timeout_is_a_504() {
+fn a_connection_that_is_not_made_in_connect_timeout_is_a_504_and_given_up() {
     // A listener whose queue is full: the kernel drops what would connect.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
     let socket = socket.expect("a socket");
@@ -230,8 +230,8 @@ fn a_connection_that_is_not_made_in_connect_timeout_is_a_504() {
     assert_eq!(status, 504, "{body}");
     assert!(body.contains("connect_timeout") && body.contains("\"id\":7"), "{body}");
     assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
-    drop((listener, queued));
     eventually("the attempt is closed", || penstock.descriptors() <= before);
+    drop((listener, queued));
 }
 
 #[test]
@@ -335,4 +335,38 @@ fn a_connection_over_the_limit_is_told_although_it_sends_at_once() {
         let _ = client.stream.write_all(&post(&"x".repeat(1 << 20)));
         assert_eq!(client.answer().map(|answer| answer.0), Some(503));
     }
+}
+
+#[test]
+fn a_retry_needs_no_second_place_among_connections() {
+    // Each connection carries one call and is closed by the next.
+    let fickle = upstream(|mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(&ok("{}"));
+        let _ = read_request(&mut stream);
+    });
+    let penstock = start(fickle, "connections: 1, connect_timeout: 1s");
+    let mut client = penstock.connect();
+    let list = post(r#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#);
+    for _ in 0..3 {
+        assert_eq!(client.ask(&list), (200, "{}".into()));
+    }
+}
+
+#[test]
+fn a_stalled_upload_ends_within_first_byte_timeout() {
+    let stalled = upstream(|_stream| sleep(10 * SECOND));
+    let penstock = Penstock::with(
+        &format!("{{ url: \"http://{stalled}/mcp\", first_byte_timeout: 1s }}"),
+        "limits: { body_bytes: 64MiB }",
+    );
+    let large = post(&format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{}"}}}}}}"#,
+        "x".repeat(32 << 20)
+    ));
+    let began = Instant::now();
+    let (status, body) = penstock.connect().ask(&large);
+    assert_eq!(status, 504, "{body}");
+    assert!(body.contains("first_byte_timeout"), "{body}");
+    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
 }

@@ -229,3 +229,16 @@ fn an_agent_that_goes_without_a_close_notify_leaves_nothing() {
         penstock.descriptors() <= before + 1
     });
 }
+
+#[test]
+fn an_idle_connection_is_closed_with_a_close_notify() {
+    let authority = Authority::new("root");
+    let limits = "limits: { idle_timeout: 1s }";
+    let (penstock, address) = start(&authority.issue("localhost"), always(ok("{}")), limits);
+    let mut idle = connect(address, agent(&authority, None, &[])).expect("TLS");
+    assert_eq!(idle.stream.read(&mut [0]).expect("a proper end"), 0);
+    let mut drained = connect(address, agent(&authority, None, &[])).expect("TLS");
+    assert_eq!(drained.ask(&call(1)).0, 200);
+    penstock.signal("TERM");
+    assert_eq!(drained.stream.read(&mut [0]).expect("a proper end"), 0);
+}

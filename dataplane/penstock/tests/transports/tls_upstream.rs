@@ -218,3 +218,20 @@ fn plain_upstreams_are_untouched_by_the_tls_of_others() {
         assert_eq!(client.ask(plain.as_bytes()), (200, "1".into()));
     }
 }
+
+#[test]
+fn a_changed_root_is_trusted_without_a_signal() {
+    let (authority, next) = (Authority::new("root"), Authority::new("next"));
+    let upstream = tls_upstream(&server(&next.issue("localhost"), None), echo);
+    let penstock = start(upstream, &authority, "");
+    assert_eq!(penstock.connect().ask(&call(1)).0, 502);
+    next.save(&penstock.setup.folder, "ca.pem");
+    eventually("the new root is trusted", || penstock.connect().ask(&call(1)).0 == 200);
+}
+
+#[test]
+fn a_server_that_demands_a_certificate_is_a_502_that_says_so() {
+    let (authority, clients) = (Authority::new("root"), Authority::new("clients"));
+    let config = server(&authority.issue("localhost"), Some(&clients));
+    fails(&start(tls_upstream(&config, echo), &authority, ""), 502, &["CertificateRequired"]);
+}

@@ -103,3 +103,13 @@ fn an_upstream_whose_socket_is_absent_is_a_502_until_it_is_there() {
     });
     assert_eq!(client.ask(&call(8)).0, 200);
 }
+
+#[test]
+fn the_socket_is_gone_when_penstock_is() {
+    let mut penstock = setup().start();
+    let path = penstock.setup.folder.path("agents.sock");
+    assert!(path.exists());
+    penstock.signal("TERM");
+    assert!(penstock.wait());
+    assert!(!path.exists());
+}

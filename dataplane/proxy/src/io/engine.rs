@@ -1,5 +1,6 @@
 //! Which kernel interface a shard runs on, and the listeners on it.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -53,8 +54,19 @@ pub fn choose_engine(backend: Backend) -> Result<Engine, io::Error> {
     }
 }
 
+thread_local! {
+    static NONBLOCKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether sockets of this thread's shard are to be non-blocking: on epoll they must be, while
+/// io_uring hands their EAGAIN back instead of waiting.
+pub(crate) fn nonblocking() -> bool {
+    NONBLOCKING.get()
+}
+
 /// Runs a shard to its end on this thread.
 pub(crate) fn run<F: Future>(engine: &Engine, shard: F) -> io::Result<F::Output> {
+    NONBLOCKING.set(*engine != Engine::IoUring);
     match engine {
         Engine::IoUring => Ok(RuntimeBuilder::<IoUringDriver>::new()
             .uring_builder(ring())

@@ -10,6 +10,6 @@ mod tls;
 
 pub(crate) use conn::{Conn, Socket};
 pub use engine::{Engine, choose_engine, raise_descriptor_limit};
-pub(crate) use engine::{Listener, pin_to, run};
+pub(crate) use engine::{Listener, nonblocking, pin_to, run};
 pub(crate) use timer::{Elapsed, Timer, Timers};
 pub(crate) use tls::{client_config, server_config};
