@@ -65,20 +65,22 @@ pub(crate) fn pin(cores: &[usize]) -> Result<()> {
     sched_setaffinity(None, &set).with_context(|| format!("cannot move to cores {cores:?}"))
 }
 
-/// Lets this process and those that it starts open `needed` descriptors.
-pub(crate) fn allow_descriptors(needed: u64) -> Result<()> {
+/// Lets this process and those that it starts open `wanted` descriptors, or as many as it may; the
+/// limit then in force.
+pub(crate) fn allow_descriptors(wanted: u64) -> u64 {
     let now = getrlimit(Resource::Nofile);
-    if now.current.is_none_or(|current| current >= needed) {
-        return Ok(());
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= wanted);
+    if enough(now.current) {
+        return wanted;
     }
-    let maximum = now.maximum.map(|maximum| maximum.max(needed));
-    setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum }).with_context(|| {
-        format!(
-            "{needed} descriptors are needed and the limit is {}; run as root, or raise it with \
-             `ulimit -Hn {needed}`",
-            now.maximum.unwrap_or_default()
-        )
-    })
+    let raised = Rlimit { current: Some(wanted), maximum: now.maximum.map(|max| max.max(wanted)) };
+    if setrlimit(Resource::Nofile, raised).is_ok() {
+        return wanted;
+    }
+    // Only root may go beyond the hard limit; up to it everyone may.
+    let highest = Rlimit { current: now.maximum, maximum: now.maximum };
+    let reached = setrlimit(Resource::Nofile, highest).map_or(now.current, |()| now.maximum);
+    reached.unwrap_or(wanted)
 }
 
 /// What the numbers were measured on.

@@ -77,6 +77,7 @@ fn main() -> Result<()> {
     let out = std::path::absolute(&arguments.out)?;
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let millis = |quick, full| Duration::from_millis(if arguments.quick { quick } else { full });
+    let streams = if arguments.quick { 1000 } else { 10_000 };
     let setting = Setting {
         programs: std::path::absolute(&arguments.programs)?,
         dir: out.clone(),
@@ -84,7 +85,7 @@ fn main() -> Result<()> {
         rounds: 5,
         warm_up: millis(200, 500),
         duration: millis(500, 3000),
-        streams: if arguments.quick { 1000 } else { 10_000 },
+        streams: as_many_as_allowed(streams)?,
     };
     let report = measure(&setting, &arguments.sections)?;
     let file = out.join("report.json");
@@ -94,11 +95,25 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// A stream is two of penstock's descriptors, which are limited.
+fn as_many_as_allowed(streams: usize) -> Result<usize> {
+    const OTHERS: usize = 100;
+    let wanted = 2 * streams + OTHERS;
+    let limit = usize::try_from(allow_descriptors(u64::try_from(wanted)?))?;
+    if limit >= wanted {
+        return Ok(streams);
+    }
+    let fewer = limit.saturating_sub(OTHERS) / 2;
+    println!(
+        "WARNING: {fewer} streams instead of {streams}: no more than {limit} descriptors are \
+         allowed; for all, raise the hard limit (`ulimit -Hn {wanted}`)"
+    );
+    Ok(fewer)
+}
+
 /// Measures section by section; each is printed when it is done.
 fn measure(setting: &Setting, sections: &[Section]) -> Result<Report> {
     let wanted = |section| sections.is_empty() || sections.contains(&section);
-    // A stream is two descriptors of penstock's.
-    allow_descriptors(2 * setting.streams as u64 + 1000)?;
     pin(setting.cores.load())?;
     let machine = Machine::describe(&setting.cores, rig::nginx_version()?);
     println!("{machine}; {} rounds of {:?}", setting.rounds, setting.duration);
