@@ -1,19 +1,29 @@
-//! `demo`: a server, penstock in front of it, a session through both, and what it looked like.
+//! `demo`: a server, penstock in front of it, sessions through both, and what they looked like.
 
 mod http;
 mod mock;
+mod screen;
 
+use std::env;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::build::{Profile, build};
 use crate::paths::Paths;
 use crate::setup;
 use crate::steps::Steps;
 use crate::suites::{Gateway, scratch};
+use screen::{note, title};
+
+pub(crate) use mock::stdio as serve_stdio;
 
 /// What happens when everything has been shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,14 +34,23 @@ pub(crate) enum After {
     Stay,
 }
 
+/// The command with which penstock starts xtask as a stdio server.
+pub(crate) const SERVER_COMMAND: &str = "demo-server";
+
 /// Timed calls each way; enough for a steady median, done in a blink.
 const CALLS: usize = 500;
+const POLL: Duration = Duration::from_millis(100);
 
-const SERVER: &str = "
+const SERVERS: &str = "
 upstreams:
-  weather: {url: \"http://UPSTREAM/mcp\"}
+  weather:
+    url: http://UPSTREAM/mcp
+  program:
+    command: ['PROGRAM', COMMAND]
+
 servers:
-  weather: {upstream: weather}
+  weather: weather
+  program: program
 ";
 
 pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
@@ -41,56 +60,83 @@ pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
     steps.step("build", || build(paths, Profile::Release))?;
     let dir = scratch(paths, "demo")?;
     let upstream = mock::start()?;
-    let config = SERVER.replace("UPSTREAM", &upstream.to_string());
+    let program = env::current_exe().context("xtask does not know where it is")?;
+    let config = SERVERS
+        .replace("UPSTREAM", &upstream.to_string())
+        .replace("PROGRAM", &program.display().to_string().replace('\'', "''"))
+        .replace("COMMAND", SERVER_COMMAND);
     let mut gateway = Gateway::start(paths, Profile::Release, &dir, &config)?;
-    println!("\nConfiguration, {}:\n", dir.join("penstock.yaml").display());
-    for line in fs::read_to_string(dir.join("penstock.yaml"))?.lines() {
-        println!("    {line}");
-    }
+    configuration(&dir.join("penstock.yaml"))?;
 
     legacy_session(gateway.address)?;
     modern_calls(gateway.address)?;
+    stdio_session(gateway.address)?;
     refusals(gateway.address)?;
     added_time(gateway.address, upstream)?;
     metrics(gateway.admin)?;
 
     if after == After::Stay {
-        println!("\nRunning until Ctrl-C. Point a client at it:\n");
-        println!(
-            "    claude mcp add --transport http weather http://{}/mcp/weather",
-            gateway.address
-        );
-        println!("    curl http://{}/metrics", gateway.admin);
-        return gateway.wait();
+        stay(&mut gateway, &dir)?;
     }
     gateway.stop()?;
-    println!("\nEnded cleanly. `cargo xtask demo --stay` leaves it running.");
+    println!("\nEnded, and every process it started with it.");
+    if after == After::End {
+        println!("`cargo xtask demo --stay` leaves it running; docs/getting-started.md goes on.");
+    }
     Ok(())
 }
 
+fn configuration(file: &Path) -> Result<()> {
+    title("penstock serves this configuration");
+    for line in fs::read_to_string(file)?.lines() {
+        note(line);
+    }
+    Ok(())
+}
+
+/// Tells where it is, and waits for Ctrl-C.
+fn stay(gateway: &mut Gateway, dir: &Path) -> Result<()> {
+    let asked_to_end = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&asked_to_end))?;
+    }
+    let url = |server| format!("http://{}/mcp/{server}", gateway.address);
+    title("Running until Ctrl-C");
+    note("For a client that reads `mcpServers`:\n");
+    println!("{{\n  \"mcpServers\": {{");
+    println!("    \"weather\": {{ \"type\": \"http\", \"url\": \"{}\" }},", url("weather"));
+    println!("    \"program\": {{ \"type\": \"http\", \"url\": \"{}\" }}", url("program"));
+    println!("  }}\n}}\n");
+    note(&format!("claude mcp add --transport http weather {}", url("weather")));
+    note(&format!("curl http://{}/metrics", gateway.admin));
+    note(&format!("tail -f {}", dir.join("penstock.log").display()));
+    while !asked_to_end.load(Ordering::Relaxed) && !gateway.ended()? {
+        sleep(POLL);
+    }
+    Ok(())
+}
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"demo","version":"1"}}}"#;
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+const CALL_WITH_PROGRESS: &str = r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"forecast","arguments":{"city":"Utrecht"},"_meta":{"progressToken":"p"}}}"#;
+
 /// Revision 2025-11-25: a session, and a call whose progress arrives as a stream.
 fn legacy_session(address: SocketAddr) -> Result<()> {
-    title("A session of revision 2025-11-25");
+    title("A session of revision 2025-11-25, with a server on Streamable HTTP");
     let mut client = http::Client::connect(address, "/mcp/weather")?;
-    let answer = client.show(
-        &[],
-        r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"demo","version":"1"}}}"#,
-    )?;
+    let answer = client.show(&[], INITIALIZE)?;
     let session = answer.header("mcp-session-id").context("the server gave no session id")?;
     let headers = [("Mcp-Session-Id", session), ("MCP-Protocol-Version", "2025-11-25")];
-    client.show(&headers, r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#)?;
+    client.show(&headers, INITIALIZED)?;
     client.show(&headers, r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#)?;
-    let answer = client.show(
-        &headers,
-        r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"forecast","arguments":{"city":"Utrecht"},"_meta":{"progressToken":"p"}}}"#,
-    )?;
+    let answer = client.show(&headers, CALL_WITH_PROGRESS)?;
     ensure!(answer.status == 200, "the call was answered {}", answer.status);
     Ok(())
 }
 
 /// Revision 2026-07-28: no session; what a call is about stands in its headers too.
 fn modern_calls(address: SocketAddr) -> Result<()> {
-    title("Calls of revision 2026-07-28");
+    title("Calls of revision 2026-07-28: no session, and headers that repeat the body");
     let mut client = http::Client::connect(address, "/mcp/weather")?;
     let version = ("MCP-Protocol-Version", "2026-07-28");
     let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
@@ -105,6 +151,22 @@ fn modern_calls(address: SocketAddr) -> Result<()> {
         ),
     )?;
     ensure!(answer.status == 200, "the call was answered {}", answer.status);
+    Ok(())
+}
+
+/// A program that speaks over stdin and stdout, to a client that knows nothing of that.
+fn stdio_session(address: SocketAddr) -> Result<()> {
+    title("The same server as a program on stdio, started for this session");
+    let mut client = http::Client::connect(address, "/mcp/program")?;
+    let answer = client.show(&[], INITIALIZE)?;
+    let session = answer.header("mcp-session-id").context("the bridge gave no session id")?;
+    let headers = [("Mcp-Session-Id", session), ("MCP-Protocol-Version", "2025-11-25")];
+    // Not shown: it went the same way before.
+    client.post(&headers, INITIALIZED)?;
+    let answer = client.show(&headers, CALL_WITH_PROGRESS)?;
+    ensure!(answer.status == 200, "the call was answered {}", answer.status);
+    let answer = client.delete(session)?;
+    ensure!(answer.status == 204, "the end of the session was answered {}", answer.status);
     Ok(())
 }
 
@@ -138,12 +200,12 @@ fn added_time(gateway: SocketAddr, upstream: SocketAddr) -> Result<()> {
         through_times.push(timed(&mut through)?);
     }
     let (direct, through) = (median(direct_times), median(through_times));
-    println!(
-        "  median of {CALLS} calls: {} µs directly, {} µs through penstock: {} µs more",
+    note(&format!(
+        "median of {CALLS} calls: {} µs directly, {} µs through penstock: {} µs more",
         direct.as_micros(),
         through.as_micros(),
         through.saturating_sub(direct).as_micros()
-    );
+    ));
     Ok(())
 }
 
@@ -160,18 +222,25 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
+/// The families shown: what came, what was refused, what it cost, what the bridge started.
+const SHOWN: [&str; 7] = [
+    "penstock_requests_total",
+    "penstock_answers_",
+    "penstock_refusals_total",
+    "penstock_upstream_reused_total",
+    "penstock_call_seconds_",
+    "penstock_children_started_total",
+    "penstock_info",
+];
+
 fn metrics(admin: SocketAddr) -> Result<()> {
-    title("What the metrics say");
+    title(&format!("Some of http://{admin}/metrics"));
     let answer = http::Client::connect(admin, "/metrics")?.get()?;
     ensure!(answer.status == 200, "/metrics was answered {}", answer.status);
     let samples = answer.body.lines().filter(|line| !line.starts_with('#'));
     let counted = samples.filter(|line| !line.ends_with(" 0") && !line.contains("_bucket{"));
-    for line in counted.take(16) {
-        println!("  {line}");
+    for line in counted.filter(|line| SHOWN.iter().any(|name| line.starts_with(name))) {
+        note(line);
     }
     Ok(())
-}
-
-fn title(text: &str) {
-    println!("\n── {text}");
 }

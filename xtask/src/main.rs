@@ -22,7 +22,8 @@ Usage: cargo xtask COMMAND
 
   setup [--tests]    install what the build needs; with --tests what the suites need too
   build [--release]  build penstock
-  demo [--stay]      build, start a mock server and penstock, drive a session through them
+  demo [--stay]      build, put penstock in front of a small MCP server, drive sessions through
+                     both and end; with --stay both run on until Ctrl-C
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams conformance clients fuzz
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
@@ -47,6 +48,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &[&str]) -> Result<ExitCode> {
+    if args == [demo::SERVER_COMMAND] {
+        // Started by penstock, without cargo's environment.
+        demo::serve_stdio()?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let paths = paths::Paths::find()?;
     match args {
         [] | ["help" | "--help" | "-h", ..] => print!("{USAGE}"),

@@ -58,9 +58,9 @@ impl Service {
         })
     }
 
-    /// Waits for the process to end by itself.
-    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
-        Ok(self.child.wait()?)
+    /// How the process ended, if it did.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// Asks the process to end with SIGTERM, waits, and says whether it did so by itself.

@@ -17,6 +17,7 @@ Examples:
   penstock init                          write a first configuration
   penstock init --from ~/.claude.json    take over the servers of an MCP client
   penstock check                         say what is wrong with it, if anything
+  penstock doctor --connect              say what is wrong with the host and the upstreams
   penstock serve                         serve it
 
 The configuration is --config, else $PENSTOCK_CONFIG, else ./penstock.yaml, else
@@ -41,16 +42,23 @@ pub(crate) enum Command {
     #[command(after_help = "\
 Examples:
   penstock serve
-  penstock serve --config /etc/penstock/penstock.yaml")]
+  penstock serve --config /etc/penstock/penstock.yaml
+  kill -HUP $(pidof penstock)            load the configuration anew
+
+SIGHUP, or a change of the file or of a certificate in it, reloads; with an error in it nothing
+changes, and the log says why. SIGTERM or Ctrl-C lets calls end for `limits.drain_timeout`, a second
+one does not. Exits with 0 then, with 78 where the configuration is wrong, with 69 where something
+else keeps it from serving, such as an address in use.")]
     Serve,
     /// Say what is wrong with a configuration, with line, column and fix.
     #[command(after_help = "\
 Examples:
   penstock check
   penstock check staging.yaml
-  penstock check --json | jq '.problems[].message'
+  penstock check --json | jq -r '.problems[].message'
 
-Exits with 0 where the file can be served, 78 where it cannot, 66 where it cannot be read.")]
+Prints each URL that agents can use and where it leads. Reads the file and what it names, and connects
+to nothing. Exits with 0 where the file can be served, 78 where it cannot, 66 where it cannot be read.")]
     Check(CheckArgs),
     /// Write a first configuration, from nothing or from an MCP client's list of servers.
     #[command(after_help = "\
@@ -60,8 +68,9 @@ Examples:
   penstock init --from .cursor/mcp.json --output /etc/penstock/penstock.yaml
   penstock init --from .vscode/mcp.json > client.json
 
-With --from, the JSON that points the client at penstock goes to stdout, all else to stderr.
-Values of environment variables are not copied: the configuration refers to them by name.")]
+With --from, the JSON that points the client at penstock goes to stdout, all else to stderr. The
+client's own file is not changed. Values of environment variables are not copied: the configuration
+refers to them by name.")]
     Init(InitArgs),
     /// Say what this host gives penstock, what is degraded and how to mend it.
     #[command(after_help = "\
@@ -70,7 +79,8 @@ Examples:
   penstock doctor --connect
   penstock doctor --json | jq '.checks[] | select(.status != \"ok\")'
 
-Exits with 0, or with 69 where something would keep penstock from serving.")]
+Looks at the host alone where there is no configuration. Exits with 0, or with 69 where something
+would keep penstock from serving all of it.")]
     Doctor(DoctorArgs),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "\

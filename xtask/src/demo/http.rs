@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::screen;
+
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Of a long line, this much is shown.
-const SHOWN_CHARS: usize = 110;
 
 /// A connection to one path of one server.
 pub(super) struct Client {
@@ -42,18 +42,12 @@ impl Client {
 
     /// Posts a message and shows what went each way.
     pub(super) fn show(&mut self, headers: &[(&str, &str)], body: &str) -> Result<Answer> {
-        println!("  → POST {}", self.path);
-        for (name, value) in headers {
-            println!("    {name}: {}", shortened(value));
-        }
-        println!("    {}", shortened(body));
+        screen::request(&format!("POST {}", self.path), headers, body);
         let started = Instant::now();
         let answer = self.post(headers, body)?;
         let kind = answer.header("content-type").unwrap_or("no body");
-        println!("  ← {} {kind}  ({:.1?})", answer.status, started.elapsed());
-        for line in answer.body.lines().filter(|line| !line.is_empty()) {
-            println!("    {}", shortened(line));
-        }
+        let about = format!("{kind}  ({:.1?})", started.elapsed());
+        screen::answer(answer.status, &about, &answer.body);
         Ok(answer)
     }
 
@@ -76,6 +70,17 @@ impl Client {
     pub(super) fn get(&mut self) -> Result<Answer> {
         let request = format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", self.path, self.host);
         self.exchange(&request)
+    }
+
+    /// Ends a session, and shows it.
+    pub(super) fn delete(&mut self, session: &str) -> Result<Answer> {
+        let Self { host, path, .. } = self;
+        screen::request(&format!("DELETE {path}"), &[("Mcp-Session-Id", session)], "");
+        let request =
+            format!("DELETE {path} HTTP/1.1\r\nHost: {host}\r\nMcp-Session-Id: {session}\r\n\r\n");
+        let answer = self.exchange(&request)?;
+        screen::answer(answer.status, "no body", &answer.body);
+        Ok(answer)
     }
 
     fn exchange(&mut self, request: &str) -> Result<Answer> {
@@ -113,7 +118,7 @@ impl Client {
         }
         if let Some(length) = answer.header("content-length") {
             self.stream.by_ref().take(length.parse()?).read_to_end(&mut body)?;
-        } else if answer.status != 202 {
+        } else if ![202, 204].contains(&answer.status) {
             self.stream.read_to_end(&mut body)?;
         }
         Ok(body)
@@ -126,12 +131,4 @@ impl Client {
         }
         Ok(line.trim_end().to_owned())
     }
-}
-
-fn shortened(line: &str) -> String {
-    let mut shown: String = line.chars().take(SHOWN_CHARS).collect();
-    if shown.len() < line.len() {
-        shown.push('…');
-    }
-    shown
 }

@@ -1,14 +1,17 @@
-//! The demo's MCP server: one tool, both eras, in a thread. It believes its only client and looks
-//! for words instead of parsing.
+//! The demo's MCP server: one tool, both eras, over HTTP in a thread or over stdio as a program. It
+//! believes its only client and looks for words instead of parsing.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write, stdin, stdout};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Starts the server; it ends with xtask.
+/// Between two messages of an answer, so that a stream can be seen to be one.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// Serves HTTP until xtask ends.
 pub(super) fn start() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?;
     let address = listener.local_addr()?;
@@ -19,6 +22,56 @@ pub(super) fn start() -> Result<SocketAddr> {
         }
     });
     Ok(address)
+}
+
+/// Serves a message a line until stdin ends.
+pub(crate) fn stdio() -> Result<()> {
+    let mut out = stdout().lock();
+    for line in stdin().lines() {
+        for (index, message) in answers(&line?).iter().enumerate() {
+            if index > 0 {
+                thread::sleep(PAUSE);
+            }
+            writeln!(out, "{message}")?;
+            out.flush()?;
+        }
+    }
+    Ok(())
+}
+
+/// What a message is answered with: nothing, a response, or progress and then a response.
+fn answers(message: &str) -> Vec<String> {
+    let id = word_after(message, "\"id\":");
+    if id.is_empty() {
+        return Vec::new();
+    }
+    let result = match word_after(message, "\"method\":").trim_matches('"') {
+        "initialize" => {
+            r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"weather","version":"1"}}"#
+        }
+        "server/discover" => {
+            r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":3600000,"cacheScope":"public"}"#
+        }
+        "tools/list" => {
+            r#"{"resultType":"complete","tools":[{"name":"forecast","description":"Tomorrow's weather of a city.","inputSchema":{"type":"object","properties":{"city":{"type":"string"}}}}],"ttlMs":3600000,"cacheScope":"public"}"#
+        }
+        "tools/call" => {
+            r#"{"resultType":"complete","content":[{"type":"text","text":"Rain, then more rain."}]}"#
+        }
+        _ => {
+            let error = r#"{"code":-32601,"message":"Method not found"}"#;
+            return vec![format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#)];
+        }
+    };
+    let token = word_after(message, "\"progressToken\":");
+    let steps = if token.is_empty() { 0 } else { 2 };
+    let progress = (1..=steps).map(|step| {
+        format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{step},"total":{steps}}}}}"#
+        )
+    });
+    let response = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
+    progress.chain([response]).collect()
 }
 
 fn serve(stream: TcpStream) -> Result<()> {
@@ -55,62 +108,31 @@ fn read(stream: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
 }
 
 fn respond(stream: &mut TcpStream, request: &Request) -> Result<()> {
-    let body = request.body.as_str();
-    let id = word_after(body, "\"id\":");
-    let result = match word_after(body, "\"method\":").trim_matches('"') {
-        _ if !request.is_post => return send(stream, "405 Method Not Allowed", "", ""),
-        _ if id.is_empty() => return send(stream, "202 Accepted", "", ""),
-        "initialize" => {
-            let result = r#"{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"weather","version":"1"}}"#;
-            return send(stream, "200 OK", "Mcp-Session-Id: demo-1\r\n", &message(id, result));
-        }
-        "server/discover" => {
-            r#"{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":3600000,"cacheScope":"public"}"#
-        }
-        "tools/list" => {
-            r#"{"tools":[{"name":"forecast","description":"Tomorrow's weather of a city.","inputSchema":{"type":"object","properties":{"city":{"type":"string"}}}}]}"#
-        }
-        "tools/call" => {
-            r#"{"resultType":"complete","content":[{"type":"text","text":"Rain, then more rain."}]}"#
-        }
-        _ => {
-            let error = r#"{"code":-32601,"message":"Method not found"}"#;
-            let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{error}}}"#);
-            return send(stream, "404 Not Found", "", &body);
-        }
-    };
-    let token = word_after(body, "\"progressToken\":");
-    if token.is_empty() {
-        return send(stream, "200 OK", "", &message(id, result));
+    if !request.is_post {
+        return send(stream, "405 Method Not Allowed", "", "");
     }
-    stream_progress(stream, token, &message(id, result))
+    match &*answers(&request.body) {
+        [] => send(stream, "202 Accepted", "", ""),
+        [only] if only.contains("\"error\":") => send(stream, "404 Not Found", "", only),
+        [only] if request.body.contains("\"initialize\"") => {
+            send(stream, "200 OK", "Mcp-Session-Id: demo-1\r\n", only)
+        }
+        [only] => send(stream, "200 OK", "", only),
+        several => send_stream(stream, several),
+    }
 }
 
-/// Answers as an event stream: two steps of progress, then the result.
-fn stream_progress(stream: &mut TcpStream, token: &str, result: &str) -> Result<()> {
+fn send_stream(stream: &mut TcpStream, messages: &[String]) -> Result<()> {
     stream.write_all(
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
     )?;
-    for step in 1..=2 {
-        let progress = format!(
-            r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progressToken":{token},"progress":{step},"total":2}}}}"#
-        );
-        event(stream, &progress)?;
-        thread::sleep(Duration::from_millis(40));
+    for message in messages {
+        let event = format!("event: message\ndata: {message}\n\n");
+        write!(stream, "{:x}\r\n{event}\r\n", event.len())?;
+        thread::sleep(PAUSE);
     }
-    event(stream, result)?;
     stream.write_all(b"0\r\n\r\n")?;
     Ok(())
-}
-
-fn event(stream: &mut TcpStream, data: &str) -> Result<()> {
-    let event = format!("event: message\ndata: {data}\n\n");
-    write!(stream, "{:x}\r\n{event}\r\n", event.len())?;
-    Ok(())
-}
-
-fn message(id: &str, result: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)
 }
 
 fn send(stream: &mut TcpStream, status: &str, headers: &str, body: &str) -> Result<()> {

@@ -60,10 +60,9 @@ impl Gateway {
         Ok(Self { service, address, admin })
     }
 
-    /// Waits for it to end by itself, as it does on the terminal's Ctrl-C.
-    pub(crate) fn wait(&mut self) -> Result<()> {
-        self.service.wait()?;
-        Ok(())
+    /// Whether it has ended by itself, as it does on the terminal's Ctrl-C.
+    pub(crate) fn ended(&mut self) -> Result<bool> {
+        Ok(self.service.ended()?.is_some())
     }
 
     /// Ends it, and fails where it leaves a process behind.
