@@ -51,6 +51,12 @@ impl Paths {
         command
     }
 
+    /// A cargo command on the whole workspace with all features, to which the targets are added: what
+    /// one such command has built is built for all.
+    pub(crate) fn cargo_workspace(&self, verb: &str) -> Command {
+        self.cargo(&[verb, "--workspace", "--all-features"])
+    }
+
     /// Node as `setup --tests` installed it. `None` where the machine's architecture has no
     /// package.
     pub(crate) fn node(&self) -> Option<PathBuf> {

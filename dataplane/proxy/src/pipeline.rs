@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use penstock_http1::Verb;
-use penstock_mcp::{Era, ErrorKind, Message, ScanLimits, admit};
+use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit};
 use penstock_metrics::{Metric, Refusal};
 
 use crate::identity::Identity;
@@ -132,7 +132,11 @@ fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
     let body = down.body();
     let id = |message: &Message| message.reply_id().map(|id| id.of(body));
     let result = if let Err(error) = message.scan(body, &limits) {
-        let why = error.to_string();
+        let why = match error.fault {
+            Fault::TooDeep(_) => format!("{error} (`limits.json_depth`)"),
+            Fault::BatchTooLong(_) => format!("{error} (`limits.batch_messages`)"),
+            _ => error.to_string(),
+        };
         Err(Answer::error(error.kind(), Refusal::Message, id(&message), &why))
     } else {
         let fields = down.head.fields.iter();
@@ -217,6 +221,8 @@ pub(crate) enum Failure {
     Connect(#[from] crate::upstream::ConnectError),
     #[error("it closed the connection before it answered; the call may have been carried out")]
     Closed,
+    #[error("its connection broke before it answered ({0}); the call may have been carried out")]
+    Broken(std::io::Error),
     #[error("it did not answer within `first_byte_timeout`; the call may have been carried out")]
     Timeout,
     #[error("penstock is shutting down; try again, another one will answer")]

@@ -66,6 +66,8 @@ pub(crate) enum Next {
     Close,
     /// It is closed after what the agent is still sending was read.
     Linger,
+    /// It is reset: the agent must not take what it got for a whole answer.
+    Abort,
 }
 
 /// How reading a request ended, where it did not yield one.
@@ -116,14 +118,14 @@ impl Downstream {
         {
             let answer = Answer::busy("connections");
             answer.write(&mut self, shard, false).await;
-            return self.conn.finish().await;
+            return self.linger().await;
         }
         loop {
             let view = shard.view();
             let limits = view.world.limits();
             let next = match self.read_head(shard, limits).await {
                 Ok(()) => pipeline::serve(&mut self, shard, &view).await,
-                Err(Unread::Silent) => return,
+                Err(Unread::Silent) => Next::Close,
                 Err(Unread::Answer(answer)) => {
                     answer.write(&mut self, shard, false).await;
                     Next::Linger
@@ -131,8 +133,9 @@ impl Downstream {
             };
             match next {
                 Next::Keep if !self.gone => self.consume(),
-                Next::Keep | Next::Close => return self.conn.finish().await,
+                Next::Keep | Next::Close => return self.close().await,
                 Next::Linger => return self.linger().await,
+                Next::Abort => return self.conn.abort(),
             }
         }
     }
@@ -314,8 +317,13 @@ impl Downstream {
                 == Some(penstock_mcp::Method::SubscriptionsListen)
     }
 
+    /// Tells the agent that nothing follows.
+    async fn close(&mut self) {
+        let _ = self.timer.within(LINGER, self.conn.finish()).await;
+    }
+
     async fn linger(&mut self) {
-        self.conn.finish().await;
+        self.close().await;
         let mut left = LINGER_BYTES;
         let (conn, mut sink) = (&mut self.conn, Vec::new());
         let rest = async {

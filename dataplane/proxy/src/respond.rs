@@ -53,11 +53,13 @@ impl Answer {
     }
 
     pub(crate) fn head(error: &HeadError) -> Self {
-        let refusal = match error.status() {
-            414 | 431 => Refusal::Head,
-            _ => Refusal::Malformed,
+        let key = match error {
+            HeadError::TargetTooLong { .. } => "target_bytes",
+            HeadError::TooLarge { .. } => "head_bytes",
+            HeadError::TooManyFields { .. } => "head_fields",
+            _ => return Self::plain(error.status(), Refusal::Malformed, error.to_string()),
         };
-        Self::plain(error.status(), refusal, error.to_string())
+        Self::plain(error.status(), Refusal::Head, format!("{error} (`limits.{key}`)"))
     }
 
     pub(crate) fn malformed(error: &dyn std::fmt::Display) -> Self {

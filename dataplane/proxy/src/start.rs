@@ -259,8 +259,10 @@ fn unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
         if !found.file_type().is_socket() {
             return Err(io::Error::other("the path exists and is not a socket"));
         }
-        if UnixStream::connect(path).is_ok() {
-            return Err(io::Error::from(io::ErrorKind::AddrInUse));
+        match UnixStream::connect(path) {
+            Ok(_) => return Err(io::Error::from(io::ErrorKind::AddrInUse)),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            Err(error) => return Err(error),
         }
         std::fs::remove_file(path)?;
     }

@@ -17,8 +17,9 @@ pub(super) fn run(run: &Run) -> Result<Outcome> {
     if !exists(".rs") && !exists("/main.rs") {
         return Ok(Outcome::CouldNotRun(format!("{place}.rs does not exist")));
     }
-    let args = ["test", "--package", "penstock", "--test", run.name, "--no-fail-fast"];
-    let status = logged(&mut run.paths.cargo(&args), run.name, &run.log, LIMIT)?;
+    let mut cargo = run.paths.cargo_workspace("test");
+    cargo.args(["--test", run.name, "--no-fail-fast"]);
+    let status = logged(&mut cargo, run.name, &run.log, LIMIT)?;
     let tally = tally(&fs::read_to_string(&run.log)?).or_failed(status.success());
     Ok(Outcome::Ran(tally))
 }

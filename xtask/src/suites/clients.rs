@@ -25,7 +25,8 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 pub(super) fn run(run: &Run) -> Result<Outcome> {
     Gateway::build(run)?;
-    let mut cargo = run.paths.cargo(&["build", "--package", "penstock-test-rmcp"]);
+    let mut cargo = run.paths.cargo_workspace("build");
+    cargo.args(["--bin", "penstock-test-rmcp"]);
     anyhow::ensure!(
         logged(&mut cargo, run.name, &run.log, BUILD)?.success(),
         "penstock-test-rmcp does not build"

@@ -30,8 +30,8 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Builds penstock, for a suite.
     pub(super) fn build(run: &Run) -> Result<()> {
-        let mut cargo = run.paths.cargo(&["build", "--package", "penstock"]);
-        let status = logged(&mut cargo, run.name, &run.log, BUILD)?;
+        let mut cargo = run.paths.cargo_workspace("build");
+        let status = logged(cargo.args(["--bin", "penstock"]), run.name, &run.log, BUILD)?;
         if !status.success() {
             bail!("penstock does not build; {} says why", run.log.display());
         }

@@ -1,73 +1,50 @@
 //! `unit`: every test of the workspace but the suites that have a name of their own.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::{Outcome, Run, SUITES, Tally, cargo_test, count_before};
-use crate::paths::which;
+use super::{Outcome, Run, SUITES, Tally, cargo_test};
 use crate::steps::logged;
 
 const LIMIT: Duration = Duration::from_mins(30);
 
 pub(super) fn run(run: &Run) -> Result<Outcome> {
-    let mut tally = if which("cargo-nextest").is_some() { nextest(run)? } else { cargo(run)? };
-    let doc = step(
-        run,
-        run.paths.cargo(&["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"]),
-    )?;
-    tally.add(cargo_test::tally(&doc.output).or_failed(doc.success));
-    Ok(Outcome::Ran(tally))
-}
-
-fn nextest(run: &Run) -> Result<Tally> {
-    let ours = "not (package(penstock) & binary(/^(identity|faults|streams)$/))";
-    let args =
-        ["nextest", "run", "--workspace", "--all-features", "--no-fail-fast", "--no-tests=pass"];
-    let mut command = run.paths.cargo(&args);
-    let ran = step(run, command.args(["--color=never", "-E", ours]))?;
-    let summary = ran.output.lines().rev().find(|line| line.contains("Summary [")).unwrap_or("");
-    // What nextest calls skipped are also the tests that the filter leaves to other suites.
-    let tally = Tally {
-        passed: count_before(summary, "passed"),
-        failed: count_before(summary, "failed") + count_before(summary, "timed"),
-        skipped: ignored(run, ours),
-    };
-    Ok(tally.or_failed(ran.success))
-}
-
-/// How many tests are marked `#[ignore]`: they count as skipped, never as nothing.
-fn ignored(run: &Run, filter: &str) -> u32 {
-    let args =
-        ["nextest", "list", "--workspace", "--all-features", "--run-ignored=only", "--color=never"];
-    let mut command = run.paths.cargo(&args);
-    let listed = command.args(["--message-format=oneline", "-E", filter]).output();
-    let lines = listed.map(|output| output.stdout.split(|byte| *byte == b'\n').count());
-    // The last line ends in a line feed too.
-    u32::try_from(lines.unwrap_or(1).saturating_sub(1)).unwrap_or(u32::MAX)
-}
-
-/// Without nextest. `penstock` apart: its integration tests are chosen one by one.
-fn cargo(run: &Run) -> Result<Tally> {
-    let args = ["test", "--workspace", "--exclude", "penstock", "--all-targets", "--all-features"];
-    let mut others = run.paths.cargo(&args);
-    let mut command = run.paths.cargo(&["test", "--package", "penstock", "--bins"]);
-    for file in fs::read_dir(run.paths.root.join("dataplane/penstock/tests"))?.flatten() {
-        let path = file.path();
-        let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let is_test = path.extension().is_some_and(|extension| extension == "rs");
-        if is_test && !SUITES.iter().any(|suite| suite.name == name) {
-            command.args(["--test", name]);
-        }
+    let mut tests = run.paths.cargo_workspace("test");
+    tests.args(["--no-fail-fast", "--lib", "--bins"]);
+    for name in integration_tests(&run.paths.root)? {
+        tests.args(["--test", &name]);
     }
+    let mut docs = run.paths.cargo_workspace("test");
+    docs.args(["--no-fail-fast", "--doc"]);
     let mut sum = Tally::default();
-    for command in [&mut others, &mut command] {
-        let ran = step(run, command.arg("--no-fail-fast"))?;
+    for command in [&mut tests, &mut docs] {
+        let ran = step(run, command)?;
         sum.add(cargo_test::tally(&ran.output).or_failed(ran.success));
     }
-    Ok(sum)
+    Ok(Outcome::Ran(sum))
+}
+
+/// Every `tests/NAME.rs` and `tests/NAME/main.rs` that is no suite of its own.
+fn integration_tests(root: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for package in fs::read_dir(root.join("dataplane"))?.flatten() {
+        // A package need not have any.
+        let Ok(tests) = fs::read_dir(package.path().join("tests")) else { continue };
+        for test in tests.flatten().map(|test| test.path()) {
+            let is_test = test.extension().is_some_and(|extension| extension == "rs")
+                || test.join("main.rs").is_file();
+            let name = test.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            if is_test && !SUITES.iter().any(|suite| suite.name == name) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 struct Ran {

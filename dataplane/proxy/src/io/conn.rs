@@ -49,6 +49,7 @@ pub(crate) struct Conn {
     torn: bool,
     tls: Option<Box<Tls>>,
     spare: Vec<u8>,
+    written_bytes: u64,
 }
 
 struct Tls {
@@ -74,7 +75,7 @@ impl Conn {
             }
         };
         let (reader, tls, spare) = (Reader::Idle(reader), None, Vec::new());
-        Self { descriptor, reader, writer, torn: false, tls, spare }
+        Self { descriptor, reader, writer, torn: false, tls, spare, written_bytes: 0 }
     }
 
     /// Makes it a TLS connection: the handshake, to its end.
@@ -257,7 +258,10 @@ impl Conn {
             bytes = slice.into_inner();
             match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
-                Ok(written) => at += written,
+                Ok(written) => {
+                    at += written;
+                    self.written_bytes += written as u64;
+                }
                 Err(error) => return (Err(error), bytes),
             }
         }
@@ -277,6 +281,24 @@ impl Conn {
         }
         // SAFETY: the descriptor is open while either half is held; no memory of ours is touched.
         unsafe { libc::shutdown(self.descriptor, libc::SHUT_WR) };
+    }
+
+    /// Resets a TCP connection: the peer sees an error and not an end.
+    pub(crate) fn abort(&mut self) {
+        // SAFETY: the descriptor is open while either half is held; the address is plain data of the
+        // size that is told.
+        unsafe {
+            let mut nowhere: libc::sockaddr = std::mem::zeroed();
+            nowhere.sa_family = libc::sa_family_t::try_from(libc::AF_UNSPEC).unwrap_or_default();
+            let size = libc::socklen_t::try_from(size_of_val(&nowhere)).unwrap_or_default();
+            // connect(2): AF_UNSPEC dissolves the association, by a reset.
+            libc::connect(self.descriptor, &raw const nowhere, size);
+        }
+    }
+
+    /// Bytes that the kernel has taken to be sent, TLS's own included.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.written_bytes
     }
 
     /// A buffer to read into next, instead of a new allocation.

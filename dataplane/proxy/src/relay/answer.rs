@@ -11,7 +11,7 @@ use penstock_metrics::{Metric, Refusal};
 
 use super::body::{Body, State};
 use super::{Call, JOIN_BYTES, READ_BYTES, cancels};
-use crate::request::Downstream;
+use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Gauge, Shard};
 use crate::upstream::Lease;
@@ -58,17 +58,23 @@ impl<'a> Relay<'a> {
         Self { down, shard, era: call.era, events: None, stream: None, framing, keep }
     }
 
-    /// Relays the answer whose head stands in `buffer`, to its end; and whether the agent's
-    /// connection may go on.
+    /// Relays the answer whose head stands in `buffer`, to its end; and what becomes of the agent's
+    /// connection.
     pub(super) async fn run(
         mut self,
         lease: &mut Lease,
         head: &ResponseHead,
         buffer: Vec<u8>,
         head_bytes: usize,
-    ) -> (Ended, bool) {
+    ) -> (Ended, Next) {
         let ended = self.relay(lease, head, buffer, head_bytes).await;
-        (ended, self.keep)
+        let next = match ended {
+            // Its end would look like the answer's.
+            Ended::Cut if self.framing == Framing::UntilClose => Next::Abort,
+            Ended::Clean | Ended::Whole if self.keep && !self.down.gone => Next::Keep,
+            Ended::Cut | Ended::Clean | Ended::Whole => Next::Close,
+        };
+        (ended, next)
     }
 
     async fn relay(
@@ -130,7 +136,7 @@ impl<'a> Relay<'a> {
                     return Ended::Whole;
                 }
             }
-            if (self.down.gone || self.down.ended) && self.ends_with_agent() {
+            if self.down.gone || self.down.ended && self.ends_with_agent() {
                 return Ended::Cut;
             }
             match self.next(lease, &mut piece).await {
@@ -164,7 +170,7 @@ impl<'a> Relay<'a> {
             Poll::Ready(Ok(0)) => Poll::Ready(Came::End),
             Poll::Ready(Ok(_)) => Poll::Ready(Came::Bytes),
             Poll::Ready(Err(_)) => Poll::Ready(Came::Fault),
-            Poll::Pending if down.poll_ended(cx, lazy).is_ready() && ends => {
+            Poll::Pending if down.poll_ended(cx, lazy).is_ready() && (ends || down.gone) => {
                 Poll::Ready(Came::Gone)
             }
             // No call waits for what a listening stream brings; its agent opens another elsewhere.
@@ -186,8 +192,9 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// A legacy stream, too, ends upstream when its agent goes: the server keeps what follows for the
-    /// agent that resumes, and refuses to resume a stream that it believes is still read.
+    /// Whether the end of the agent's side ends the answer, though it might still read. A legacy
+    /// stream, too, ends upstream when its agent goes: the server keeps what follows for the agent that
+    /// resumes, and refuses to resume a stream that it believes is still read.
     fn ends_with_agent(&self) -> bool {
         self.events.is_some() || cancels(self.down, self.era)
     }
@@ -195,7 +202,6 @@ impl<'a> Relay<'a> {
     /// The agent must see that the answer is not whole: its connection ends without the framing's.
     fn cut(&mut self) -> Ended {
         self.shard.cells.inc(Metric::UpstreamErrors);
-        self.keep = false;
         Ended::Cut
     }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod body;
 
 use std::future::poll_fn;
+use std::io;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -53,10 +54,12 @@ pub(crate) async fn exchange(
     let mut buffer = Vec::new();
     let head_bytes = match ask(down, shard, &mut lease, call, &mut head, &mut buffer).await {
         // A kept connection that the upstream was just closing: the request may go once more.
-        Err(Ask::Failed(Failure::Closed, nothing_sent))
-            if (nothing_sent || idempotent(down)) && buffer.is_empty() && !down.gone =>
+        Err(Ask::Failed { failure: Failure::Closed | Failure::Broken(_), sent })
+            if (!sent || idempotent(down)) && buffer.is_empty() && !down.gone =>
         {
             shard.cells.inc(Metric::UpstreamRetries);
+            // Its place may be the only one.
+            drop(lease);
             lease = pool.fresh().await?;
             ask(down, shard, &mut lease, call, &mut head, &mut buffer).await
         }
@@ -68,7 +71,7 @@ pub(crate) async fn exchange(
             shard.cells.inc(Metric::Disconnects);
             return Ok(Next::Close);
         }
-        Err(Ask::Failed(failure, _)) => {
+        Err(Ask::Failed { failure, .. }) => {
             match failure {
                 Failure::Draining => {}
                 Failure::Timeout => shard.cells.inc(Metric::UpstreamTimeouts),
@@ -78,27 +81,31 @@ pub(crate) async fn exchange(
         }
     };
     let relay = Relay::new(down, shard, call, &head);
-    let (ended, keep) = relay.run(&mut lease, &head, buffer, head_bytes).await;
+    let (ended, next) = relay.run(&mut lease, &head, buffer, head_bytes).await;
     if ended == Ended::Clean && head.keep_alive {
         lease.keep();
     }
-    match ended {
-        Ended::Clean | Ended::Whole if keep && !down.gone => Ok(Next::Keep),
-        Ended::Clean | Ended::Whole | Ended::Cut => {
-            if down.gone {
-                shard.cells.inc(Metric::Disconnects);
-            }
-            Ok(Next::Close)
-        }
+    if down.gone {
+        shard.cells.inc(Metric::Disconnects);
     }
+    Ok(next)
 }
 
 /// Why there is no answer's head.
 enum Ask {
     /// The agent went away, and that cancels the call.
     Gone,
-    /// And whether nothing of the request can have reached the upstream.
-    Failed(Failure, bool),
+    Failed {
+        failure: Failure,
+        /// Whether anything of the request may have reached the upstream.
+        sent: bool,
+    },
+}
+
+impl From<Failure> for Ask {
+    fn from(failure: Failure) -> Self {
+        Self::Failed { failure, sent: true }
+    }
 }
 
 /// Sends the request and reads the answer's head into `buffer`; its length.
@@ -113,11 +120,13 @@ async fn ask(
     let config = &lease.remote().config;
     let limits = shard.view().world.limits().clone();
     let first_byte = config.first_byte_timeout;
-    if !send(down, lease, call).await {
+    let before = lease.conn.written_bytes();
+    if let Err(error) = send(down, lease, call).await? {
         // The upstream may have answered before it stopped reading; if so, that is the answer.
-        let early = lease.timer.within(limits.write_timeout, lease.conn.read(buffer, READ_BYTES));
+        let early = lease.timer.within(first_byte, lease.conn.read(buffer, READ_BYTES));
         if !matches!(early.await, Ok(Ok(read)) if read > 0) {
-            return Err(Ask::Failed(Failure::Closed, false));
+            let sent = lease.conn.written_bytes() != before;
+            return Err(Ask::Failed { failure: Failure::Broken(error), sent });
         }
     }
     let sizes = HeadLimits {
@@ -137,20 +146,21 @@ async fn ask(
                     }
                     Ok(Some(bytes)) => return Ok(bytes),
                     Ok(None) => break,
-                    Err(error) => return Err(Ask::Failed(Failure::Invalid(error), false)),
+                    Err(error) => return Err(Failure::Invalid(error).into()),
                 }
             }
             let read =
                 poll_fn(|cx| match lease.conn.poll_read(cx, buffer, FIRST_READ_BYTES, lazy) {
                     Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Ok(())),
-                    Poll::Ready(_) => Poll::Ready(Err(Ask::Failed(Failure::Closed, false))),
+                    Poll::Ready(Ok(_)) => Poll::Ready(Err(Failure::Closed.into())),
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(Failure::Broken(error).into())),
                     Poll::Pending
                         if down.poll_ended(cx, lazy).is_ready() && cancels(down, call.era) =>
                     {
                         Poll::Ready(Err(Ask::Gone))
                     }
                     Poll::Pending if lazy && shard.draining.get() => {
-                        Poll::Ready(Err(Ask::Failed(Failure::Draining, false)))
+                        Poll::Ready(Err(Failure::Draining.into()))
                     }
                     Poll::Pending => Poll::Pending,
                 });
@@ -158,7 +168,7 @@ async fn ask(
         }
     };
     let whole = lease.timer.within(first_byte, whole).await;
-    whole.unwrap_or(Err(Ask::Failed(Failure::Timeout, false)))
+    whole.unwrap_or_else(|_| Err(Failure::Timeout.into()))
 }
 
 /// Whether the agent's going away ends the wait for an answer: in the modern era it is the cancel;
@@ -167,8 +177,13 @@ fn cancels(down: &Downstream, era: Era) -> bool {
     era == Era::Modern || down.head.verb != Verb::Post
 }
 
-/// Writes the request; false where the upstream did not take it whole.
-async fn send(down: &mut Downstream, lease: &mut Lease, call: &Call<'_>) -> bool {
+/// Writes the request. An inner error where the upstream stopped taking it, an outer one where it
+/// took too long.
+async fn send(
+    down: &mut Downstream,
+    lease: &mut Lease,
+    call: &Call<'_>,
+) -> Result<io::Result<()>, Failure> {
     let mut out = std::mem::take(&mut down.out);
     out.clear();
     let mut extra: Vec<(&str, &[u8])> = Vec::new();
@@ -199,16 +214,14 @@ async fn send(down: &mut Downstream, lease: &mut Lease, call: &Call<'_>) -> bool
         out.extend_from_slice(body);
     }
     let limit = lease.remote().config.first_byte_timeout;
-    let (mut whole, out) = match lease.timer.within(limit, lease.conn.write(out, 0)).await {
-        Ok((result, out)) => (result.is_ok(), out),
-        Err(_) => (false, Vec::new()),
-    };
+    let written = lease.timer.within(limit, lease.conn.write(out, 0)).await;
+    let (mut result, out) = written.map_err(|_| Failure::Timeout)?;
     down.out = out;
     if let Some(body) = separate
-        && whole
+        && result.is_ok()
     {
         let written = lease.timer.within(limit, lease.conn.write(body, 0)).await;
-        whole = matches!(written, Ok((Ok(()), _)));
+        result = written.map_err(|_| Failure::Timeout)?.0;
     }
-    whole
+    Ok(result)
 }
