@@ -57,8 +57,9 @@ Examples:
   penstock check staging.yaml
   penstock check --json | jq -r '.problems[].message'
 
-Prints each URL that agents can use and where it leads. Reads the file and what it names, and connects
-to nothing. Exits with 0 where the file can be served, 78 where it cannot, 66 where it cannot be read.")]
+Prints each URL that agents can use and where it leads. Reads the file and what it names, and
+connects to nothing. Exits with 0 where the file can be served, 78 where it cannot, 66 where it
+cannot be read.")]
     Check(CheckArgs),
     /// Write a first configuration, from nothing or from an MCP client's list of servers.
     #[command(after_help = "\
@@ -69,8 +70,8 @@ Examples:
   penstock init --from .vscode/mcp.json > client.json
 
 With --from, the JSON that points the client at penstock goes to stdout, all else to stderr. The
-client's own file is not changed. Values of environment variables are not copied: the configuration
-refers to them by name.")]
+client's own file is not changed. Values of environment variables are not copied: the
+configuration refers to them by name.")]
     Init(InitArgs),
     /// Say what this host gives penstock, what is degraded and how to mend it.
     #[command(after_help = "\
