@@ -77,7 +77,6 @@ fn main() -> Result<()> {
     let out = std::path::absolute(&arguments.out)?;
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let millis = |quick, full| Duration::from_millis(if arguments.quick { quick } else { full });
-    let streams = if arguments.quick { 1000 } else { 10_000 };
     let setting = Setting {
         programs: std::path::absolute(&arguments.programs)?,
         dir: out.clone(),
@@ -85,7 +84,7 @@ fn main() -> Result<()> {
         rounds: 5,
         warm_up: millis(200, 500),
         duration: millis(500, 3000),
-        streams: as_many_as_allowed(streams)?,
+        streams: if arguments.quick { 1000 } else { 10_000 },
     };
     let report = measure(&setting, &arguments.sections)?;
     let file = out.join("report.json");
@@ -140,7 +139,9 @@ fn measure(setting: &Setting, sections: &[Section]) -> Result<Report> {
         pin(setting.cores.load())?;
     }
     if wanted(Section::Streams) {
-        streams::print(report.streams.insert(streams::measure(setting)?));
+        let streams = as_many_as_allowed(setting.streams)?;
+        let setting = Setting { streams, ..setting.clone() };
+        streams::print(report.streams.insert(streams::measure(&setting)?));
     }
     Ok(report)
 }

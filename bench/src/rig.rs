@@ -231,12 +231,12 @@ fn nginx(
     });
     let (pools, locations): (String, String) = (pools.collect(), locations.collect());
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("  {kind}_temp_path {}/{kind};\n", dir.display()))
+        .map(|kind| format!("  {kind}_temp_path \"{}/{kind}\";\n", dir.display()))
         .concat();
     // A worker of another user could not write below a folder of root's.
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
     let text = format!(
-        "{user}daemon off;\nworker_processes 1;\npid {0}/pid;\nerror_log {0}/error.log warn;\n\
+        "{user}daemon off;\nworker_processes 1;\npid \"{0}/pid\";\nerror_log \"{0}/error.log\" warn;\n\
          events {{ worker_connections 4096; }}\nhttp {{\n  access_log off;\n  {kept}\n\
          {temporary}{pools}  server {{\n    listen {address};\n{locations}  }}\n}}\n",
         dir.display()

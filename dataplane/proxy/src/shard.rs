@@ -133,9 +133,15 @@ pub(crate) async fn run(
         shard.timers.tick();
         shard.refresh();
         if shard.shared.draining.load(Ordering::Acquire) {
-            listeners.retain(|listener| !listener.shut_if_empty());
-            if !shard.draining.replace(true) {
+            if shard.draining.replace(true) {
+                listeners.retain(|listener| !listener.shut_if_empty().unwrap_or(true));
+            } else {
                 shard.drain_began_ms.set(shard.timers.now_ms());
+                for listener in &listeners {
+                    if let Err(error) = listener.refuse_new() {
+                        tracing::warn!(%error, "connections that come in now may be reset");
+                    }
+                }
             }
             // Whoever waits for a request looks again.
             shard.timers.wake_all();
@@ -143,7 +149,7 @@ pub(crate) async fn run(
         for pool in &shard.view().pools {
             pool.sweep();
         }
-        let idle = shard.cells.value(Metric::ConnectionsOpen) == 0;
+        let idle = listeners.is_empty() && shard.cells.value(Metric::ConnectionsOpen) == 0;
         if shard.draining.get() && idle || shard.shared.quit.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -164,9 +170,6 @@ async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize) {
                 }
                 shard.cells.inc(Metric::Connections);
                 monoio::spawn(connection(Rc::clone(&shard), socket, peer, Arc::clone(rules)));
-                if shard.draining.get() && !rules.inner && listener.shut_if_empty() {
-                    return;
-                }
             }
             Err(_) if shard.draining.get() => return,
             Err(error) => {

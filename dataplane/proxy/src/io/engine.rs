@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use penstock_config::Backend;
+use socket2::{SockFilter, SockRef};
 
 use super::Socket;
 
@@ -120,7 +121,7 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
 
 /// Closes a descriptor on exec: monoio 0.2.4 accepts without `SOCK_CLOEXEC` on io_uring, and a
 /// stdio server must not inherit an agent's connection.
-fn close_on_exec(descriptor: std::os::fd::RawFd) -> io::Result<()> {
+fn close_on_exec(descriptor: RawFd) -> io::Result<()> {
     // SAFETY: the descriptor is open in the caller; no memory is touched.
     if unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
         return Err(io::Error::last_os_error());
@@ -184,22 +185,57 @@ impl Listener {
         }
     }
 
-    /// Makes the pending and all further accepts end with an error, unless a connection waits to be
-    /// accepted: the kernel would reset it. Whether it did.
-    pub(crate) fn shut_if_empty(&self) -> bool {
-        let descriptor = match self {
-            Self::Tcp(listener) => listener.as_raw_fd(),
-            Self::Unix(listener) => listener.as_raw_fd(),
-        };
-        let mut waiting = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
-        // SAFETY: the descriptor is open while `self` is; poll gets the one element it is told of,
-        // and shutdown touches no memory of ours.
-        unsafe {
-            if libc::poll(&raw mut waiting, 1, 0) > 0 && waiting.revents & libc::POLLIN != 0 {
-                return false;
+    /// The first step of closing it: no further connection comes to be, while those that the kernel
+    /// has queued, or is just making, can still be accepted.
+    pub(crate) fn refuse_new(&self) -> io::Result<()> {
+        match self {
+            // A shut Unix socket gives what it has queued, and then an error.
+            Self::Unix(listener) => shutdown(listener.as_raw_fd()),
+            // A shut TCP socket resets what it has queued, so it may only be shut empty. Until then
+            // SYNs are dropped; a peer repeats its own after a second and is refused.
+            Self::Tcp(listener) => {
+                // SAFETY: the descriptor is open while `listener` is.
+                let socket = unsafe { BorrowedFd::borrow_raw(listener.as_raw_fd()) };
+                SockRef::from(&socket).attach_filter(&drop_syn())
             }
-            libc::shutdown(descriptor, libc::SHUT_RDWR);
         }
-        true
     }
+
+    /// The second, some time after: makes the pending accept end with an error, unless a connection
+    /// waits for it. Whether it did.
+    pub(crate) fn shut_if_empty(&self) -> io::Result<bool> {
+        let Self::Tcp(listener) = self else { return Ok(true) };
+        let descriptor = listener.as_raw_fd();
+        let mut waiting = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
+        // SAFETY: poll gets the one element that it is told of.
+        if unsafe { libc::poll(&raw mut waiting, 1, 0) } > 0 && waiting.revents & libc::POLLIN != 0
+        {
+            return Ok(false);
+        }
+        shutdown(descriptor).map(|()| true)
+    }
+}
+
+fn shutdown(listener: RawFd) -> io::Result<()> {
+    // SAFETY: the descriptor is open in the caller; no memory is touched.
+    if unsafe { libc::shutdown(listener, libc::SHUT_RDWR) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// A classic BPF program over a segment from its TCP header on: drops it where, of SYN and ACK in
+/// the flags at byte 13, only SYN is set.
+fn drop_syn() -> [SockFilter; 5] {
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, 13),
+        SockFilter::new(AND, 0, 0, 0x12),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, 0x02),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
 }
