@@ -65,14 +65,15 @@ for (const server of ['web', 'everything'].filter(chosen)) {
 }
 
 // The first server replays what was sent before the client came back; the second, our fixture, goes
-// on sending on the resumed stream.
+// on sending on the resumed stream. Either must have seen the first connection's end before the
+// second's beginning, or the SDK forgets the resumed stream with the broken one.
 const resumable = [
     {
         server: 'web',
         away_ms: 1_200,
         operation: { name: 'trigger-long-running-operation', arguments: { duration: 0.8, steps: 4 } }
     },
-    { server: 'fixture', away_ms: 0, operation: { name: 'slow', arguments: { ms: 1_200, steps: 4 } } }
+    { server: 'fixture', away_ms: 500, operation: { name: 'slow', arguments: { ms: 2_000, steps: 4 } } }
 ];
 for (const { server, away_ms, operation } of resumable.filter(({ server }) => chosen(server))) {
     await test(`sdk-1 ${server} resumes a call whose connection broke`, async () => {
