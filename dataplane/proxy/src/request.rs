@@ -112,22 +112,22 @@ impl Downstream {
     }
 
     /// Serves requests until the connection ends.
-    pub(crate) async fn serve(mut self, shard: &Rc<Shard>) {
+    pub(crate) async fn serve(&mut self, shard: &Rc<Shard>) {
         if shard.cells.value(Metric::ConnectionsOpen)
             > u64::from(shard.view().world.limits().connections)
         {
             let answer = Answer::busy("connections");
-            answer.write(&mut self, shard, false).await;
+            answer.write(self, shard, false).await;
             return self.linger().await;
         }
         loop {
             let view = shard.view();
             let limits = view.world.limits();
             let next = match self.read_head(shard, limits).await {
-                Ok(()) => pipeline::serve(&mut self, shard, &view).await,
+                Ok(()) => pipeline::serve(self, shard, &view).await,
                 Err(Unread::Silent) => Next::Close,
                 Err(Unread::Answer(answer)) => {
-                    answer.write(&mut self, shard, false).await;
+                    answer.write(self, shard, false).await;
                     Next::Linger
                 }
             };
@@ -308,6 +308,13 @@ impl Downstream {
                 Vec::new()
             }
         }
+    }
+
+    /// Gives back the memory that a request may take and a long answer does not need.
+    pub(crate) fn shrink(&mut self) {
+        self.buffer.shrink_to_fit();
+        self.decoded.shrink_to_fit();
+        self.head.fields.shrink_to_fit();
     }
 
     /// Whether a stream is what is asked for, so that long silence is to be expected.

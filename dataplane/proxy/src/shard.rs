@@ -197,7 +197,7 @@ async fn connection(
     if let Some(config) = &rules.tls {
         let limit = shard.view().world.limits().head_timeout;
         let secured = match rustls::ServerConnection::new(Arc::clone(config)) {
-            Ok(tls) => timer.within(limit, conn.secure(tls.into())).await,
+            Ok(tls) => timer.within(limit, Box::pin(conn.secure(tls.into()))).await,
             Err(error) => Ok(Err(io::Error::other(error))),
         };
         let error = match secured {
@@ -212,7 +212,8 @@ async fn connection(
         }
     }
     let identity = conn.peer_certificate().and_then(Identity::of);
-    Downstream::new(conn, timer, peer, identity, rules).serve(&shard).await;
+    let mut down = Downstream::new(conn, timer, peer, identity, rules);
+    down.serve(&shard).await;
 }
 
 /// A gauge that goes down when this is dropped.

@@ -111,7 +111,7 @@ impl Conn {
     }
 
     /// Bytes appended to `into`; 0 when the peer has ended its side. `want` is how large a buffer a
-    /// new read gets; a `lazy` read waits without holding a buffer.
+    /// new read gets; a `lazy` read waits without holding a buffer, and leaves none behind.
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -138,17 +138,22 @@ impl Conn {
             let before = into.len();
             if self.tls.is_none() {
                 let read = raw.len();
-                if before == 0 {
+                let used = if before == 0 {
                     // The whole buffer changes hands; nothing is copied.
-                    self.spare = std::mem::replace(into, raw);
+                    std::mem::replace(into, raw)
                 } else {
                     into.extend_from_slice(&raw);
-                    self.spare = raw;
+                    raw
+                };
+                if !lazy {
+                    self.spare = used;
                 }
                 return Poll::Ready(Ok(read));
             }
             let decrypted = self.decrypt(&raw, into);
-            self.spare = raw;
+            if !lazy {
+                self.spare = raw;
+            }
             match decrypted {
                 Ok(()) if into.len() == before => {}
                 Ok(()) => return Poll::Ready(Ok(into.len() - before)),
@@ -173,6 +178,9 @@ impl Conn {
             match std::mem::replace(&mut self.reader, Reader::Gone) {
                 Reader::Idle(half) => {
                     let mut buffer = std::mem::take(&mut self.spare);
+                    if lazy {
+                        buffer = Vec::new();
+                    }
                     buffer.clear();
                     self.reader = Reader::Reading(match half {
                         ReadHalf::Tcp(half) => Box::pin(read_tcp(half, buffer, want, lazy)),

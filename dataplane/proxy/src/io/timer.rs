@@ -5,8 +5,8 @@
 //! A timeout is late by up to one tick.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -86,29 +86,10 @@ pub(crate) struct Elapsed;
 
 impl Timer {
     /// The future's output, unless it takes longer than `limit`.
-    pub(crate) async fn within<F: Future>(
-        &self,
-        limit: Duration,
-        future: F,
-    ) -> Result<F::Output, Elapsed> {
-        let mut future = pin!(future);
+    pub(crate) fn within<F: Future>(&self, limit: Duration, future: F) -> Within<'_, F> {
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        let deadline = self.timers.now_ms().saturating_add(limit_ms);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => {
-                self.set(u64::MAX);
-                Poll::Ready(Ok(output))
-            }
-            Poll::Pending if self.timers.now_ms() >= deadline && limit_ms > 0 => {
-                self.set(u64::MAX);
-                Poll::Ready(Err(Elapsed))
-            }
-            Poll::Pending => {
-                self.wait(deadline, cx);
-                Poll::Pending
-            }
-        })
-        .await
+        let deadline_ms = self.timers.now_ms().saturating_add(limit_ms.max(1));
+        Within { timer: self, deadline_ms, future }
     }
 
     fn set(&self, deadline_ms: u64) {
@@ -125,6 +106,34 @@ impl Timer {
     }
 }
 
+pin_project_lite::pin_project! {
+    /// A future with a limit. A type and not an `async fn`, which would hold the future twice.
+    pub(crate) struct Within<'a, F> {
+        timer: &'a Timer,
+        deadline_ms: u64,
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Within<'_, F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let output = match this.future.poll(cx) {
+            Poll::Ready(output) => Ok(output),
+            Poll::Pending if this.timer.timers.now_ms() >= *this.deadline_ms => Err(Elapsed),
+            Poll::Pending => {
+                this.timer.wait(*this.deadline_ms, cx);
+                return Poll::Pending;
+            }
+        };
+        this.timer.set(u64::MAX);
+        Poll::Ready(output)
+    }
+}
+
 impl Drop for Timer {
     fn drop(&mut self) {
         self.timers.slots.borrow_mut()[self.index] = Slot { deadline_ms: u64::MAX, waker: None };
@@ -136,6 +145,7 @@ impl Drop for Timer {
 mod tests {
     use super::*;
     use std::future::pending;
+    use std::pin::pin;
 
     #[test]
     fn a_wait_ends_on_the_tick_after_its_limit_and_frees_its_slot() {

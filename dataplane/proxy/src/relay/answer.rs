@@ -14,7 +14,7 @@ use super::{Call, JOIN_BYTES, READ_BYTES, cancels};
 use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Gauge, Shard};
-use crate::upstream::Lease;
+use crate::upstream::{FIRST_READ_BYTES, Lease};
 
 /// How relaying ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,15 @@ impl<'a> Relay<'a> {
                 }
             }
             out.clear();
-            lease.conn.recycle(std::mem::take(&mut piece));
+            if self.events.is_none() {
+                lease.conn.recycle(std::mem::take(&mut piece));
+            } else if out.capacity() > 0 {
+                // It may stay open for hours, and there may be thousands of it.
+                (out, piece) = (Vec::new(), Vec::new());
+                self.down.shrink();
+            } else {
+                piece = Vec::new();
+            }
             match state {
                 State::More => {}
                 State::End => {
@@ -166,7 +174,8 @@ impl<'a> Relay<'a> {
         let between_events = self.events.as_ref().is_none_or(|events| !events.mid_event());
         let (down, shard) = (&mut *self.down, self.shard);
         let conn = &mut lease.conn;
-        let read = poll_fn(|cx| match conn.poll_read(cx, piece, READ_BYTES, lazy) {
+        let want = if lazy { FIRST_READ_BYTES } else { READ_BYTES };
+        let read = poll_fn(|cx| match conn.poll_read(cx, piece, want, lazy) {
             Poll::Ready(Ok(0)) => Poll::Ready(Came::End),
             Poll::Ready(Ok(_)) => Poll::Ready(Came::Bytes),
             Poll::Ready(Err(_)) => Poll::Ready(Came::Fault),

@@ -60,7 +60,7 @@ pub(crate) async fn exchange(
             shard.cells.inc(Metric::UpstreamRetries);
             // Its place may be the only one.
             drop(lease);
-            lease = pool.fresh().await?;
+            lease = Box::pin(pool.fresh()).await?;
             ask(down, shard, &mut lease, call, &mut head, &mut buffer).await
         }
         other => other,

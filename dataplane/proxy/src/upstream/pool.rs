@@ -66,7 +66,8 @@ impl Pool {
         if let Some(lease) = self.reuse() {
             return Ok(lease);
         }
-        self.fresh().await
+        // Rare, and large: the task of every connection would have to hold it.
+        Box::pin(self.fresh()).await
     }
 
     /// An idle connection whose peer has neither closed it nor said anything out of turn.
