@@ -176,6 +176,10 @@ impl Carrier {
 
     /// Messages from the server: noted, and given to the client.
     async fn arrived(&self, text: Bytes, waiting: &mut Vec<Bytes>) {
+        // An event without data only gives its id, for a resumption.
+        if text.is_empty() {
+            return;
+        }
         let Ok(messages) = Messages::parse(text, BATCH_MAX) else {
             tracing::warn!("skipped what is no message on the way to a client of HTTP+SSE");
             return;

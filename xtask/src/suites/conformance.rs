@@ -29,9 +29,12 @@ pub(super) fn run(run: &Run) -> Result<Outcome> {
     server.arg(run.paths.root.join("tests/conformance/server.mjs")).arg("0");
     let mut server = Service::start("fixture", &server, &dir)?;
     let upstream = server.announced(Duration::from_secs(20))?;
-    // The fixture checks `Host` itself and the suite holds it to that.
+    // The fixture checks `Host` itself and the suite holds it to that. One shard keeps the order of
+    // requests on different connections: the suite's client calls a tool without waiting for the
+    // stream on which the server is going to ask something back.
     let config = format!(
-        "upstreams: {{fixture: {{url: \"http://{upstream}/mcp\", host: preserve}}}}\n\
+        "shards: 1\n\
+         upstreams: {{fixture: {{url: \"http://{upstream}/mcp\", host: preserve}}}}\n\
          servers: {{fixture: {{upstream: fixture}}}}\n"
     );
     let gateway = Gateway::start(run.paths, Profile::Dev, &dir, &config)?;

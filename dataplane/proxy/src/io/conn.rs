@@ -334,17 +334,21 @@ fn room(mut buffer: Vec<u8>, want: usize) -> SliceMut<Vec<u8>> {
 
 async fn read_tcp(
     mut half: OwnedReadHalf<TcpStream>,
-    buffer: Vec<u8>,
+    mut buffer: Vec<u8>,
     want: usize,
     lazy: bool,
 ) -> (io::Result<usize>, ReadHalf, Vec<u8>) {
     if lazy {
-        // SAFETY: `readable` takes the stream by shared reference and the write half, the only
-        // other holder, is used on this thread alone and never holds a reference across an await.
-        let stream = unsafe { &*half.0.get() };
-        if let Err(error) = stream.readable(false).await {
-            return (Err(error), ReadHalf::Tcp(half), buffer);
-        }
+        let result = loop {
+            // SAFETY: `readable` takes the stream by shared reference and the write half, the only
+            // other holder, is used on this thread alone and never holds a reference across an await.
+            let stream = unsafe { &*half.0.get() };
+            let ready = stream.readable(false).await;
+            if let Some(result) = receive(ready, stream.as_raw_fd(), &mut buffer, want) {
+                break result;
+            }
+        };
+        return (result, ReadHalf::Tcp(half), buffer);
     }
     let (result, slice) = half.read(room(buffer, want)).await;
     (result, ReadHalf::Tcp(half), slice.into_inner())
@@ -352,17 +356,49 @@ async fn read_tcp(
 
 async fn read_unix(
     mut half: OwnedReadHalf<UnixStream>,
-    buffer: Vec<u8>,
+    mut buffer: Vec<u8>,
     want: usize,
     lazy: bool,
 ) -> (io::Result<usize>, ReadHalf, Vec<u8>) {
     if lazy {
-        // SAFETY: as in `read_tcp`.
-        let stream = unsafe { &*half.0.get() };
-        if let Err(error) = stream.readable(false).await {
-            return (Err(error), ReadHalf::Unix(half), buffer);
-        }
+        let result = loop {
+            // SAFETY: as in `read_tcp`.
+            let stream = unsafe { &*half.0.get() };
+            let ready = stream.readable(false).await;
+            if let Some(result) = receive(ready, stream.as_raw_fd(), &mut buffer, want) {
+                break result;
+            }
+        };
+        return (result, ReadHalf::Unix(half), buffer);
     }
     let (result, slice) = half.read(room(buffer, want)).await;
     (result, ReadHalf::Unix(half), slice.into_inner())
+}
+
+/// Takes what a readable socket holds, at once: through the ring it would come a round later, behind
+/// requests that arrived after it. `None` where there was nothing after all.
+fn receive(
+    ready: io::Result<()>,
+    descriptor: RawFd,
+    buffer: &mut Vec<u8>,
+    want: usize,
+) -> Option<io::Result<usize>> {
+    if let Err(error) = ready {
+        return Some(Err(error));
+    }
+    buffer.reserve_exact(want);
+    let room = buffer.spare_capacity_mut();
+    // SAFETY: the descriptor is open in the caller, and the kernel writes no further than the room.
+    let read =
+        unsafe { libc::recv(descriptor, room.as_mut_ptr().cast(), room.len(), libc::MSG_DONTWAIT) };
+    if let Ok(read) = usize::try_from(read) {
+        // SAFETY: the buffer was empty, and its first `read` bytes have been written.
+        unsafe { buffer.set_len(read) };
+        return Some(Ok(read));
+    }
+    let error = io::Error::last_os_error();
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => None,
+        _ => Some(Err(error)),
+    }
 }

@@ -10,7 +10,7 @@ use penstock_mcp::Era;
 use penstock_metrics::{Metric, Refusal};
 
 use super::body::{Body, State};
-use super::{Call, JOIN_BYTES, READ_BYTES, cancels};
+use super::{Call, READ_BYTES, cancels};
 use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Gauge, Shard};
@@ -104,33 +104,26 @@ impl<'a> Relay<'a> {
         };
         write_response(&mut out, &buffer, head, &to);
         let mut body = Body::new(head.framing);
-        let mut piece = buffer;
-        piece.drain(..head_bytes);
+        let (mut piece, mut at) = (buffer, head_bytes);
         loop {
             let framing = self.framing;
-            let taken = body.take(&mut piece, framing, &mut |data| self.scan(data));
+            let taken = body.take(&mut piece, at, framing, &mut |data| self.scan(data));
             let Ok(state) = taken else { return self.cut() };
-            if !out.is_empty() && out.len() + piece.len() <= JOIN_BYTES + READ_BYTES {
-                out.extend_from_slice(&piece);
-                out = self.down.write(self.shard, out, 0).await;
-            } else {
-                if !out.is_empty() {
-                    out = self.down.write(self.shard, out, 0).await;
-                }
-                if !piece.is_empty() {
-                    piece = self.down.write(self.shard, piece, 0).await;
-                }
+            let from = if at > 0 { put_head(&mut piece, at, &out) } else { 0 };
+            if from < piece.len() {
+                piece = self.down.write(self.shard, piece, from).await;
             }
-            out.clear();
             if self.events.is_none() {
                 lease.conn.recycle(std::mem::take(&mut piece));
-            } else if out.capacity() > 0 {
-                // It may stay open for hours, and there may be thousands of it.
-                (out, piece) = (Vec::new(), Vec::new());
-                self.down.shrink();
             } else {
+                // It may stay open for hours, and there may be thousands of it.
                 piece = Vec::new();
+                if at > 0 {
+                    out = Vec::new();
+                    self.down.shrink();
+                }
             }
+            at = 0;
             match state {
                 State::More => {}
                 State::End => {
@@ -215,6 +208,17 @@ impl<'a> Relay<'a> {
     }
 }
 
+/// Puts the rewritten head in place of the one that ends at `at`, so that both it and what follows
+/// leave in one write with nothing moved; where it now begins.
+fn put_head(piece: &mut Vec<u8>, at: usize, head: &[u8]) -> usize {
+    let Some(from) = at.checked_sub(head.len()) else {
+        piece.splice(..at, head.iter().copied());
+        return 0;
+    };
+    piece[from..at].copy_from_slice(head);
+    from
+}
+
 /// What ended a wait for an answer's next bytes.
 enum Came {
     Bytes,
@@ -237,5 +241,19 @@ impl Relay<'_> {
             tracing::warn!(%error, "an upstream's stream was ended");
             io::Error::other(error.to_string())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::put_head;
+
+    #[test]
+    fn a_head_takes_the_place_of_the_old_one_whichever_is_longer() {
+        for (new, from) in [("short", 3), ("as long!", 0), ("much longer", 0)] {
+            let mut piece = b"old headbody".to_vec();
+            assert_eq!(put_head(&mut piece, 8, new.as_bytes()), from);
+            assert_eq!(piece[from..], *format!("{new}body").as_bytes());
+        }
     }
 }

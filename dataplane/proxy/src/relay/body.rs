@@ -39,28 +39,29 @@ impl Body {
         self.framing == Framing::UntilClose
     }
 
-    /// Turns what was read into what is to be written in the framing `to`, in place where it can
-    /// be; `scan` sees the data in it.
+    /// Turns what was read, `piece` from `at` on, into what is to be written in the framing `to`, in
+    /// place where it can be; `scan` sees the data in it.
     pub(super) fn take(
         &mut self,
         piece: &mut Vec<u8>,
+        at: usize,
         to: Framing,
         scan: &mut impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<State> {
         match self.framing {
             Framing::None => {
-                let surplus = !piece.is_empty();
-                piece.clear();
+                let surplus = piece.len() > at;
+                piece.truncate(at);
                 Ok(if surplus { State::Surplus } else { State::End })
             }
             Framing::Length(_) => {
-                let read = piece.len() as u64;
+                let read = (piece.len() - at) as u64;
                 let surplus = read > self.left;
                 if surplus {
-                    piece.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+                    piece.truncate(at + usize::try_from(self.left).unwrap_or(usize::MAX));
                 }
                 self.left = self.left.saturating_sub(read);
-                scan(piece)?;
+                scan(&piece[at..])?;
                 Ok(match self.left {
                     0 if surplus => State::Surplus,
                     0 => State::End,
@@ -68,36 +69,34 @@ impl Body {
                 })
             }
             Framing::UntilClose => {
-                scan(piece)?;
-                if to == Framing::Chunked && !piece.is_empty() {
-                    let mut framed = format!("{:x}\r\n", piece.len()).into_bytes();
-                    framed.append(piece);
-                    framed.extend_from_slice(b"\r\n");
-                    *piece = framed;
+                scan(&piece[at..])?;
+                if to == Framing::Chunked && piece.len() > at {
+                    let size = format!("{:x}\r\n", piece.len() - at);
+                    piece.splice(at..at, size.into_bytes());
+                    piece.extend_from_slice(b"\r\n");
                 }
                 Ok(State::More)
             }
-            Framing::Chunked => self.take_chunks(piece, to, scan),
+            Framing::Chunked => self.take_chunks(piece, at, to, scan),
         }
     }
 
     fn take_chunks(
         &mut self,
         piece: &mut Vec<u8>,
+        at: usize,
         to: Framing,
         scan: &mut impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<State> {
-        if !self.held.is_empty() {
-            let read = std::mem::replace(piece, std::mem::take(&mut self.held));
-            piece.extend_from_slice(&read);
-        }
+        piece.splice(at..at, self.held.drain(..));
         let data_only = to != Framing::Chunked;
+        let read = &piece[at..];
         let mut kept = Vec::new();
         // In the usual case every byte is kept and none is moved.
         let mut whole = 0;
         let mut fault = Ok(());
-        let fed = self.chunked.feed(piece, |part| {
-            let bytes = part.span.of(piece);
+        let fed = self.chunked.feed(read, |part| {
+            let bytes = part.span.of(read);
             if part.data && fault.is_ok() {
                 fault = scan(bytes);
             }
@@ -108,21 +107,22 @@ impl Body {
                 whole = part.span.end as usize;
             } else {
                 if kept.is_empty() {
-                    kept.extend_from_slice(&piece[..whole]);
+                    kept.extend_from_slice(&read[..whole]);
                 }
                 kept.extend_from_slice(bytes);
             }
         });
         fault?;
         let fed = fed.map_err(|error| io::Error::other(error.to_string()))?;
-        let surplus = fed.ended && fed.consumed < piece.len();
+        let surplus = fed.ended && fed.consumed < read.len();
         if !fed.ended {
-            self.held.extend_from_slice(&piece[fed.consumed..]);
+            self.held.extend_from_slice(&read[fed.consumed..]);
         }
         if kept.is_empty() {
-            piece.truncate(whole);
+            piece.truncate(at + whole);
         } else {
-            *piece = kept;
+            piece.truncate(at);
+            piece.append(&mut kept);
         }
         Ok(match fed.ended {
             true if surplus => State::Surplus,

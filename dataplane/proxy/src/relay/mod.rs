@@ -15,12 +15,12 @@ use penstock_metrics::Metric;
 use crate::pipeline::{Failure, idempotent};
 use crate::request::{Downstream, Next};
 use crate::shard::Shard;
-use crate::upstream::{FIRST_READ_BYTES, Lease, Pool};
+use crate::upstream::{Lease, Pool};
 use answer::{Ended, Relay};
 
 /// A read of an answer's next piece.
 const READ_BYTES: usize = 64 << 10;
-/// A piece up to this size is copied behind the head, so that both leave in one write.
+/// A request's body up to this size is copied behind its head, so that both leave in one write.
 const JOIN_BYTES: usize = 32 << 10;
 
 /// A request as it is to be forwarded.
@@ -135,7 +135,9 @@ async fn ask(
         target: limits.target_bytes as usize,
     };
     let lazy = down.asks_for_stream();
+    let want = lease.first_read_bytes();
     let whole = async {
+        let mut read = 0;
         loop {
             while !buffer.is_empty() {
                 match head.parse(buffer, &sizes, down.head.verb) {
@@ -144,31 +146,32 @@ async fn ask(
                         buffer.drain(..bytes);
                         head.reset();
                     }
-                    Ok(Some(bytes)) => return Ok(bytes),
+                    Ok(Some(bytes)) => return Ok((bytes, read)),
                     Ok(None) => break,
-                    Err(error) => return Err(Failure::Invalid(error).into()),
+                    Err(error) => return Err(Ask::from(Failure::Invalid(error))),
                 }
             }
-            let read =
-                poll_fn(|cx| match lease.conn.poll_read(cx, buffer, FIRST_READ_BYTES, lazy) {
-                    Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Ok(())),
-                    Poll::Ready(Ok(_)) => Poll::Ready(Err(Failure::Closed.into())),
-                    Poll::Ready(Err(error)) => Poll::Ready(Err(Failure::Broken(error).into())),
-                    Poll::Pending
-                        if down.poll_ended(cx, lazy).is_ready() && cancels(down, call.era) =>
-                    {
-                        Poll::Ready(Err(Ask::Gone))
-                    }
-                    Poll::Pending if lazy && shard.draining.get() => {
-                        Poll::Ready(Err(Failure::Draining.into()))
-                    }
-                    Poll::Pending => Poll::Pending,
-                });
-            read.await?;
+            let more = poll_fn(|cx| match lease.conn.poll_read(cx, buffer, want, lazy) {
+                Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Ok(read)),
+                Poll::Ready(Ok(_)) => Poll::Ready(Err(Failure::Closed.into())),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(Failure::Broken(error).into())),
+                Poll::Pending
+                    if down.poll_ended(cx, lazy).is_ready() && cancels(down, call.era) =>
+                {
+                    Poll::Ready(Err(Ask::Gone))
+                }
+                Poll::Pending if lazy && shard.draining.get() => {
+                    Poll::Ready(Err(Failure::Draining.into()))
+                }
+                Poll::Pending => Poll::Pending,
+            });
+            read = more.await?;
         }
     };
     let whole = lease.timer.within(first_byte, whole).await;
-    whole.unwrap_or_else(|_| Err(Failure::Timeout.into()))
+    let (head_bytes, read) = whole.unwrap_or_else(|_| Err(Ask::from(Failure::Timeout)))?;
+    lease.answered(read);
+    Ok(head_bytes)
 }
 
 /// Whether the agent's going away ends the wait for an answer: in the modern era it is the cancel;

@@ -13,8 +13,10 @@ use super::connect::{ConnectError, connect};
 use crate::io::{Conn, Timer, Timers};
 use crate::world::Remote;
 
-/// The first read of an answer: most fit, and what does not is read on in larger pieces.
+/// The first read of an answer, at least and at most: it follows the size of the upstream's answers,
+/// so that most come in one piece and idle connections hold no larger buffer than they need.
 pub(crate) const FIRST_READ_BYTES: usize = 16 << 10;
+const FIRST_READ_BYTES_MAX: usize = 128 << 10;
 
 /// Connections to one upstream: idle ones are handed out last in, first out, so that those not
 /// needed fall idle long enough to be closed.
@@ -24,6 +26,7 @@ pub(crate) struct Pool {
     timers: Rc<Timers>,
     idle: RefCell<Vec<Idle>>,
     open: Cell<u32>,
+    first_read_bytes: Cell<usize>,
     closed: Cell<bool>,
     /// Those who wait for a place; one that has given up is gone from here.
     waiting: RefCell<VecDeque<Weak<Waker>>>,
@@ -56,6 +59,7 @@ impl Pool {
             timers,
             idle: RefCell::default(),
             open: Cell::new(0),
+            first_read_bytes: Cell::new(FIRST_READ_BYTES),
             closed: Cell::new(false),
             waiting: RefCell::default(),
         })
@@ -173,6 +177,24 @@ impl Lease {
         &self.slot.0.remote
     }
 
+    /// How large a buffer the next answer's first read gets.
+    pub(crate) fn first_read_bytes(&self) -> usize {
+        self.slot.0.first_read_bytes.get()
+    }
+
+    /// Learns from how much an answer's first read brought: grows at once, shrinks slowly.
+    pub(crate) fn answered(&self, read: usize) {
+        let now = self.first_read_bytes();
+        let next = if read >= now {
+            now * 2
+        } else if read < now / 4 {
+            now - now / 16
+        } else {
+            now
+        };
+        self.slot.0.first_read_bytes.set(next.clamp(FIRST_READ_BYTES, FIRST_READ_BYTES_MAX));
+    }
+
     /// Gives the connection back: the answer ended where its framing said.
     pub(crate) fn keep(mut self) {
         let pool = Rc::clone(&self.slot.0);
@@ -182,7 +204,8 @@ impl Lease {
         // The next answer's read begins now, so that the end of the connection is seen when it comes.
         let mut said = Vec::new();
         let mut cx = Context::from_waker(Waker::noop());
-        if self.conn.poll_read(&mut cx, &mut said, FIRST_READ_BYTES, false).is_ready() {
+        let want = self.first_read_bytes();
+        if self.conn.poll_read(&mut cx, &mut said, want, false).is_ready() {
             return;
         }
         let since_ms = pool.timers.now_ms();
