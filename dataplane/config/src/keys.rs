@@ -95,7 +95,7 @@ pub(crate) static LISTENER: Section = Section {
     name: "listener",
     doc: "A socket that agents connect to: `address` or `unix`.",
     keys: &[
-        key("name", Text(NAME), "listener-0, listener-1, …", "Its name in logs and metrics."),
+        key("name", Text(NAME), "listener-0, listener-1, …", "Its name in logs."),
         key(
             "address",
             Text(ADDRESS),

@@ -52,7 +52,7 @@ pub enum Backend {
 /// Where agents connect.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
-    /// Its name in logs and metrics.
+    /// Its name in logs.
     pub name: String,
     /// The socket.
     pub bind: Bind,

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, Response, StatusCode, header};
+use axum::http::{HeaderMap, Response, StatusCode};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::answer::{Accept, EventBody, event_stream};
@@ -18,6 +18,7 @@ use crate::carrier::Carrier;
 use crate::door::whole;
 use crate::exchange::Event;
 use crate::fault::Fault;
+use crate::headers::carried;
 use crate::hub::Hub;
 use crate::metrics::Metrics;
 use crate::wire::{Kind, Messages};
@@ -28,23 +29,6 @@ pub(crate) const CLIENTS_MAX: usize = 1024;
 pub(crate) const POSTS_MAX: usize = 64;
 /// Messages that wait for a client to read.
 const QUEUE: usize = 64;
-
-/// Headers of a client's that are not carried on: of its connection, or said anew.
-const OWN_HEADERS: [HeaderName; 13] = [
-    header::HOST,
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::TE,
-    header::TRAILER,
-    header::UPGRADE,
-    header::EXPECT,
-    header::ORIGIN,
-    header::ACCEPT,
-    header::ACCEPT_ENCODING,
-    header::CONTENT_TYPE,
-    header::CONTENT_LENGTH,
-    HeaderName::from_static("last-event-id"),
-];
 
 /// The clients connected.
 pub(crate) struct Clients {
@@ -213,18 +197,6 @@ async fn carry(hub: &Arc<Hub>, server: &str, request: Request) -> Result<(), Fau
         }
     });
     Ok(())
-}
-
-/// The headers by which the client is known, and whatever else it sends with its messages.
-fn carried(headers: &HeaderMap) -> HeaderMap {
-    let mut carried = headers.clone();
-    for name in OWN_HEADERS {
-        carried.remove(name);
-    }
-    for name in ["keep-alive", "proxy-connection", "mcp-session-id", "mcp-protocol-version"] {
-        carried.remove(name);
-    }
-    carried
 }
 
 /// A message for a client.

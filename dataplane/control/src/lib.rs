@@ -21,6 +21,7 @@ mod dial;
 mod door;
 mod exchange;
 mod fault;
+mod headers;
 mod hub;
 mod legacy;
 mod link;

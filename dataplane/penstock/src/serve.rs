@@ -254,6 +254,9 @@ impl Running {
                         restart only"
                 .into());
         }
+        if (next.log.level, next.log.format) != (now.log.level, now.log.format) {
+            tracing::warn!("`log.level` and `log.format` are changed by a restart only");
+        }
         let mut addresses = |host: &str, port| self.names.addresses(host, port);
         let world = World::new(next.clone(), &self.inside, &mut addresses);
         Ok((next, world.map_err(|error| error.to_string())?))

@@ -134,7 +134,7 @@ impl Bridge {
             return Err(Fault::Draining);
         }
         if begins {
-            return self.begin(messages, accept).await;
+            return self.begin(headers, messages, accept).await;
         }
         let Session { link, client } = self.session_of(headers)?;
         let answered = exchange(&link, Some(client), messages, accept).await?;
@@ -144,10 +144,11 @@ impl Bridge {
     /// `initialize`: a session begins, if the server agrees.
     async fn begin(
         self: &Arc<Self>,
+        headers: &HeaderMap,
         messages: Messages,
         accept: Accept,
     ) -> Result<Response<Body>, Fault> {
-        let (unannounced, Session { link, client }) = self.open_session().await?;
+        let (unannounced, Session { link, client }) = self.open_session(headers).await?;
         let mut answered = exchange(&link, Some(client), messages, accept).await?;
         if !answered.failed {
             self.transport.served();

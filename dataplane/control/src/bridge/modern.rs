@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use tokio::time::timeout;
 
@@ -82,7 +83,8 @@ impl Bridge {
         {
             return Err(legacy());
         }
-        let link = Link::start(&self.name, Audience::Modern, self.transport.open().await?);
+        let duplex = self.transport.open(HeaderMap::new()).await?;
+        let link = Link::start(&self.name, Audience::Modern, duplex);
         let mut ending = Ending(Some(&link));
         if !matches!(modern.known, Known::Modern) {
             match probe(&link).await {

@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderMap;
+
 use super::Bridge;
 use crate::exchange::Audience;
 use crate::fault::Fault;
+use crate::headers::carried;
 use crate::link::Link;
 
 /// Random bytes of a session id: 192 bits.
@@ -36,11 +39,15 @@ impl Bridge {
     }
 
     /// Opens a session: a connection of its own, or a place on the shared one.
-    pub(crate) async fn open_session(self: &Arc<Self>) -> Result<(Unannounced, Session), Fault> {
+    pub(crate) async fn open_session(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+    ) -> Result<(Unannounced, Session), Fault> {
         let link = if self.transport.is_shared() {
             self.shared_link().await?
         } else {
-            Link::start(&self.name, Audience::One, self.transport.open().await?)
+            let duplex = self.transport.open(carried(headers)).await?;
+            Link::start(&self.name, Audience::One, duplex)
         };
         let client = link.exchange().join();
         let session = Session { link, client };
@@ -66,7 +73,8 @@ impl Bridge {
             }
             return Ok(Arc::clone(link));
         }
-        let link = Link::start(&self.name, Audience::Many, self.transport.open().await?);
+        let link =
+            Link::start(&self.name, Audience::Many, self.transport.open(HeaderMap::new()).await?);
         *shared = Some(Arc::clone(&link));
         Ok(link)
     }

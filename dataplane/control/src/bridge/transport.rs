@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::http::HeaderMap;
 use penstock_config::{CommandTarget, Process};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -82,7 +83,8 @@ impl Transport {
         self.backoff.lock().unwrap_or_else(PoisonError::into_inner).wait(Instant::now())
     }
 
-    pub(crate) async fn open(&self) -> Result<Duplex, Fault> {
+    /// Opens a connection. One over HTTP carries `headers` with all that it sends.
+    pub(crate) async fn open(&self, headers: HeaderMap) -> Result<Duplex, Fault> {
         if let Some((left, message)) = self.wait() {
             if left > BACKOFF_WAIT {
                 let retry_after_s = left.as_secs() + 1;
@@ -111,14 +113,15 @@ impl Transport {
                 })
             }
             Kind::Sse { dialer, patience } => {
-                let opened = match dialer {
-                    Ok(dialer) => sse::open(&self.upstream, dialer, *patience)
-                        .await
-                        .map_err(|error| error.to_string()),
-                    Err(why) => Err(why.clone()),
-                };
-                let mut duplex = opened.map_err(|error| {
-                    self.failed(&format!("upstream `{}`: {error}", self.upstream))
+                let said = |why: &str| format!("upstream `{}`: {why}", self.upstream);
+                let dialer = dialer.as_ref().map_err(|why| self.failed(&said(why)))?;
+                let opened = sse::open(&self.upstream, dialer, *patience, headers).await;
+                let mut duplex = opened.map_err(|error| match error {
+                    // It is this client's request that it refuses, and no reason to keep others waiting.
+                    sse::OpenError::Status { status, .. } if status.is_client_error() => {
+                        Fault::Upstream(said(&error.to_string()))
+                    }
+                    error => self.failed(&said(&error.to_string())),
                 })?;
                 duplex.place = Some(place);
                 Ok(duplex)
@@ -136,7 +139,7 @@ impl Transport {
     fn full(&self) -> Fault {
         let message = match &self.kind {
             Kind::Stdio { target, .. } => format!(
-                "upstream `{}` runs its {} processes already; end a session, or raise `processes_max`",
+                "upstream `{}` runs its {} processes already; end a session, or raise `processes`",
                 self.upstream, target.processes_max
             ),
             Kind::Sse { .. } => format!(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -46,6 +46,7 @@ pub(crate) async fn open(
     upstream: &str,
     dialer: &Arc<Dialer>,
     patience: Patience,
+    headers: HeaderMap,
 ) -> Result<Duplex, OpenError> {
     let target = dialer.target();
     let authority = || target.authority.clone();
@@ -57,6 +58,7 @@ pub(crate) async fn open(
         authority: authority(),
         why: format!("`{}` is no valid path", target.path),
     })?;
+    *request.headers_mut() = headers.clone();
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
     let response = timeout(within, dialer.send(&mut connection, request)).await.map_err(slow)??;
     if response.status() != StatusCode::OK {
@@ -86,6 +88,7 @@ pub(crate) async fn open(
         upstream: upstream.into(),
         dialer: Arc::clone(dialer),
         endpoint,
+        headers,
         first_byte: patience.first_byte,
     };
     tokio::spawn(poster.run(to_post, incoming_in.clone(), closing.clone()));
@@ -142,6 +145,7 @@ struct Poster {
     upstream: String,
     dialer: Arc<Dialer>,
     endpoint: String,
+    headers: HeaderMap,
     first_byte: Duration,
 }
 
@@ -183,6 +187,7 @@ impl Poster {
         *request.method_mut() = Method::POST;
         *request.uri_mut() =
             self.endpoint.parse().map_err(|_| format!("`{}` is no valid URI", self.endpoint))?;
+        *request.headers_mut() = self.headers.clone();
         request
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -172,7 +172,7 @@ impl Life {
             }
             verdict = verdict => match verdict {
                 Ok(Verdict::TooLong) => Some(format!(
-                    "{name} wrote a line of more than {} bytes and was ended; raise `line_bytes_max` if it may",
+                    "{name} wrote a line of more than {} bytes and was ended; raise `line_bytes` if it may",
                     self.line_bytes_max
                 )),
                 // At its death too; then it has an exit status to tell of in a moment.

@@ -31,7 +31,7 @@ fn a_line_over_the_limit_ends_the_process_and_says_so() {
     let session = gateway.begin();
     let error = gateway.post(Some(&session), &call(1, "long", &json!({"bytes": 20_000}))).json();
     let message = error["error"]["message"].as_str().expect("a message");
-    assert!(message.contains("10000 bytes") && message.contains("line_bytes_max"), "{message}");
+    assert!(message.contains("10000 bytes") && message.contains("`line_bytes`"), "{message}");
     assert_eq!(gateway.post(Some(&session), &call(2, "echo", &json!({}))).status, 404);
 }
 
@@ -127,7 +127,7 @@ fn no_more_processes_run_than_allowed() {
     let session = gateway.begin();
     let full = gateway.post(None, &initialize());
     assert_eq!(full.status, 503);
-    assert!(full.json()["error"]["message"].as_str().is_some_and(|m| m.contains("processes_max")));
+    assert!(full.json()["error"]["message"].as_str().is_some_and(|m| m.contains("`processes`")));
     gateway.send("DELETE", "/bridge/s", &[("Mcp-Session-Id", &*session)], "");
     gateway.begin();
 }

@@ -7,14 +7,16 @@ use std::sync::{Arc, Mutex};
 use penstock_config::{Endpoint, HostHeader, HttpTarget, Target, UpstreamTls};
 use serde_json::{Value, json};
 
-use crate::gateway::{Gateway, call, initialize, modern_call, snapshot, upstream};
+use crate::gateway::{BOTH, Gateway, JSON, call, initialize, modern_call, snapshot, upstream};
 use crate::http::{Connection, Received, serve_tcp};
 
 /// A server with `/sse` and `/messages`, which takes `tools/call` as `server.py` does.
 fn old_server(endpoint: &'static str) -> SocketAddr {
     let streams: Arc<Mutex<HashMap<String, Box<dyn Connection>>>> = Arc::default();
+    let opened_by: Arc<Mutex<Option<String>>> = Arc::default();
     serve_tcp(move |mut request: Received| {
         if request.method == "GET" {
+            *opened_by.lock().expect("lock") = request.header("authorization").map(str::to_owned);
             request.begin_stream();
             let id = streams.lock().expect("lock").len().to_string();
             request.write(&format!(": hello\r\nevent: endpoint\r\ndata: {endpoint}{id}\r\n\r\n"));
@@ -41,9 +43,11 @@ fn old_server(endpoint: &'static str) -> SocketAddr {
                 "params":{"progressToken":token,"progress":1}}));
         }
         if !message["id"].is_null() {
-            say(
-                &json!({"jsonrpc":"2.0","id":message["id"],"result":{"host":request.header("host")}}),
-            );
+            say(&json!({"jsonrpc":"2.0","id":message["id"],"result":{
+                    "host":request.header("host"),
+                    "authorization":request.header("authorization"),
+                    "session":request.header("mcp-session-id"),
+                    "opened_by":*opened_by.lock().expect("lock")}}));
         }
     })
 }
@@ -105,6 +109,18 @@ fn a_server_that_is_no_sse_server_is_named_with_what_it_said() {
     assert_eq!(answer.status, 502);
     let error = answer.json();
     assert!(error["error"]["message"].as_str().is_some_and(|m| m.contains("404")), "{error}");
+}
+
+#[test]
+fn what_a_session_began_with_travels_with_all_of_it() {
+    let gateway = gateway(old_server("/messages?session="));
+    let headers = [BOTH, JSON, ("Authorization", "Bearer agent-7")];
+    let answer = gateway.send("POST", "/bridge/s", &headers, &initialize().to_string());
+    let session = answer.header("mcp-session-id").expect("a session id").to_owned();
+    let answer = gateway.post(Some(&session), &call(1, "echo", &json!({}))).json();
+    assert_eq!(answer["result"]["authorization"], "Bearer agent-7");
+    assert_eq!(answer["result"]["opened_by"], "Bearer agent-7");
+    assert_eq!(answer["result"]["session"], Value::Null);
 }
 
 #[test]

@@ -88,7 +88,8 @@ pub(super) fn shards(shards: Option<Shards>) -> Check {
 /// Whether all configured connections could be open at once.
 pub(super) fn descriptors(snapshot: &Snapshot) -> Check {
     let name = "descriptors";
-    let Some((soft, hard)) = open_files() else {
+    // `serve` raises the soft limit to the hard one.
+    let Some((_, hard)) = open_files() else {
         let fix = "mount /proc, from which the limit is read";
         return Check::degraded(name, "the limit of open files cannot be read", fix);
     };
@@ -99,13 +100,13 @@ pub(super) fn descriptors(snapshot: &Snapshot) -> Check {
     let upstreams = snapshot.upstreams.iter().map(|upstream| u64::from(upstream.connections_max));
     let a_shard = u64::from(snapshot.limits.connections).saturating_add(upstreams.sum());
     let needed = shards.saturating_mul(a_shard).saturating_add(DESCRIPTORS_BESIDE);
-    let detail = format!("{needed} may be needed, {soft} are allowed ({hard} at most)");
-    if needed <= soft {
+    let detail = format!("{needed} may be needed, {hard} are allowed");
+    if needed <= hard {
         return Check::ok(name, detail);
     }
     let fix = format!(
-        "raise the limit (`LimitNOFILE={needed}` of the unit, `ulimit -n {needed}` of a shell), or \
-         lower `limits.connections`"
+        "raise the hard limit (`LimitNOFILE={needed}` of the unit, `ulimit -Hn {needed}` of a root \
+         shell), or lower `limits.connections` and `connections` of the upstreams"
     );
     Check::degraded(name, detail, fix)
 }
