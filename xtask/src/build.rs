@@ -25,9 +25,10 @@ impl Profile {
 }
 
 pub(crate) fn build(paths: &Paths, profile: Profile) -> Result<()> {
-    let mut cargo = paths.cargo(&["build", "--package", "penstock"]);
-    if let Profile::Release = profile {
-        cargo.arg("--release");
-    }
-    run(&mut cargo)
+    let mut cargo = match profile {
+        // As the test suites build it, so that nothing is built twice.
+        Profile::Dev => paths.cargo_workspace("build"),
+        Profile::Release => paths.cargo(&["build", "--release", "--package", "penstock"]),
+    };
+    run(cargo.args(["--bin", "penstock"]))
 }

@@ -37,8 +37,6 @@ pub(crate) enum After {
 /// The command with which penstock starts xtask as a stdio server.
 pub(crate) const SERVER_COMMAND: &str = "demo-server";
 
-/// Timed calls each way; enough for a steady median, done in a blink.
-const CALLS: usize = 500;
 const POLL: Duration = Duration::from_millis(100);
 
 const SERVERS: &str = "
@@ -57,7 +55,7 @@ pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
     let mut steps = Steps::new();
     steps.step("setup", setup::for_build)?;
     // The release build, so that the times are those that penstock has in use.
-    steps.step("build", || build(paths, Profile::Release))?;
+    steps.step("build", || build(paths, Profile::Dev))?;
     let dir = scratch(paths, "demo")?;
     let upstream = mock::start()?;
     let program = env::current_exe().context("xtask does not know where it is")?;
@@ -65,14 +63,13 @@ pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
         .replace("UPSTREAM", &upstream.to_string())
         .replace("PROGRAM", &program.display().to_string().replace('\'', "''"))
         .replace("COMMAND", SERVER_COMMAND);
-    let mut gateway = Gateway::start(paths, Profile::Release, &dir, &config)?;
+    let mut gateway = Gateway::start(paths, Profile::Dev, &dir, &config)?;
     configuration(&dir.join("penstock.yaml"))?;
 
     legacy_session(gateway.address)?;
     modern_calls(gateway.address)?;
     stdio_session(gateway.address)?;
     refusals(gateway.address)?;
-    added_time(gateway.address, upstream)?;
     metrics(gateway.admin)?;
 
     if after == After::Stay {
@@ -187,39 +184,6 @@ fn refusals(address: SocketAddr) -> Result<()> {
     let answer = client.show(&headers, body)?;
     ensure!(answer.status == 400, "a header that lies was answered {}", answer.status);
     Ok(())
-}
-
-fn added_time(gateway: SocketAddr, upstream: SocketAddr) -> Result<()> {
-    title("What penstock adds to a call");
-    // One after the other in turns, so that whatever else the machine does touches both alike.
-    let mut direct = http::Client::connect(upstream, "/mcp")?;
-    let mut through = http::Client::connect(gateway, "/mcp/weather")?;
-    let (mut direct_times, mut through_times) = (Vec::new(), Vec::new());
-    for _ in 0..CALLS {
-        direct_times.push(timed(&mut direct)?);
-        through_times.push(timed(&mut through)?);
-    }
-    let (direct, through) = (median(direct_times), median(through_times));
-    note(&format!(
-        "median of {CALLS} calls: {} µs directly, {} µs through penstock: {} µs more",
-        direct.as_micros(),
-        through.as_micros(),
-        through.saturating_sub(direct).as_micros()
-    ));
-    Ok(())
-}
-
-fn timed(client: &mut http::Client) -> Result<Duration> {
-    let body = r#"{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"forecast","arguments":{"city":"Delft"}}}"#;
-    let started = Instant::now();
-    let answer = client.post(&[("MCP-Protocol-Version", "2025-11-25")], body)?;
-    ensure!(answer.status == 200, "a call was answered {}: {}", answer.status, answer.body);
-    Ok(started.elapsed())
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// The families shown: what came, what was refused, what it cost, what the bridge started.
