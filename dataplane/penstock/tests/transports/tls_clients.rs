@@ -18,6 +18,7 @@ fn gate(policy: &str) -> Gate {
     let setup = Setup::to(always(ok("{}"))).listener(&format!(
         "{{ address: \"{address}\", tls: {{ certificate: l.pem, key: l.key, client_ca: ca.pem{policy} }} }}"
     ));
+    let setup = setup.more("log: { access: true }");
     servers.issue("localhost").save(&setup.folder, "l");
     clients.save(&setup.folder, "ca.pem");
     Gate { penstock: setup.start(), address, servers, clients }
@@ -40,6 +41,15 @@ fn only_a_certificate_of_the_right_authority_is_served() {
     assert!(!gate.served(Some(&gate.clients.issue_expired("agent"))), "expired");
     assert!(gate.served(Some(&gate.clients.issue("agent"))));
     eventually("the refused connections are closed", || gate.penstock.descriptors() <= before + 1);
+}
+
+#[test]
+fn the_access_log_names_the_client_that_the_certificate_names() {
+    let gate = gate("");
+    assert!(gate.served(Some(&gate.clients.issue("agent-7.example"))));
+    eventually("the call is logged", || gate.penstock.log().contains("agent-7.example"));
+    let log = gate.penstock.log();
+    assert!(log.contains("identity=\"agent-7.example\""), "{log}");
 }
 
 #[test]
