@@ -12,7 +12,7 @@ use penstock_http1::{ChunkLimits, Chunked, Framing, HeadLimits, RequestHead, Ver
 use penstock_metrics::Metric;
 
 use crate::identity::Identity;
-use crate::io::{Conn, Elapsed, Timer};
+use crate::io::{Conn, Elapsed, KEPT_BYTES_MAX, Timer};
 use crate::pipeline;
 use crate::respond::{Answer, CONTINUE};
 use crate::shard::Shard;
@@ -147,8 +147,10 @@ impl Downstream {
             self.conn.recycle(std::mem::take(&mut self.buffer));
         } else {
             self.buffer.drain(..used);
+            self.buffer.shrink_to(KEPT_BYTES_MAX);
         }
         self.decoded.clear();
+        self.decoded.shrink_to(KEPT_BYTES_MAX);
         self.head_bytes = 0;
         self.body_bytes = 0;
         self.status = 0;

@@ -14,6 +14,9 @@ use rustls::pki_types::CertificateDer;
 /// Plaintext that TLS may hold before it is written out.
 const TLS_BUFFER_BYTES: usize = 64 << 10;
 
+/// The largest buffer that a connection keeps between calls.
+pub(crate) const KEPT_BYTES_MAX: usize = 128 << 10;
+
 /// A connected socket.
 pub(crate) enum Socket {
     Tcp(TcpStream),
@@ -309,9 +312,10 @@ impl Conn {
         self.written_bytes
     }
 
-    /// A buffer to read into next, instead of a new allocation.
+    /// A buffer to read into next, instead of a new allocation. A large one is given back: the
+    /// connection may be idle for long, and there may be thousands of it.
     pub(crate) fn recycle(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() > self.spare.capacity() {
+        if (self.spare.capacity()..=KEPT_BYTES_MAX).contains(&buffer.capacity()) {
             self.spare = buffer;
         }
     }

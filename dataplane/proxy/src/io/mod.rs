@@ -8,7 +8,7 @@ mod engine;
 mod timer;
 mod tls;
 
-pub(crate) use conn::{Conn, Socket};
+pub(crate) use conn::{Conn, KEPT_BYTES_MAX, Socket};
 pub use engine::{Engine, choose_engine, raise_descriptor_limit};
 pub(crate) use engine::{Listener, nonblocking, pin_to, run};
 pub(crate) use timer::{Elapsed, Timer, Timers};

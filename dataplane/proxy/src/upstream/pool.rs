@@ -10,13 +10,13 @@ use std::task::{Context, Poll, Waker};
 use penstock_metrics::{Cells, Metric};
 
 use super::connect::{ConnectError, connect};
-use crate::io::{Conn, Timer, Timers};
+use crate::io::{Conn, KEPT_BYTES_MAX, Timer, Timers};
 use crate::world::Remote;
 
 /// The first read of an answer, at least and at most: it follows the size of the upstream's answers,
 /// so that most come in one piece and idle connections hold no larger buffer than they need.
 pub(crate) const FIRST_READ_BYTES: usize = 16 << 10;
-const FIRST_READ_BYTES_MAX: usize = 128 << 10;
+const FIRST_READ_BYTES_MAX: usize = KEPT_BYTES_MAX;
 
 /// Connections to one upstream: idle ones are handed out last in, first out, so that those not
 /// needed fall idle long enough to be closed.
