@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use penstock_http1::Verb;
-use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit};
+use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit, plain_form};
 use penstock_metrics::{Metric, Refusal};
 
 use crate::identity::Identity;
@@ -131,17 +131,18 @@ fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
     let mut message = std::mem::take(&mut down.message);
     let body = down.body();
     let id = |message: &Message| message.reply_id().map(|id| id.of(body));
-    let result = if let Err(error) = message.scan(body, &limits) {
+    let result = if let Err(refused) = plain_form(headers.clone()) {
+        Err(Answer::refused(&refused, None))
+    } else if let Err(error) = message.scan(body, &limits) {
         let why = match error.fault {
             Fault::TooDeep(_) => format!("{error} (`limits.json_depth`)"),
+    let fields = down.head.fields.iter();
+    let headers = fields.map(|field| (field.name.of(&down.buffer), field.value.of(&down.buffer)));
             Fault::BatchTooLong(_) => format!("{error} (`limits.batch_messages`)"),
             _ => error.to_string(),
         };
         Err(Answer::error(error.kind(), Refusal::Message, id(&message), &why))
     } else {
-        let fields = down.head.fields.iter();
-        let headers =
-            fields.map(|field| (field.name.of(&down.buffer), field.value.of(&down.buffer)));
         admit(body, &message, headers).map_err(|refused| Answer::refused(&refused, id(&message)))
     };
     down.message = message;

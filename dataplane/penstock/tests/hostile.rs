@@ -1,0 +1,39 @@
+//! What a hostile agent tries: each is named for what it must not get.
+
+mod common;
+
+use std::io::Write as _;
+use std::sync::{Arc, Mutex};
+
+use common::{Penstock, call, ok, post, post_with, read_request, upstream};
+
+#[test]
+fn a_body_that_another_reader_would_decode_first_is_not_forwarded() {
+    let seen = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&seen);
+    let server = upstream(move |mut stream| {
+        while read_request(&mut stream).is_some() {
+            *counted.lock().expect("the count") += 1;
+            stream.write_all(&ok("{}")).expect("penstock reads");
+        }
+    });
+    let penstock = Penstock::start(server, "");
+    // In UTF-7 the call is of `danger`: `+ACI-` is a quote, and of two names the last one counts.
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"safe","a":"+ACIALAAiAG4AYQBtAGUAIgA6ACIAZABhAG4AZwBlAHIAIgAsACIAYgAiADoAIg-"}}"#;
+    let mut client = penstock.connect();
+    for fields in [
+        "Content-Encoding: deflate\r\n",
+        "Content-Encoding: identity\r\nContent-Encoding: gzip\r\n",
+    ] {
+        let (status, said) = client.ask(&post_with(fields, body));
+        assert_eq!(status, 415, "{said}");
+        assert!(said.contains("Content-Encoding"), "{said}");
+    }
+    let typed = String::from_utf8(post(body)).expect("text");
+    let typed = typed.replace("application/json\r\n", "application/json; charset=utf-7\r\n");
+    let (status, said) = client.ask(typed.as_bytes());
+    assert_eq!(status, 415, "{said}");
+    assert_eq!(*seen.lock().expect("the count"), 0, "it reached the server");
+    let typed = typed.replace("utf-7", "UTF-8");
+    assert_eq!(client.ask(typed.as_bytes()).0, 200);
+}
