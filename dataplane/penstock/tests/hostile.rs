@@ -37,3 +37,21 @@ fn a_body_that_another_reader_would_decode_first_is_not_forwarded() {
     let typed = typed.replace("utf-7", "UTF-8");
     assert_eq!(client.ask(typed.as_bytes()).0, 200);
 }
+
+#[test]
+fn an_answer_is_not_given_under_the_id_of_the_call_before() {
+    let server = upstream(|mut stream| {
+        while let Some((head, _)) = read_request(&mut stream) {
+            if head.starts_with(b"DELETE") || stream.write_all(&ok("{}")).is_err() {
+                return;
+            }
+        }
+    });
+    let penstock = Penstock::start(server, "");
+    let mut client = penstock.connect();
+    assert_eq!(client.ask(&call(1)).0, 200);
+    let delete = "DELETE /mcp/up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 64\r\n\r\n";
+    let (status, said) = client.ask(format!("{delete}{}", "A".repeat(64)).as_bytes());
+    assert_eq!(status, 502);
+    assert!(said.contains(r#""id":null"#), "{said}");
+}

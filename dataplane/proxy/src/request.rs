@@ -163,6 +163,7 @@ impl Downstream {
                 // What has come is served; a new connection's first request may be on its way.
                 let ends = shard.draining.get() && (self.served || shard.drains_new_ones());
                 if read.is_pending() && ends { Poll::Ready(Ok(0)) } else { read }
+        self.message.forget();
             });
             match self.timer.within(limits.idle_timeout, first).await {
                 Ok(Ok(read)) if read > 0 => {}
