@@ -4,8 +4,10 @@ mod common;
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+use std::time::Duration;
 
-use common::{Penstock, call, ok, post, post_with, read_request, upstream};
+use common::{Penstock, always, call, ok, post, post_with, read_request, upstream};
 
 #[test]
 fn a_body_that_another_reader_would_decode_first_is_not_forwarded() {
@@ -54,4 +56,28 @@ fn an_answer_is_not_given_under_the_id_of_the_call_before() {
     let (status, said) = client.ask(format!("{delete}{}", "A".repeat(64)).as_bytes());
     assert_eq!(status, 502);
     assert!(said.contains(r#""id":null"#), "{said}");
+}
+
+#[test]
+fn idle_connections_do_not_keep_the_memory_of_their_calls() {
+    let penstock = Penstock::start(always(ok("{}")), "");
+    let before = penstock.resident_kib();
+    let text = post(&format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{"a":"{}"}}}}"#,
+        "x".repeat(4_000_000)
+    ));
+    let names: Vec<_> = (0..400_000).map(|n| format!("\"{n:x}\":0")).collect();
+    let names = post(&format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"m","params":{{{}}}}}"#,
+        names.join(",")
+    ));
+    let mut idle = Vec::new();
+    for request in [&text, &names].into_iter().cycle().take(20) {
+        let mut client = penstock.connect();
+        assert_eq!(client.ask(request).0, 200);
+        idle.push(client);
+    }
+    sleep(Duration::from_millis(300));
+    let grown = penstock.resident_kib().saturating_sub(before);
+    assert!(grown < 20 << 10, "{grown} KiB for {} idle connections", idle.len());
 }

@@ -22,6 +22,8 @@ use crate::world::ListenerRules;
 const IDLE_READ_BYTES: usize = 2 << 10;
 /// A read of a body's next piece.
 const BODY_READ_BYTES: usize = 64 << 10;
+/// What an idle connection may keep of each buffer that its calls needed.
+const KEPT_BYTES_MAX: usize = 64 << 10;
 /// What an agent may send ahead of its answer; then it waits until the answer is written.
 const PIPELINE_BYTES_MAX: usize = 64 << 10;
 /// How long a refused connection is read on, so that the answer is not lost to a reset.
@@ -143,10 +145,18 @@ impl Downstream {
     /// Drops the served request from the buffer; what was sent behind it stays.
     fn consume(&mut self) {
         let used = (self.head_bytes + self.body_bytes).min(self.buffer.len());
-        if used == self.buffer.len() {
-            self.conn.recycle(std::mem::take(&mut self.buffer));
-        } else {
+        if used < self.buffer.len() {
             self.buffer.drain(..used);
+            self.buffer.shrink_to(KEPT_BYTES_MAX);
+        } else {
+            let buffer = std::mem::take(&mut self.buffer);
+            if buffer.capacity() <= KEPT_BYTES_MAX {
+                self.conn.recycle(buffer);
+            }
+        }
+        for buffer in [&mut self.decoded, &mut self.out] {
+            buffer.clear();
+            buffer.shrink_to(KEPT_BYTES_MAX);
         }
         self.decoded.clear();
         self.head_bytes = 0;
