@@ -3,11 +3,14 @@
 mod common;
 
 use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
-use common::{Penstock, always, call, ok, post, post_with, read_request, upstream};
+use common::{
+    Penstock, Setup, always, call, eventually, ok, post, post_with, read_request, upstream,
+};
 
 #[test]
 fn a_body_that_another_reader_would_decode_first_is_not_forwarded() {
@@ -80,4 +83,42 @@ fn idle_connections_do_not_keep_the_memory_of_their_calls() {
     sleep(Duration::from_millis(300));
     let grown = penstock.resident_kib().saturating_sub(before);
     assert!(grown < 20 << 10, "{grown} KiB for {} idle connections", idle.len());
+}
+
+#[test]
+fn an_agent_that_does_not_read_100_continue_is_let_go() {
+    let times = "write_timeout: 300ms, body_timeout: 300ms, idle_timeout: 1s, head_timeout: 300ms";
+    let penstock = Setup::to(always(ok("{}")))
+        .listener("{ unix: agents.sock }")
+        .more(&format!("limits: {{ {times} }}"))
+        .start();
+    let path = penstock.setup.folder.path("agents.sock");
+    let before = penstock.descriptors();
+    // Whether the write that finds no room is an answer or a 100 depends on what went before it.
+    let unread: Vec<_> = (0..4)
+        .map(|shift| {
+            let mut agent = UnixStream::connect(&path).expect("penstock accepts");
+            agent.set_write_timeout(Some(Duration::from_millis(500))).expect("a timeout");
+            for _ in 0..shift {
+                agent.write_all(&post("x")).expect("penstock reads");
+                sleep(Duration::from_millis(5));
+            }
+            let request = post_with("Expect: 100-continue\r\n", "x");
+            let (head, body) = request.split_at(request.len() - 1);
+            for _ in 0..400 {
+                if agent.write_all(head).is_err() {
+                    break;
+                }
+                // The body comes after the head was read, or there would be no 100.
+                sleep(Duration::from_millis(2));
+                if agent.write_all(body).is_err() {
+                    break;
+                }
+                sleep(Duration::from_millis(1));
+            }
+            agent
+        })
+        .collect();
+    eventually("their connections are closed", || penstock.descriptors() <= before + 1);
+    drop(unread);
 }

@@ -158,12 +158,12 @@ impl Downstream {
             buffer.clear();
             buffer.shrink_to(KEPT_BYTES_MAX);
         }
-        self.decoded.clear();
         self.head_bytes = 0;
         self.body_bytes = 0;
         self.status = 0;
         self.served = true;
         self.head.reset();
+        self.message.forget();
     }
 
     async fn read_head(&mut self, shard: &Rc<Shard>, limits: &Limits) -> Result<(), Unread> {
@@ -173,7 +173,6 @@ impl Downstream {
                 // What has come is served; a new connection's first request may be on its way.
                 let ends = shard.draining.get() && (self.served || shard.drains_new_ones());
                 if read.is_pending() && ends { Poll::Ready(Ok(0)) } else { read }
-        self.message.forget();
             });
             match self.timer.within(limits.idle_timeout, first).await {
                 Ok(Ok(read)) if read > 0 => {}
@@ -219,7 +218,10 @@ impl Downstream {
             Framing::Chunked => 0,
         };
         if self.head.expect_continue && self.buffer.len() == self.head_bytes {
-            let _ = self.conn.write(CONTINUE.to_vec(), 0).await.0;
+            self.write(shard, CONTINUE.to_vec(), 0).await;
+            if self.gone {
+                return Err(Answer::gone());
+            }
         }
         if self.head.framing == Framing::Chunked {
             self.read_chunks(limits).await?;
