@@ -122,3 +122,15 @@ fn an_agent_that_does_not_read_100_continue_is_let_go() {
     eventually("their connections are closed", || penstock.descriptors() <= before + 1);
     drop(unread);
 }
+
+#[test]
+fn a_key_in_the_query_of_an_upstream_is_told_to_nobody() {
+    let server = always("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let entry = format!("{{ url: \"http://{server}/sse?key=hunter2\", transport: sse }}");
+    let penstock = Penstock::with(&entry, "");
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
+    let (status, said) = penstock.connect().ask(&post(initialize));
+    assert_eq!(status, 502, "{said}");
+    assert!(said.contains("GET /sse on") && !said.contains("hunter2"), "{said}");
+    assert!(!penstock.log().contains("hunter2"), "{}", penstock.log());
+}
