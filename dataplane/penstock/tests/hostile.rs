@@ -134,3 +134,15 @@ fn a_key_in_the_query_of_an_upstream_is_told_to_nobody() {
     assert!(said.contains("GET /sse on") && !said.contains("hunter2"), "{said}");
     assert!(!penstock.log().contains("hunter2"), "{}", penstock.log());
 }
+
+#[test]
+fn a_page_of_a_name_is_not_a_line_of_the_log() {
+    let penstock = Penstock::start(always(ok("{}")), "log: { access: true }");
+    let mut client = penstock.connect();
+    let name = "n".repeat(1 << 20);
+    let body =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}"}}}}"#);
+    assert_eq!(client.ask(&post(&body)).0, 200);
+    eventually("the call is logged", || penstock.log().contains("nnn"));
+    assert!(penstock.log().len() < 1 << 16, "{} bytes", penstock.log().len());
+}

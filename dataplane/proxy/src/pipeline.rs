@@ -18,6 +18,9 @@ use crate::world::Route;
 /// The methods that a virtual server's path takes.
 const ALLOW: &str = "POST, GET, DELETE, OPTIONS";
 
+/// How much of what a peer calls something is shown.
+const SHOWN: usize = 128;
+
 /// Serves the request whose head was read.
 pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<View>) -> Next {
     let started = Instant::now();
@@ -45,7 +48,8 @@ fn log_access(down: &Downstream, server: &str, micros: u64) {
     let body = down.body();
     let envelope = down.message.single();
     let text = |text: Option<&penstock_mcp::Text>| {
-        text.map(|text| text.decode(body).into_owned()).unwrap_or_default()
+        let shown = |text: &penstock_mcp::Text| text.decode(body).chars().take(SHOWN).collect();
+        text.map_or_else(String::new, shown)
     };
     tracing::info!(
         target: "access",
@@ -130,14 +134,14 @@ fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
     }
     let mut message = std::mem::take(&mut down.message);
     let body = down.body();
+    let fields = down.head.fields.iter();
+    let headers = fields.map(|field| (field.name.of(&down.buffer), field.value.of(&down.buffer)));
     let id = |message: &Message| message.reply_id().map(|id| id.of(body));
     let result = if let Err(refused) = plain_form(headers.clone()) {
         Err(Answer::refused(&refused, None))
     } else if let Err(error) = message.scan(body, &limits) {
         let why = match error.fault {
             Fault::TooDeep(_) => format!("{error} (`limits.json_depth`)"),
-    let fields = down.head.fields.iter();
-    let headers = fields.map(|field| (field.name.of(&down.buffer), field.value.of(&down.buffer)));
             Fault::BatchTooLong(_) => format!("{error} (`limits.batch_messages`)"),
             _ => error.to_string(),
         };
@@ -212,7 +216,7 @@ fn forwarded(down: &Downstream, host: &[u8]) -> Vec<u8> {
 
 /// Bytes of a peer's as text that is safe to show.
 fn printable(bytes: &[u8]) -> String {
-    bytes.iter().take(128).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
+    bytes.iter().take(SHOWN).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
 }
 
 /// What went wrong between the request and the end of its answer's head.
