@@ -3,7 +3,9 @@
 mod common;
 
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
@@ -145,4 +147,43 @@ fn a_page_of_a_name_is_not_a_line_of_the_log() {
     assert_eq!(client.ask(&post(&body)).0, 200);
     eventually("the call is logged", || penstock.log().contains("nnn"));
     assert!(penstock.log().len() < 1 << 16, "{} bytes", penstock.log().len());
+}
+
+#[test]
+fn no_stdio_server_inherits_an_agents_connection() {
+    let setup = Setup::to(always(ok("{}")));
+    let (script, open) = (setup.folder.path("server.sh"), setup.folder.path("open"));
+    // It says what it was given, and ends: the next session starts another.
+    let lines = format!("for f in /proc/self/fd/*; do readlink $f; done >> {}", open.display());
+    setup.folder.write("server.sh", &format!("{lines}\nexit 1\n"));
+    let entry = format!("{{ command: sh, args: [{}] }}", script.display());
+    let penstock = ["a", "b", "c", "d", "e", "f", "g", "h"]
+        .into_iter()
+        .fold(setup, |setup, name| setup.also(name, &entry))
+        .start();
+    let address = penstock.address;
+    let stop = Arc::new(AtomicBool::new(false));
+    let storm: Vec<_> = (0..4)
+        .map(|_| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let _ = TcpStream::connect(address);
+                }
+            })
+        })
+        .collect();
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
+    for _ in 0..3 {
+        for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+            let request = String::from_utf8(post(initialize)).expect("text");
+            penstock.connect().ask(request.replace("/mcp/up", &format!("/mcp/{name}")).as_bytes());
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for thread in storm {
+        thread.join().expect("it ends");
+    }
+    let open = std::fs::read_to_string(open).expect("servers ran");
+    assert!(open.contains("pipe:") && !open.contains("socket:"), "{open}");
 }
