@@ -122,11 +122,18 @@ impl Link {
         self.deliver(effects).await;
     }
 
-    /// Carries effects out from where nothing can be awaited.
-    pub(crate) fn carry_out_later(self: &Arc<Self>, effects: Effects) {
-        if !(effects.to_server.is_empty() && effects.to_clients.is_empty()) {
+    /// Carries effects out from where nothing can be awaited. What is for the server are
+    /// cancellations: one that does not read is not told, for clients that come and go could pile
+    /// up any number of them.
+    pub(crate) fn carry_out_later(self: &Arc<Self>, mut effects: Effects) {
+        for message in std::mem::take(&mut effects.to_server) {
+            if self.outgoing.try_send(message).is_err() {
+                tracing::debug!(upstream = self.upstream, "a cancellation was not sent");
+            }
+        }
+        if !effects.to_clients.is_empty() {
             let link = Arc::clone(self);
-            tokio::spawn(async move { link.carry_out(effects).await });
+            tokio::spawn(async move { link.deliver(effects).await });
         }
     }
 

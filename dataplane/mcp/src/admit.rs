@@ -200,7 +200,7 @@ fn missing_meta(member: &'static str, expected: &'static str) -> Refusal {
     Reason::MissingMeta { member, expected }.into()
 }
 
-fn shown(value: &str) -> String {
+pub(crate) fn shown(value: &str) -> String {
     let cut = value.char_indices().nth(SHOWN).map(|(at, _)| at);
     let shown = cut.and_then(|at| value.get(..at));
     shown.map_or(Cow::Borrowed(value), |short| Cow::Owned(format!("{short}…"))).into_owned()

@@ -5,6 +5,8 @@ use crate::{Span, Text};
 /// Up to here comparing each with each is cheaper than sorting; beyond it sorting keeps a body
 /// made of names from costing the square of its length.
 const FEW: usize = 16;
+/// Names that there is still room for after a scan.
+const KEPT: usize = 1024;
 
 /// A stack of the names of the objects that are open at once, each on top of its parent's.
 #[derive(Debug, Default)]
@@ -44,7 +46,9 @@ impl Keys {
         twice
     }
 
+    /// Forgets all, and most of the memory that a body made of names took.
     pub(crate) fn clear(&mut self) {
         self.names.clear();
+        self.names.shrink_to(KEPT);
     }
 }

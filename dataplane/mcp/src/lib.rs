@@ -13,6 +13,7 @@
 mod admit;
 mod envelope;
 mod error;
+mod form;
 #[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod headers;
@@ -30,6 +31,7 @@ mod differential;
 pub use admit::admit;
 pub use envelope::{Envelope, Kind};
 pub use error::{Fault, Member, ScanError};
+pub use form::plain_form;
 pub use json::DEPTH_MAX;
 pub use message::{Message, ScanLimits};
 pub use method::{Direction, Method, NameParam};

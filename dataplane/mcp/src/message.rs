@@ -41,15 +41,20 @@ impl Message {
     /// Validates the whole of `body` as JSON (RFC 8259) and as JSON-RPC 2.0 as MCP has it, and
     /// finds its spans. What was scanned before is forgotten, its memory is kept.
     pub fn scan(&mut self, body: &[u8], limits: &ScanLimits) -> Result<(), ScanError> {
-        self.envelopes.clear();
-        self.keys.clear();
-        self.batch = false;
-        self.readable_id = None;
+        self.forget();
         let scanned = self.read(body, *limits);
+        self.keys.clear();
         if scanned.is_err() {
             self.envelopes.clear();
         }
         scanned
+    }
+
+    /// Forgets what was scanned: its body is no more.
+    pub fn forget(&mut self) {
+        self.envelopes.clear();
+        self.batch = false;
+        self.readable_id = None;
     }
 
     fn read(&mut self, body: &[u8], limits: ScanLimits) -> Result<(), ScanError> {

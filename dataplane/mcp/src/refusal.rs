@@ -58,7 +58,7 @@ errors! {
     NotAcceptable              406 -31003 "The Accept header leaves out a form that the answer may have to take."
     Conflict                   409 -31004 "The session has such a stream already."
     BodyTooLarge               413 -31005 "The body is larger than the configured limit."
-    UnsupportedMediaType       415 -31006 "The body is not declared as application/json, or is compressed."
+    UnsupportedMediaType       415 -31006 "The body is not declared as application/json, or as compressed or not in UTF-8."
     ForbiddenHost              403 -31007 "The Host header is none that this listener serves."
     ForbiddenOrigin            403 -31008 "The Origin header is none that may call from a browser."
     SessionRequired            400 -31009 "The request needs a session id and has none."
@@ -136,6 +136,14 @@ pub enum Reason {
     /// There is no scanned message, because none was scanned or its scan failed.
     #[error("the body holds no message; send a JSON-RPC request, notification or response")]
     NoMessage,
+    /// A header says that the body has to be decoded before it is read.
+    #[error("header {header} value '{value}' is not served; send plain JSON in UTF-8")]
+    OtherForm {
+        /// The header's name.
+        header: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// A header that the modern era requires is missing.
     #[error("header {header} is missing; send it with the value of {member}")]
     MissingHeader {
@@ -223,6 +231,7 @@ impl Reason {
             | Self::MalformedHeader { .. }
             | Self::HeaderDisagrees { .. }
             | Self::HeaderWithoutMember { .. } => ErrorKind::HeaderMismatch,
+            Self::OtherForm { .. } => ErrorKind::UnsupportedMediaType,
             Self::MissingMeta { .. } => ErrorKind::InvalidParams,
             Self::UnknownRevision(_) => ErrorKind::UnsupportedProtocolVersion,
             Self::NoMessage

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use penstock_http1::Verb;
-use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit};
+use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit, plain_form};
 use penstock_metrics::{Metric, Refusal};
 
 use crate::identity::Identity;
@@ -17,6 +17,9 @@ use crate::world::Route;
 
 /// The methods that a virtual server's path takes.
 const ALLOW: &str = "POST, GET, DELETE, OPTIONS";
+
+/// How much of what a peer calls something is shown.
+const SHOWN: usize = 128;
 
 /// Serves the request whose head was read.
 pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<View>) -> Next {
@@ -45,7 +48,8 @@ fn log_access(down: &Downstream, server: &str, micros: u64) {
     let body = down.body();
     let envelope = down.message.single();
     let text = |text: Option<&penstock_mcp::Text>| {
-        text.map(|text| text.decode(body).into_owned()).unwrap_or_default()
+        let shown = |text: &penstock_mcp::Text| text.decode(body).chars().take(SHOWN).collect();
+        text.map_or_else(String::new, shown)
     };
     tracing::info!(
         target: "access",
@@ -130,8 +134,12 @@ fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
     }
     let mut message = std::mem::take(&mut down.message);
     let body = down.body();
+    let fields = down.head.fields.iter();
+    let headers = fields.map(|field| (field.name.of(&down.buffer), field.value.of(&down.buffer)));
     let id = |message: &Message| message.reply_id().map(|id| id.of(body));
-    let result = if let Err(error) = message.scan(body, &limits) {
+    let result = if let Err(refused) = plain_form(headers.clone()) {
+        Err(Answer::refused(&refused, None))
+    } else if let Err(error) = message.scan(body, &limits) {
         let why = match error.fault {
             Fault::TooDeep(_) => format!("{error} (`limits.json_depth`)"),
             Fault::BatchTooLong(_) => format!("{error} (`limits.batch_messages`)"),
@@ -139,9 +147,6 @@ fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
         };
         Err(Answer::error(error.kind(), Refusal::Message, id(&message), &why))
     } else {
-        let fields = down.head.fields.iter();
-        let headers =
-            fields.map(|field| (field.name.of(&down.buffer), field.value.of(&down.buffer)));
         admit(body, &message, headers).map_err(|refused| Answer::refused(&refused, id(&message)))
     };
     down.message = message;
@@ -211,7 +216,7 @@ fn forwarded(down: &Downstream, host: &[u8]) -> Vec<u8> {
 
 /// Bytes of a peer's as text that is safe to show.
 fn printable(bytes: &[u8]) -> String {
-    bytes.iter().take(128).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
+    bytes.iter().take(SHOWN).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
 }
 
 /// What went wrong between the request and the end of its answer's head.

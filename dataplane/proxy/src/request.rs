@@ -143,19 +143,22 @@ impl Downstream {
     /// Drops the served request from the buffer; what was sent behind it stays.
     fn consume(&mut self) {
         let used = (self.head_bytes + self.body_bytes).min(self.buffer.len());
-        if used == self.buffer.len() {
-            self.conn.recycle(std::mem::take(&mut self.buffer));
-        } else {
+        if used < self.buffer.len() {
             self.buffer.drain(..used);
             self.buffer.shrink_to(KEPT_BYTES_MAX);
+        } else {
+            self.conn.recycle(std::mem::take(&mut self.buffer));
         }
-        self.decoded.clear();
-        self.decoded.shrink_to(KEPT_BYTES_MAX);
+        for buffer in [&mut self.decoded, &mut self.out] {
+            buffer.clear();
+            buffer.shrink_to(KEPT_BYTES_MAX);
+        }
         self.head_bytes = 0;
         self.body_bytes = 0;
         self.status = 0;
         self.served = true;
         self.head.reset();
+        self.message.forget();
     }
 
     async fn read_head(&mut self, shard: &Rc<Shard>, limits: &Limits) -> Result<(), Unread> {
@@ -210,7 +213,10 @@ impl Downstream {
             Framing::Chunked => 0,
         };
         if self.head.expect_continue && self.buffer.len() == self.head_bytes {
-            let _ = self.conn.write(CONTINUE.to_vec(), 0).await.0;
+            self.write(shard, CONTINUE.to_vec(), 0).await;
+            if self.gone {
+                return Err(Answer::gone());
+            }
         }
         if self.head.framing == Framing::Chunked {
             self.read_chunks(limits).await?;

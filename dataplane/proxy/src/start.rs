@@ -71,24 +71,21 @@ impl Proxy {
             Shards::Auto => std::thread::available_parallelism()?.get(),
             Shards::Count(count) => usize::from(count.get()),
         };
-        // io_uring hands EAGAIN of a non-blocking descriptor back instead of waiting.
-        let nonblocking = *engine != Engine::IoUring;
         let mut bound: Vec<Vec<Bound>> = (0..shards).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for (index, listener) in world.snapshot.listeners.iter().enumerate() {
-            let address =
-                bind_all(&listener.bind, index, nonblocking, &mut bound).map_err(|error| {
-                    let bind = match &listener.bind {
-                        Bind::Tcp(address) => address.to_string(),
-                        Bind::Unix { path, .. } => path.display().to_string(),
-                    };
-                    StartError::Bind { name: listener.name.clone(), bind, error }
-                })?;
+            let address = bind_all(&listener.bind, index, &mut bound).map_err(|error| {
+                let bind = match &listener.bind {
+                    Bind::Tcp(address) => address.to_string(),
+                    Bind::Unix { path, .. } => path.display().to_string(),
+                };
+                StartError::Bind { name: listener.name.clone(), bind, error }
+            })?;
             addresses.push(address);
         }
         let front = Bind::Unix { path: world.front.clone(), mode: 0o600 };
         let inner = world.snapshot.listeners.len();
-        bind_all(&front, inner, nonblocking, &mut bound).map_err(|error| {
+        bind_all(&front, inner, &mut bound).map_err(|error| {
             let bind = world.front.display().to_string();
             StartError::Bind { name: "inner".into(), bind, error }
         })?;
@@ -107,6 +104,8 @@ impl Proxy {
             sockets,
             addresses,
         };
+        // io_uring hands EAGAIN of a non-blocking descriptor back instead of waiting.
+        let nonblocking = *engine != Engine::IoUring;
         for (index, bound) in bound.into_iter().enumerate() {
             let (ringer, bell) = UnixStream::pair()?;
             ringer.set_nonblocking(true)?;
@@ -210,7 +209,6 @@ fn inode(path: &Path) -> Option<(u64, u64)> {
 fn bind_all(
     bind: &Bind,
     index: usize,
-    nonblocking: bool,
     shards: &mut [Vec<Bound>],
 ) -> io::Result<Option<SocketAddr>> {
     match bind {
@@ -223,7 +221,7 @@ fn bind_all(
             }
             for shard in shards {
                 let listener = tcp(address, true)?;
-                listener.set_nonblocking(nonblocking)?;
+                listener.set_nonblocking(true)?;
                 address = listener.local_addr()?;
                 shard.push(Bound::Tcp(listener, index));
             }
@@ -231,7 +229,7 @@ fn bind_all(
         }
         Bind::Unix { path, mode } => {
             let listener = unix(path, *mode)?;
-            listener.set_nonblocking(nonblocking)?;
+            listener.set_nonblocking(true)?;
             for shard in shards {
                 shard.push(Bound::Unix(listener.try_clone()?, index));
             }

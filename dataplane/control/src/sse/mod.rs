@@ -50,26 +50,28 @@ pub(crate) async fn open(
 ) -> Result<Duplex, OpenError> {
     let target = dialer.target();
     let authority = || target.authority.clone();
+    // What is said of it reaches logs and agents, and a query may hold a key.
+    let path = || target.path.split('?').next().unwrap_or_default().to_owned();
     let within = patience.first_byte;
     let slow = |_| OpenError::NoEndpoint { authority: authority(), within };
     let mut connection = dialer.connect().await?;
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = target.path.parse().map_err(|_| OpenError::Endpoint {
         authority: authority(),
-        why: format!("`{}` is no valid path", target.path),
+        why: format!("`{}` is no valid path", path()),
     })?;
     *request.headers_mut() = headers.clone();
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
     let response = timeout(within, dialer.send(&mut connection, request)).await.map_err(slow)??;
     if response.status() != StatusCode::OK {
-        let (path, status) = (target.path.clone(), response.status());
-        return Err(OpenError::Status { path, authority: authority(), status });
+        let status = response.status();
+        return Err(OpenError::Status { path: path(), authority: authority(), status });
     }
     let found = response.headers().get(header::CONTENT_TYPE);
     let found = found.and_then(|value| value.to_str().ok()).unwrap_or("no Content-Type");
     if !found.to_ascii_lowercase().starts_with("text/event-stream") {
-        let (path, found) = (target.path.clone(), found.to_owned());
-        return Err(OpenError::NoStream { path, authority: authority(), found });
+        let found = found.to_owned();
+        return Err(OpenError::NoStream { path: path(), authority: authority(), found });
     }
     let mut events = Events::new(response.into_body(), patience.event_bytes_max);
     let reference = timeout(within, first_endpoint(&mut events)).await.map_err(slow)?;

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use penstock_proxy::Inside;
 
@@ -21,13 +21,16 @@ pub(super) struct Directory(tempfile::TempDir);
 impl Directory {
     /// Makes it, and removes those of dead processes. `base` is where; an error names it.
     pub(super) fn new(base: &Path) -> Result<Self, (PathBuf, io::Error)> {
-        remove_stale(base);
         // A name that nobody could have taken before, and a mode that lets nobody else in.
         let made = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(base);
-        made.map(Self).map_err(|error| (base.to_owned(), error))
+            .tempdir_in(base)
+            .map_err(|error| (base.to_owned(), error))?;
+        if let Ok(own) = fs::metadata(made.path()) {
+            remove_stale(base, own.uid());
+        }
+        Ok(Self(made))
     }
 
     pub(super) fn sockets(&self) -> Inside {
@@ -46,22 +49,23 @@ pub(super) fn base() -> PathBuf {
     service.or(user).unwrap_or_else(std::env::temp_dir)
 }
 
-/// What a killed penstock left: a directory of ours whose socket nobody serves.
-fn remove_stale(base: &Path) {
+/// What a killed penstock of this user's left: a directory whose socket nobody serves. Another user's
+/// is not even looked into: connecting to a socket of theirs could take forever.
+fn remove_stale(base: &Path, user: u32) {
     let Ok(entries) = fs::read_dir(base) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
-        let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
-        let old = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE_AFTER));
-        // Another user's refuses with a different error, and is left.
+        let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        let old = |at: SystemTime| at.elapsed().is_ok_and(|age| age > STALE_AFTER);
+        let ours = named
+            && entry.metadata().is_ok_and(|found| {
+                found.is_dir() && found.uid() == user && found.modified().is_ok_and(old)
+            });
         let dead = || {
             UnixStream::connect(path.join(CONTROL))
                 .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
         };
-        if ours && old && dead() {
+        if ours && dead() {
             // Only what is known to be ours; anything else keeps the directory.
             let _ = fs::remove_file(path.join(CONTROL));
             let _ = fs::remove_file(path.join(FRONT));
@@ -74,7 +78,6 @@ fn remove_stale(base: &Path) {
 mod tests {
     use super::*;
     use std::os::unix::net::UnixListener;
-    use std::time::SystemTime;
 
     fn aged(path: &Path) {
         let then = SystemTime::now() - Duration::from_hours(1);
@@ -96,6 +99,7 @@ mod tests {
     #[test]
     fn only_what_dead_processes_left_is_removed() {
         let base = tempfile::tempdir().expect("a directory");
+        let user = fs::metadata(base.path()).expect("its owner").uid();
         let of = |name: &str| {
             let path = base.path().join(name);
             fs::create_dir(&path).expect("it is made");
@@ -110,8 +114,20 @@ mod tests {
         for path in [&dead, &live, &other] {
             aged(path);
         }
-        remove_stale(base.path());
+        remove_stale(base.path(), user);
         let left = [&dead, &live, &young, &other].map(|path| path.exists());
         assert_eq!(left, [false, true, true, true]);
+    }
+
+    #[test]
+    fn what_another_user_left_is_not_looked_into() {
+        let base = tempfile::tempdir().expect("a directory");
+        let user = fs::metadata(base.path()).expect("its owner").uid();
+        let path = base.path().join("penstock-theirs");
+        fs::create_dir(&path).expect("it is made");
+        drop(UnixListener::bind(path.join(CONTROL)).expect("it binds"));
+        aged(&path);
+        remove_stale(base.path(), user + 1);
+        assert!(path.join(CONTROL).exists());
     }
 }

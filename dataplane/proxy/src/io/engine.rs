@@ -119,16 +119,6 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     }
 }
 
-/// Closes a descriptor on exec: monoio 0.2.4 accepts without `SOCK_CLOEXEC` on io_uring, and a
-/// stdio server must not inherit an agent's connection.
-fn close_on_exec(descriptor: RawFd) -> io::Result<()> {
-    // SAFETY: the descriptor is open in the caller; no memory is touched.
-    if unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
 impl Socket {
     /// Whether the peer's end was opened by this very process, which the kernel knows of a Unix
     /// socket.
@@ -166,22 +156,40 @@ impl Listener {
         monoio::net::UnixListener::from_std(listener).map(Self::Unix)
     }
 
-    /// The next connection; the peer's address where it has one. Once begun it must be awaited to
-    /// its end: a dropped accept in flight loses the descriptor (monoio 0.2.4). To end it, shut the
-    /// listening socket down.
+    /// The next connection; the peer's address where it has one. Not by the runtime's own accept: on
+    /// io_uring monoio 0.2.4 leaves out `SOCK_CLOEXEC`, and however soon it is set afterwards, a stdio
+    /// server that starts in between inherits an agent's connection.
     pub(crate) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
-        match self {
-            Self::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                close_on_exec(stream.as_raw_fd())?;
-                stream.set_nodelay(true)?;
-                Ok((Socket::Tcp(stream), Some(peer)))
-            }
-            Self::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                close_on_exec(stream.as_raw_fd())?;
-                Ok((Socket::Unix(stream), None))
-            }
+        loop {
+            let descriptor = match self {
+                Self::Tcp(listener) => {
+                    listener.readable(false).await?;
+                    listener.as_raw_fd()
+                }
+                Self::Unix(listener) => {
+                    listener.readable(false).await?;
+                    listener.as_raw_fd()
+                }
+            };
+            // SAFETY: the descriptor is open while `self` is.
+            let listener = unsafe { BorrowedFd::borrow_raw(descriptor) };
+            let (socket, peer) = match SockRef::from(&listener).accept() {
+                // Another shard was faster, or the peer is gone already.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                accepted => accepted?,
+            };
+            socket.set_nonblocking(nonblocking())?;
+            return match self {
+                Self::Tcp(_) => {
+                    socket.set_tcp_nodelay(true)?;
+                    let stream = monoio::net::TcpStream::from_std(socket.into())?;
+                    Ok((Socket::Tcp(stream), peer.as_socket()))
+                }
+                Self::Unix(_) => {
+                    let stream = monoio::net::UnixStream::from_std(socket.into())?;
+                    Ok((Socket::Unix(stream), None))
+                }
+            };
         }
     }
 
