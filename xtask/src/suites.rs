@@ -32,6 +32,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "faults", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "streams", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "limits", needs_tools: false, by_default: true, run: cargo_test::run },
+    Suite { name: "hostile", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "transports", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "lifecycle", needs_tools: false, by_default: true, run: cargo_test::run },
     Suite { name: "conformance", needs_tools: true, by_default: true, run: conformance::run },

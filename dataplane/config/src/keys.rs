@@ -149,7 +149,7 @@ pub(crate) static UPSTREAM: Section = Section {
             "url",
             Text("^https?://"),
             "http://localhost/mcp with `unix`",
-            "URL of the MCP endpoint, `http` or `https`.",
+            "URL of the MCP endpoint, `http` or `https`. Where it has a query, an agent's is not passed on.",
         ),
         key(
             "transport",

@@ -118,7 +118,8 @@ impl Message {
         Ok(Self {
             kind,
             failed: kind == Kind::Response && envelope.error.is_some(),
-            version: meta.version.map(Cow::into_owned),
+            // A result's `_meta` says nothing of the era: responses are posted in the legacy one only.
+            version: meta.version.filter(|_| kind != Kind::Response).map(Cow::into_owned),
             id: envelope.id.map(span),
             progress_token: token.map(span),
             request_id: inner.request_id.map(span),
@@ -234,6 +235,15 @@ mod tests {
 
     fn message(text: &str) -> Message {
         Message::parse(Bytes::copy_from_slice(text.as_bytes())).expect("a message")
+    }
+
+    #[test]
+    fn a_response_is_never_modern() {
+        let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
+        let request = format!(r#"{{"id":1,"method":"m","params":{{{meta}}}}}"#);
+        assert!(message(&request).version.is_some());
+        let response = format!(r#"{{"id":1,"result":{{{meta}}}}}"#);
+        assert_eq!(message(&response).version, None);
     }
 
     #[test]

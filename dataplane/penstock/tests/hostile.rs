@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -135,6 +135,27 @@ fn a_key_in_the_query_of_an_upstream_is_told_to_nobody() {
     assert_eq!(status, 502, "{said}");
     assert!(said.contains("GET /sse on") && !said.contains("hunter2"), "{said}");
     assert!(!penstock.log().contains("hunter2"), "{}", penstock.log());
+}
+
+#[test]
+fn a_parameter_of_the_configuration_cannot_be_contradicted() {
+    let (seen, targets) = mpsc::channel();
+    let server = upstream(move |mut stream| {
+        while let Some((head, _)) = read_request(&mut stream) {
+            let line = String::from_utf8_lossy(&head).lines().next().map(str::to_owned);
+            seen.send(line.unwrap_or_default()).expect("the test listens");
+            stream.write_all(&ok("{}")).expect("penstock reads");
+        }
+    });
+    let fixed = format!("{{ url: \"http://{server}/mcp?tenant=a\" }}");
+    let penstock = Setup::to(server).also("fixed", &fixed).start();
+    for (path, expected) in [("up", "/mcp?tenant=b"), ("fixed", "/mcp?tenant=a")] {
+        let request = String::from_utf8(call(1)).expect("text");
+        let request = request.replace("/mcp/up ", &format!("/mcp/{path}?tenant=b "));
+        assert_eq!(penstock.connect().ask(request.as_bytes()).0, 200);
+        let line = targets.recv_timeout(Duration::from_secs(5)).expect("a request");
+        assert_eq!(line, format!("POST {expected} HTTP/1.1"));
+    }
 }
 
 #[test]

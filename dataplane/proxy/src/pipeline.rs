@@ -192,11 +192,12 @@ async fn forward(
     }
 }
 
-/// The upstream's own path with the agent's query behind it.
+/// The upstream's own path with the agent's query behind it, unless it has one of its own: of a
+/// parameter that stands twice many servers take the last, which would be the agent's.
 fn request_target(down: &Downstream, path: &str) -> Vec<u8> {
     let mut target = path.as_bytes().to_vec();
-    if let Some(query) = down.head.query {
-        target.push(if target.contains(&b'?') { b'&' } else { b'?' });
+    if let Some(query) = down.head.query.filter(|_| !path.contains('?')) {
+        target.push(b'?');
         target.extend_from_slice(query.of(&down.buffer));
     }
     target
