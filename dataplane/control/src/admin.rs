@@ -1,12 +1,14 @@
 //! The operators' listener: whether penstock lives, whether it serves, what it counted.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -43,7 +45,11 @@ impl Admin {
             Some(address) => {
                 let listener = TcpListener::bind(address).await?;
                 tracing::info!(address = %listener.local_addr()?, "admin listener open");
-                let task = tokio::spawn(serve::admin(listener, router(self.facts.clone())));
+                let mut router = router(self.facts.clone());
+                if address.ip().is_loopback() {
+                    router = router.layer(middleware::from_fn(local_name));
+                }
+                let task = tokio::spawn(serve::admin(listener, router));
                 Some((address, task.abort_handle()))
             }
             None => None,
@@ -65,6 +71,20 @@ fn router(facts: Facts) -> Router {
             text(StatusCode::NOT_FOUND, "here are /healthz, /readyz and /metrics\n".into())
         })
         .with_state(facts)
+}
+
+/// A page in a browser can make it connect here under a name of the page's own (DNS rebinding): on a
+/// loopback address only names that cannot be one are served.
+async fn local_name(request: Request, next: Next) -> Response<Body> {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    let name = authority.as_ref().map_or("", |authority| authority.host());
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    if name.eq_ignore_ascii_case("localhost") || address.is_ok() {
+        return next.run(request).await;
+    }
+    let why = "this listener serves `localhost` and addresses as Host, no other names\n";
+    text(StatusCode::FORBIDDEN, why.into())
 }
 
 async fn readyz(State(facts): State<Facts>) -> Response<Body> {

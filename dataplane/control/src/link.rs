@@ -13,6 +13,9 @@ use crate::wire::{Kind, Message, Messages};
 /// How long a client may leave a full queue unread before its stream is closed. Its server is not
 /// read in the meantime.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same on a connection that several clients share: it is their time, too, and waits for one
+/// stream after the other add up.
+pub(crate) const SHARED_STALL_TIMEOUT: Duration = Duration::from_millis(250);
 /// Messages that wait for the server to read.
 pub(crate) const OUTGOING_QUEUE: usize = 64;
 /// Messages of the server's that wait for the exchange.
@@ -72,6 +75,7 @@ pub(crate) struct Link {
     exchange: Mutex<Exchange>,
     outgoing: mpsc::Sender<Outgoing>,
     closer: Closer,
+    stall_timeout: Duration,
 }
 
 impl Link {
@@ -82,6 +86,10 @@ impl Link {
             exchange: Mutex::new(Exchange::new(audience)),
             outgoing,
             closer,
+            stall_timeout: match audience {
+                Audience::One => STALL_TIMEOUT,
+                Audience::Many | Audience::Modern => SHARED_STALL_TIMEOUT,
+            },
         });
         let pump = Arc::clone(&link).pump(incoming);
         tokio::spawn(async move {
@@ -144,7 +152,7 @@ impl Link {
     }
 
     async fn deliver_one(&self, stream: u64, sender: &mpsc::Sender<Event>, event: Event) {
-        if timeout(STALL_TIMEOUT, sender.send(event)).await.is_err() {
+        if timeout(self.stall_timeout, sender.send(event)).await.is_err() {
             tracing::warn!(
                 upstream = self.upstream,
                 "a client stopped reading; its stream is closed"

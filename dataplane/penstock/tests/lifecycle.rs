@@ -149,6 +149,21 @@ fn connect(address: SocketAddr) -> Result<TcpStream, Came> {
 }
 
 #[test]
+fn a_reload_holds_for_connections_that_are_open_already() {
+    let penstock = Penstock::start(always(ok("{}")), "");
+    let mut kept = penstock.connect();
+    assert_eq!(kept.ask(&call(1)).0, 200);
+    let text = std::fs::read_to_string(&penstock.config).expect("the configuration");
+    let listener = format!("{{ address: \"{}\" }}", penstock.address);
+    assert!(text.contains(&listener), "{text}");
+    let stricter = format!("{{ address: \"{}\", hosts: [elsewhere.example] }}", penstock.address);
+    std::fs::write(&penstock.config, text.replace(&listener, &stricter)).expect("it is written");
+    penstock.signal("HUP");
+    eventually("new connections are refused", || penstock.connect().ask(&call(1)).0 == 403);
+    assert_eq!(kept.ask(&call(2)).0, 403);
+}
+
+#[test]
 fn calls_under_way_at_sigterm_get_whole_answers() {
     let slow = upstream(|mut stream| {
         let _ = read_request(&mut stream);

@@ -26,7 +26,7 @@ pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<Vi
     let started = Instant::now();
     let mut server = None;
     let next = match prepare(down, shard, view).await {
-        Ok((route, era)) => {
+        Ok((route, era, _open)) => {
             server = view.world.snapshot.servers.get(route.server);
             forward(down, shard, view, route, era).await
         }
@@ -82,7 +82,7 @@ async fn prepare<'v>(
     down: &mut Downstream,
     shard: &Rc<Shard>,
     view: &'v View,
-) -> Result<(&'v Route, Era), Refused> {
+) -> Result<(&'v Route, Era, Gauge), Refused> {
     let limits = view.world.limits();
     check_source(down).map_err(Refused::unread)?;
     let path = down.head.path.of(&down.buffer);
@@ -96,10 +96,12 @@ async fn prepare<'v>(
     if shard.cells.value(Metric::CallsOpen) >= u64::from(limits.calls) {
         return Err(Refused::unread(Answer::busy("calls")));
     }
+    // From here on it takes memory, so from here on it counts.
+    let open = Gauge::up(shard, Metric::CallsOpen);
     down.read_body(shard, limits).await.map_err(Refused::unread)?;
     let era = read(down, ScanLimits { depth: limits.json_depth, batch: limits.batch_messages });
     let era = era.map_err(|answer| Refused { answer, keep: true })?;
-    Ok((route, era))
+    Ok((route, era, open))
 }
 
 /// `Host` and `Origin` against the listener's rules.
@@ -161,7 +163,6 @@ async fn forward(
     era: Era,
 ) -> Next {
     let Some(pool) = view.pools.get(route.remote) else { return Next::Close };
-    let _open = Gauge::up(shard, Metric::CallsOpen);
     let remote = &pool.remote;
     let target = request_target(down, &route.target);
     let host = match &remote.http.host {

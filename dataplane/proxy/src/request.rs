@@ -15,7 +15,7 @@ use crate::identity::Identity;
 use crate::io::{Conn, Elapsed, KEPT_BYTES_MAX, Timer};
 use crate::pipeline;
 use crate::respond::{Answer, CONTINUE};
-use crate::shard::Shard;
+use crate::shard::{Shard, View};
 use crate::world::ListenerRules;
 
 /// The read that waits for a request while nothing is known of it.
@@ -124,7 +124,12 @@ impl Downstream {
             let view = shard.view();
             let limits = view.world.limits();
             let next = match self.read_head(shard, limits).await {
-                Ok(()) => pipeline::serve(self, shard, &view).await,
+                Ok(()) => {
+                    // It may have waited for long: what holds now holds for it.
+                    let view = shard.view();
+                    self.follow(&view);
+                    pipeline::serve(self, shard, &view).await
+                }
                 Err(Unread::Silent) => Next::Close,
                 Err(Unread::Answer(answer)) => {
                     answer.write(self, shard, false).await;
@@ -137,6 +142,15 @@ impl Downstream {
                 Next::Linger => return self.linger().await,
                 Next::Abort => return self.conn.abort(),
             }
+        }
+    }
+
+    /// Takes over the listener's rules as they are now.
+    fn follow(&mut self, view: &View) {
+        if let Some(rules) = view.world.listeners.get(self.rules.index)
+            && !Arc::ptr_eq(rules, &self.rules)
+        {
+            self.rules = Arc::clone(rules);
         }
     }
 

@@ -61,6 +61,8 @@ pub struct World {
 
 /// What holds for the connections of one listener.
 pub(crate) struct ListenerRules {
+    /// Its place in [`World::listeners`], the same in every world.
+    pub(crate) index: usize,
     pub(crate) name: String,
     pub(crate) hosts: HostRules,
     pub(crate) tls: Option<Arc<ServerConfig>>,
@@ -94,8 +96,9 @@ impl World {
         inside: &Inside,
         addresses: &mut impl FnMut(&str, u16) -> Arc<Addresses>,
     ) -> Result<Self, WorldError> {
-        let listeners = snapshot.listeners.iter().map(|listener| {
+        let listeners = snapshot.listeners.iter().enumerate().map(|(index, listener)| {
             Ok(Arc::new(ListenerRules {
+                index,
                 name: listener.name.clone(),
                 hosts: HostRules::new(&listener.hosts, &listener.origins),
                 tls: listener.tls.as_ref().map(server_config).transpose()?,
@@ -104,6 +107,7 @@ impl World {
         });
         let mut listeners = listeners.collect::<Result<Vec<_>, WorldError>>()?;
         listeners.push(Arc::new(ListenerRules {
+            index: listeners.len(),
             name: "inner".into(),
             hosts: HostRules::new(&Hosts::These(vec![INNER_HOST.into()]), &[]),
             tls: None,

@@ -75,6 +75,23 @@ fn every_answer_is_counted_and_every_refusal_by_its_reason() {
 }
 
 #[test]
+fn a_page_under_a_name_of_its_own_reads_nothing() {
+    let watched = Watched::start("");
+    for (host, status) in [
+        ("evil.example", 403),
+        ("localhost.evil.example:9090", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost:9090", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:9090", 200),
+    ] {
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let answer = Client::connect(watched.admin).ask(request.as_bytes());
+        assert_eq!(answer.0, status, "{host}");
+    }
+}
+
+#[test]
 fn a_reload_moves_it() {
     let mut watched = Watched::start("");
     let old = watched.admin;
