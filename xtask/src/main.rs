@@ -25,7 +25,8 @@ Usage: cargo xtask COMMAND
   demo [--stay]      build, put penstock in front of a small MCP server, drive sessions through
                      both and end; with --stay both run on until Ctrl-C
   test [SUITE...]    run every test suite, or those named:
-                     unit identity faults streams conformance clients fuzz
+                     unit identity faults streams limits transports lifecycle hostile
+                     conformance clients fuzz
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
                      compare latency shards streams
   ci                 what CI runs: formatting, lints, licences, every test, documentation

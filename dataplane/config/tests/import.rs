@@ -121,3 +121,23 @@ proptest! {
         prop_assert_eq!(&command.args, &args);
     }
 }
+
+#[test]
+fn the_lists_of_projects_are_carried_over_too() {
+    let file = r#"{"numStartups": 3, "projects": {
+        "/a": {"mcpServers": {"files": {"command": "x"}}},
+        "/b": {"mcpServers": {"files": {"command": "y"}, "mail": {"command": "z"}}},
+        "/c": {"history": []}}}"#;
+    let imported = import_mcp_servers(file).expect("it is carried over");
+    let names: Vec<_> = imported.servers.iter().map(|server| server.name.as_str()).collect();
+    assert_eq!(names, ["files", "files-2", "mail"]);
+}
+
+#[test]
+fn a_value_that_is_more_than_a_reference_is_not_copied() {
+    let file =
+        r#"{"mcpServers": {"a": {"command": "x", "env": {"K": "pa${s}word", "L": "${L}"}}}}"#;
+    let imported = import_mcp_servers(file).expect("it is carried over");
+    assert!(!imported.yaml.contains("word"), "{}", imported.yaml);
+    assert!(imported.yaml.contains("${env:K}") && imported.yaml.contains("${env:L}"));
+}

@@ -1,11 +1,14 @@
 //! `penstock check`.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use penstock_config::{
-    Bind, Endpoint, Errors, HttpTarget, Listener, Loaded, Problem, Severity, Snapshot, Target,
+    Bind, Endpoint, Errors, Hosts, HttpTarget, Listener, Loaded, Problem, Severity, Snapshot,
+    Target,
 };
+use penstock_proxy::{Addresses, Inside, World};
 use serde_json::{Value, json};
 
 use crate::cli::CheckArgs;
@@ -22,6 +25,7 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
     }
     let Loaded { snapshot, warnings } =
         loaded.map_err(|errors| report::refusal(&errors, Paint::for_stderr(color)))?;
+    compile(&path, &snapshot)?;
     let paint = Paint::for_stdout(color);
     let ok = paint.paint(Style::Good, "ok");
     let mut text = report::render(&warnings, paint);
@@ -38,6 +42,16 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
     Ok(Exit::Done)
 }
 
+/// What `serve` makes of a valid file before it listens: certificates must be some, and fit.
+fn compile(path: &Path, snapshot: &Snapshot) -> Result<(), Failure> {
+    let inside = Inside { control: "control.sock".into(), front: "front.sock".into() };
+    let compiled =
+        World::new(snapshot.clone(), &inside, &mut |host, _| Addresses::unresolved(host));
+    let refused =
+        |error| Failure::new(Exit::Config, format!("{} cannot be served: {error}", path.display()));
+    compiled.map(|_| ()).map_err(refused)
+}
+
 fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure> {
     let (snapshot, problems, exit) = match loaded {
         Ok(Loaded { snapshot, warnings }) => (Some(snapshot), warnings, Exit::Done),
@@ -46,6 +60,9 @@ fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure>
             return Err(report::refusal(&errors, Paint::for_stderr(Color::Never)));
         }
     };
+    if let Some(snapshot) = &snapshot {
+        compile(path, snapshot)?;
+    }
     let counts = snapshot.map(|snapshot| {
         json!({
             "listeners": snapshot.listeners.len(),
@@ -90,9 +107,28 @@ fn summary(snapshot: &Snapshot) -> String {
 fn base(listener: &Listener) -> String {
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     match &listener.bind {
-        Bind::Tcp(address) => format!("{scheme}://{address}"),
+        Bind::Tcp(address) => match &listener.hosts {
+            Hosts::These(names) if !served(names, address) => {
+                let name = names.first().map_or("", String::as_str);
+                let port =
+                    if name.contains(':') && !name.ends_with(']') { "" } else { &port(address) };
+                format!("{scheme}://{name}{port}")
+            }
+            Hosts::Any | Hosts::These(_) => format!("{scheme}://{address}"),
+        },
         Bind::Unix { path, .. } => format!("{}: {scheme}://localhost", path.display()),
     }
+}
+
+/// Whether the address itself is served as `Host`.
+fn served(names: &[String], address: &SocketAddr) -> bool {
+    let with_port = address.to_string();
+    let without = with_port.trim_end_matches(&port(address));
+    names.iter().any(|name| *name == with_port || name == without)
+}
+
+fn port(address: &SocketAddr) -> String {
+    format!(":{}", address.port())
 }
 
 /// Where an upstream is, without what may be a secret: a query, arguments.

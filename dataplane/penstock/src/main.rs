@@ -60,10 +60,10 @@ fn run(cli: &Cli, paint: Paint) -> Result<Exit, Failure> {
 fn serve(config: Option<&Path>, paint: Paint) -> Result<Exit, Failure> {
     let path = locate::configuration(config)?;
     let loaded = penstock_config::load(&path).map_err(|errors| report::refusal(&errors, paint))?;
-    logging::init(&loaded.snapshot.log, paint);
+    let log = logging::init(&loaded.snapshot.log, paint);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    serve::run(loaded.snapshot, path)?;
+    serve::run(loaded.snapshot, path, log.lost())?;
     Ok(Exit::Done)
 }

@@ -11,12 +11,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use penstock_config::Snapshot;
+use penstock_config::{Bind, Snapshot};
 use penstock_control::{Control, Handle, Options};
 use penstock_metrics::Cells;
 use penstock_proxy::{Engine, Inside, Proxy, World};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::exit::{Exit, Failure};
 use files::Files;
@@ -71,7 +72,7 @@ impl From<ServeError> for Failure {
 }
 
 /// Serves until SIGTERM or SIGINT; `path` is read again on SIGHUP and when it changes.
-pub(crate) fn run(snapshot: Snapshot, path: PathBuf) -> Result<(), ServeError> {
+pub(crate) fn run(snapshot: Snapshot, path: PathBuf, lost: ErrorCounter) -> Result<(), ServeError> {
     let engine = penstock_proxy::choose_engine(snapshot.backend).map_err(ServeError::Engine)?;
     match &engine {
         Engine::IoUring => tracing::info!("shards run on io_uring"),
@@ -89,7 +90,7 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf) -> Result<(), ServeError> {
     let world =
         World::new(snapshot.clone(), &inside, &mut |host, port| names.addresses(host, port))?;
     let state =
-        Arc::new(State { engine, cells: OnceLock::new(), draining: AtomicBool::new(false) });
+        Arc::new(State { engine, cells: OnceLock::new(), draining: AtomicBool::new(false), lost });
     let control = Control::start(options(&snapshot, &inside, &names, &state))?;
     let proxy = Proxy::start(world, &state.engine)?;
     // Set once, here.
@@ -98,7 +99,11 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf) -> Result<(), ServeError> {
         if let Some(address) = address {
             tracing::info!(listener = listener.name, %address, "listening");
         } else {
-            tracing::info!(listener = listener.name, bind = ?listener.bind, "listening");
+            let path = match &listener.bind {
+                Bind::Unix { path, .. } => path.display().to_string(),
+                Bind::Tcp(address) => address.to_string(),
+            };
+            tracing::info!(listener = listener.name, path, "listening");
         }
     }
     let files = Files::of(&snapshot, &path);
@@ -140,6 +145,8 @@ struct State {
     /// Empty until the shards run.
     cells: OnceLock<Vec<Arc<Cells>>>,
     draining: AtomicBool,
+    /// Lines of the log that nobody read in time.
+    lost: ErrorCounter,
 }
 
 impl State {
@@ -153,12 +160,16 @@ impl State {
     fn metrics(&self) -> String {
         let mut out = penstock_metrics::render(self.cells.get().map_or(&[][..], Vec::as_slice));
         let (version, engine) = (env!("CARGO_PKG_VERSION"), self.engine.name());
+        let lost = self.lost.dropped_lines();
         // Writing to a String cannot fail.
         let _ = writeln!(
             out,
             "# HELP penstock_info Always 1: what runs, and on which kernel interface.\n\
              # TYPE penstock_info gauge\n\
-             penstock_info{{version=\"{version}\",engine=\"{engine}\"}} 1"
+             penstock_info{{version=\"{version}\",engine=\"{engine}\"}} 1\n\
+             # HELP penstock_log_lines_lost_total Lines of the log that were not written.\n\
+             # TYPE penstock_log_lines_lost_total counter\n\
+             penstock_log_lines_lost_total {lost}"
         );
         out
     }
@@ -196,6 +207,7 @@ impl Running {
                 } else if draining.replace(Instant::now()).is_none() {
                     self.drain();
                 } else {
+                    tracing::info!("a second signal: calls under way are cut");
                     self.proxy.quit();
                 }
             }

@@ -208,3 +208,26 @@ fn no_stdio_server_inherits_an_agents_connection() {
     let open = std::fs::read_to_string(open).expect("servers ran");
     assert!(open.contains("pipe:") && !open.contains("socket:"), "{open}");
 }
+
+/// Serves although its log goes nowhere, and ends when it is told to.
+fn serves_and_ends(stderr: impl Into<std::process::Stdio>) {
+    let setup = Setup::to(always(ok("{}"))).more("log: { access: true }").stderr(stderr);
+    let mut penstock = setup.start();
+    let mut client = penstock.connect();
+    // A pipe holds 64 KiB, which is a few hundred lines.
+    for id in 0..2000 {
+        assert_eq!(client.ask(&call(id)).0, 200);
+    }
+    penstock.signal("TERM");
+    assert!(penstock.wait(), "the exit status is not 0");
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    serves_and_ends(std::process::Stdio::piped());
+}
+
+#[test]
+fn a_full_disk_behind_the_log_stops_nothing() {
+    serves_and_ends(std::fs::File::create("/dev/full").expect("it opens"));
+}

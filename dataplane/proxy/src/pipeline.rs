@@ -24,12 +24,8 @@ const SHOWN: usize = 128;
 /// Serves the request whose head was read.
 pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<View>) -> Next {
     let started = Instant::now();
-    let mut server = None;
     let next = match prepare(down, shard, view).await {
-        Ok((route, era, _open)) => {
-            server = view.world.snapshot.servers.get(route.server);
-            forward(down, shard, view, route, era).await
-        }
+        Ok((route, era, _open)) => forward(down, shard, view, route, era).await,
         Err(refused) => {
             let keep = refused.keep && down.head.keep_alive && !shard.draining.get();
             refused.answer.write(down, shard, keep).await;
@@ -39,6 +35,8 @@ pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<Vi
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     shard.cells.latency.record(micros);
     if view.world.snapshot.log.access {
+        let route = view.world.route(down.head.path.of(&down.buffer));
+        let server = route.and_then(|route| view.world.snapshot.servers.get(route.server));
         log_access(down, server.map_or("-", |server| &server.name), micros);
     }
     next
@@ -58,6 +56,7 @@ fn log_access(down: &Downstream, server: &str, micros: u64) {
         identity = down.identity.as_ref().map(Identity::name),
         server,
         verb = %printable(down.head.method.of(&down.buffer)),
+        path = %printable(down.head.path.of(&down.buffer)),
         method = text(envelope.and_then(|one| one.method.as_ref())),
         name = text(envelope.and_then(|one| one.name.as_ref())),
         status = down.status,
@@ -87,8 +86,11 @@ async fn prepare<'v>(
     check_source(down).map_err(Refused::unread)?;
     let path = down.head.path.of(&down.buffer);
     let route = view.world.route(path).ok_or_else(|| {
-        let message = "no virtual server has this path";
-        Refused::unread(Answer::error(ErrorKind::NotFound, Refusal::Path, None, message))
+        let message = format!(
+            "no virtual server has the path `{}`; check the client's URL against `servers`",
+            printable(path)
+        );
+        Refused::unread(Answer::error(ErrorKind::NotFound, Refusal::Path, None, &message))
     })?;
     if !matches!(down.head.verb, Verb::Post | Verb::Get | Verb::Delete | Verb::Options) {
         return Err(Refused::unread(Answer::method(ALLOW)));

@@ -87,7 +87,9 @@ fn env(import: &mut Import, name: &str, entry: &Map<String, Value>) -> Vec<(Stri
             import.note(name, &format!("`env`: `{variable}` has no value; left out"));
             continue;
         };
-        let value = if value.contains("${") {
+        // Of a reference only: with anything beside it, the value may be a secret.
+        let reference = value.starts_with("${") && value.find('}') == Some(value.len() - 1);
+        let value = if reference {
             carry(import, name, &value)
         } else if value.is_empty() {
             value

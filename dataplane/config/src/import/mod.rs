@@ -112,16 +112,28 @@ pub fn import_mcp_servers(text: &str) -> Result<Imported, ImportError> {
     })
 }
 
-fn find_list(file: &Value) -> Result<(&'static str, &Map<String, Value>), ImportError> {
+/// A server's name and what is said of it.
+type Entry<'a> = (&'a String, &'a Value);
+
+/// The name of the list and its entries. Claude Code has one more list a project.
+fn find_list(file: &Value) -> Result<(&'static str, Vec<Entry<'_>>), ImportError> {
     let lists =
         [("mcpServers", "/mcpServers"), ("servers", "/servers"), ("servers", "/mcp/servers")];
     let found = lists.into_iter().find_map(|(name, pointer)| {
         file.pointer(pointer).and_then(Value::as_object).map(|entries| (name, entries))
     });
-    found.ok_or_else(|| {
-        let keys = file.as_object().map(|file| file.keys().cloned().collect::<Vec<_>>());
-        ImportError::NoList(keys.unwrap_or_default().join(", "))
-    })
+    let projects = file.get("projects").and_then(Value::as_object);
+    let projects = projects.into_iter().flat_map(Map::values);
+    let of_projects = projects.filter_map(|project| project.get("mcpServers")?.as_object());
+    let of_projects: Vec<_> = of_projects.flatten().collect();
+    match found {
+        Some((name, entries)) => Ok((name, entries.iter().chain(of_projects).collect())),
+        None if !of_projects.is_empty() => Ok(("mcpServers", of_projects)),
+        None => {
+            let keys = file.as_object().map(|file| file.keys().cloned().collect::<Vec<_>>());
+            Err(ImportError::NoList(keys.unwrap_or_default().join(", ")))
+        }
+    }
 }
 
 /// What is known while entries are carried over one after the other.

@@ -25,13 +25,18 @@ pub(crate) enum OpenError {
     Status { path: String, authority: String, status: StatusCode },
     #[error("GET {path} on {authority} was answered with {found}, not with an event stream")]
     NoStream { path: String, authority: String, found: String },
-    #[error("{authority} sent no `endpoint` event within {within:?}")]
+    #[error(
+        "{authority} sent no `endpoint` event within {within:?}; if it speaks Streamable HTTP, remove `transport: sse`"
+    )]
     NoEndpoint { authority: String, within: Duration },
     #[error("the `endpoint` event of {authority} is refused: {why}")]
     Endpoint { authority: String, why: String },
     #[error("{authority}: {error}")]
     Stream { authority: String, error: StreamError },
 }
+
+/// How long a server may take to say where it takes messages, which it has no reason to put off.
+const ENDPOINT_WAIT: Duration = Duration::from_secs(10);
 
 /// Timeouts and limits of one server.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +57,7 @@ pub(crate) async fn open(
     let authority = || target.authority.clone();
     // What is said of it reaches logs and agents, and a query may hold a key.
     let path = || target.path.split('?').next().unwrap_or_default().to_owned();
-    let within = patience.first_byte;
+    let within = patience.first_byte.min(ENDPOINT_WAIT);
     let slow = |_| OpenError::NoEndpoint { authority: authority(), within };
     let mut connection = dialer.connect().await?;
     let mut request = Request::new(Body::empty());

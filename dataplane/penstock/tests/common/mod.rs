@@ -56,6 +56,7 @@ pub struct Setup {
     more: String,
     backend: &'static str,
     descriptors: Option<u32>,
+    stderr: Option<Stdio>,
 }
 
 impl Setup {
@@ -73,6 +74,7 @@ impl Setup {
             more: String::new(),
             backend: "auto",
             descriptors: None,
+            stderr: None,
         }
     }
 
@@ -102,6 +104,12 @@ impl Setup {
     /// The most descriptors that the process may have.
     pub fn descriptors(mut self, limit: u32) -> Self {
         self.descriptors = Some(limit);
+        self
+    }
+
+    /// Where its log goes instead of to a file.
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.stderr = Some(stderr.into());
         self
     }
 
@@ -135,10 +143,11 @@ impl Setup {
     }
 
     /// Runs it, whatever becomes of it.
-    pub fn spawn(self, address: SocketAddr) -> Penstock {
+    pub fn spawn(mut self, address: SocketAddr) -> Penstock {
         self.folder.write("penstock.yaml", &self.text(address));
         let config = self.folder.path("penstock.yaml");
         let log = std::fs::File::create(self.folder.path("log")).expect("a log");
+        let log = self.stderr.take().unwrap_or_else(|| log.into());
         let program = env!("CARGO_BIN_EXE_penstock");
         let mut command = match self.descriptors {
             None => Command::new(program),

@@ -242,3 +242,23 @@ fn an_idle_connection_is_closed_with_a_close_notify() {
     penstock.signal("TERM");
     assert_eq!(drained.stream.read(&mut [0]).expect("a proper end"), 0);
 }
+
+#[test]
+fn check_refuses_a_certificate_that_serve_would_refuse() {
+    let authority = Authority::new("servers");
+    let address = free_port();
+    let setup = Setup::to(always(ok("{}"))).listener(&format!(
+        "{{ address: \"{address}\", tls: {{ certificate: l.pem, key: other.key }} }}"
+    ));
+    authority.issue("localhost").save(&setup.folder, "l");
+    authority.issue("localhost").save(&setup.folder, "other");
+    setup.folder.write("penstock.yaml", &setup.text(free_port()));
+    let check = std::process::Command::new(env!("CARGO_BIN_EXE_penstock"))
+        .arg("check")
+        .arg(setup.folder.path("penstock.yaml"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert_eq!(check.status.code(), Some(78), "{said}");
+    assert!(said.contains("l.pem") && said.contains("do not fit"), "{said}");
+}

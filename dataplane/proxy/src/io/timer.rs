@@ -2,7 +2,7 @@
 //!
 //! Every wait in the proxy has a limit of seconds, almost none is ever reached. So a timer is a slot
 //! holding a deadline and a waker, and a sweep of all slots on each tick finds the late ones.
-//! A timeout is late by up to one tick.
+//! A timeout is late by up to two ticks, and never early.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -10,6 +10,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+
+/// The longest time between two ticks, in milliseconds.
+const TICK_MS: u64 = 100;
 
 /// All timers of a shard.
 pub(crate) struct Timers {
@@ -88,7 +91,8 @@ impl Timer {
     /// The future's output, unless it takes longer than `limit`.
     pub(crate) fn within<F: Future>(&self, limit: Duration, future: F) -> Within<'_, F> {
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        let deadline_ms = self.timers.now_ms().saturating_add(limit_ms.max(1));
+        // The time is that of the last tick, which may be as old as a tick is long.
+        let deadline_ms = self.timers.now_ms().saturating_add(limit_ms).saturating_add(TICK_MS);
         Within { timer: self, deadline_ms, future }
     }
 
@@ -155,7 +159,10 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(wait.as_mut().poll(&mut cx).is_pending());
         timers.tick();
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(5));
+        timers.tick();
+        assert!(wait.as_mut().poll(&mut cx).is_pending(), "the tick it began by may have been old");
+        std::thread::sleep(Duration::from_millis(TICK_MS));
         assert!(wait.as_mut().poll(&mut cx).is_pending(), "time moves by ticks only");
         timers.tick();
         assert_eq!(wait.as_mut().poll(&mut cx), Poll::Ready(Err(Elapsed)));
