@@ -58,7 +58,7 @@ errors! {
     NotAcceptable              406 -31003 "The Accept header leaves out a form that the answer may have to take."
     Conflict                   409 -31004 "The session has such a stream already."
     BodyTooLarge               413 -31005 "The body is larger than the configured limit."
-    UnsupportedMediaType       415 -31006 "The body is not declared as application/json, or as compressed or not in UTF-8."
+    UnsupportedMediaType       415 -31006 "The body is not declared as application/json, or is declared as compressed or not in UTF-8."
     ForbiddenHost              403 -31007 "The Host header is none that this listener serves."
     ForbiddenOrigin            403 -31008 "The Origin header is none that may call from a browser."
     SessionRequired            400 -31009 "The request needs a session id and has none."

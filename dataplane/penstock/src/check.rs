@@ -43,7 +43,7 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
 }
 
 /// What `serve` makes of a valid file before it listens: certificates must be some, and fit.
-fn compile(path: &Path, snapshot: &Snapshot) -> Result<(), Failure> {
+pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<(), Failure> {
     let inside = Inside { control: "control.sock".into(), front: "front.sock".into() };
     let compiled =
         World::new(snapshot.clone(), &inside, &mut |host, _| Addresses::unresolved(host));

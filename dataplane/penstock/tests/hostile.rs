@@ -134,6 +134,7 @@ fn a_key_in_the_query_of_an_upstream_is_told_to_nobody() {
     let (status, said) = penstock.connect().ask(&post(initialize));
     assert_eq!(status, 502, "{said}");
     assert!(said.contains("GET /sse on") && !said.contains("hunter2"), "{said}");
+    penstock.logs("was answered 404");
     assert!(!penstock.log().contains("hunter2"), "{}", penstock.log());
 }
 

@@ -119,7 +119,9 @@ impl Transport {
                 let mut duplex = opened.map_err(|error| match error {
                     // It is this client's request that it refuses, and no reason to keep others waiting.
                     sse::OpenError::Status { status, .. } if status.is_client_error() => {
-                        Fault::Upstream(said(&error.to_string()))
+                        let reason = said(&error.to_string());
+                        tracing::warn!("{reason}");
+                        Fault::Upstream(reason)
                     }
                     error => self.failed(&said(&error.to_string())),
                 })?;

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::cli::DoctorArgs;
 use crate::exit::{Exit, Failure};
 use crate::terminal::{Color, Paint, Style, print};
-use crate::{locate, report};
+use crate::{check, locate, report};
 
 /// One thing looked at.
 #[derive(Debug)]
@@ -90,7 +90,10 @@ fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>) {
         Ok(Loaded { snapshot, warnings }) => {
             let detail =
                 format!("{}, {}", path.display(), report::count(warnings.len(), "warning"));
-            let check = if warnings.is_empty() {
+            let check = if let Err(failure) = check::compile(&path, &snapshot) {
+                let fix = "mend the file that it names, or name another";
+                Check::failed(name, failure.message(), fix)
+            } else if warnings.is_empty() {
                 Check::ok(name, path.display().to_string())
             } else {
                 Check::degraded(name, detail, format!("penstock check {}", path.display()))

@@ -189,6 +189,11 @@ impl Penstock {
         std::fs::read_to_string(self.setup.folder.path("log")).unwrap_or_default()
     }
 
+    /// Waits until it has logged this: lines are written a moment after what they tell of.
+    pub fn logs(&self, text: &str) {
+        eventually(&format!("`{text}` in the log"), || self.log().contains(text));
+    }
+
     /// Processor time used so far, in kernel and user mode.
     pub fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("its stat");

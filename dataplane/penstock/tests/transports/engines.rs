@@ -37,7 +37,7 @@ on_both! {
 
 fn start(engine: &'static str, upstream: SocketAddr, more: &str) -> Penstock {
     let penstock = Setup::to(upstream).backend(engine).more(more).start();
-    assert!(penstock.log().contains(&format!("shards run on {engine}")), "{}", penstock.log());
+    penstock.logs(&format!("shards run on {engine}"));
     penstock
 }
 

@@ -37,7 +37,7 @@ fn another_process_gets_no_answer_from_either_though_it_is_the_same_user() {
         let _ = stream.read_to_end(&mut answer);
         assert_eq!(String::from_utf8_lossy(&answer), "", "{name}");
     }
-    assert!(penstock.log().contains("another process connected"));
+    penstock.logs("another process connected");
     assert_eq!(penstock.connect().ask(&call(1)).0, 200);
 }
 

@@ -91,7 +91,7 @@ fn a_handshake_slower_than_head_timeout_is_ended() {
         assert!(client.rest().is_empty());
         assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     }
-    assert!(penstock.log().contains("head_timeout"), "{}", penstock.log());
+    penstock.logs("head_timeout");
 }
 
 #[test]
@@ -241,6 +241,28 @@ fn an_idle_connection_is_closed_with_a_close_notify() {
     assert_eq!(drained.ask(&call(1)).0, 200);
     penstock.signal("TERM");
     assert_eq!(drained.stream.read(&mut [0]).expect("a proper end"), 0);
+}
+
+#[test]
+fn doctor_tells_of_a_certificate_that_has_ended() {
+    let authority = Authority::new("servers");
+    let address = free_port();
+    let setup = Setup::to(always(ok("{}"))).listener(&format!(
+        "{{ address: \"{address}\", tls: {{ certificate: l.pem, key: l.key }} }}"
+    ));
+    setup.folder.write("penstock.yaml", &setup.text(free_port()));
+    let doctor = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_penstock"));
+        command.arg("--config").arg(setup.folder.path("penstock.yaml")).arg("doctor");
+        let output = command.output().expect("it runs");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    authority.issue("localhost").save(&setup.folder, "l");
+    let (good, said) = doctor();
+    assert!(good, "{said}");
+    authority.issue_expired("localhost").save(&setup.folder, "l");
+    let (good, said) = doctor();
+    assert!(!good && said.contains("has held until"), "{said}");
 }
 
 #[test]
