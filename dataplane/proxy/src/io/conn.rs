@@ -186,8 +186,12 @@ impl Conn {
                     }
                     buffer.clear();
                     self.reader = Reader::Reading(match half {
-                        ReadHalf::Tcp(half) => Box::pin(read_tcp(half, buffer, want, lazy)),
-                        ReadHalf::Unix(half) => Box::pin(read_unix(half, buffer, want, lazy)),
+                        ReadHalf::Tcp(half) => {
+                            Box::pin(read(half, ReadHalf::Tcp, buffer, want, lazy))
+                        }
+                        ReadHalf::Unix(half) => {
+                            Box::pin(read(half, ReadHalf::Unix, buffer, want, lazy))
+                        }
                     });
                 }
                 Reader::Reading(mut read) => {
@@ -336,47 +340,44 @@ fn room(mut buffer: Vec<u8>, want: usize) -> SliceMut<Vec<u8>> {
     SliceMut::new(buffer, 0, want)
 }
 
-async fn read_tcp(
-    mut half: OwnedReadHalf<TcpStream>,
-    mut buffer: Vec<u8>,
-    want: usize,
-    lazy: bool,
-) -> (io::Result<usize>, ReadHalf, Vec<u8>) {
-    if lazy {
-        let result = loop {
-            // SAFETY: `readable` takes the stream by shared reference and the write half, the only
-            // other holder, is used on this thread alone and never holds a reference across an await.
-            let stream = unsafe { &*half.0.get() };
-            let ready = stream.readable(false).await;
-            if let Some(result) = receive(ready, stream.as_raw_fd(), &mut buffer, want) {
-                break result;
-            }
-        };
-        return (result, ReadHalf::Tcp(half), buffer);
-    }
-    let (result, slice) = half.read(room(buffer, want)).await;
-    (result, ReadHalf::Tcp(half), slice.into_inner())
+/// A stream whose readiness can be waited for.
+trait Watch: AsRawFd {
+    fn watch(&self) -> impl Future<Output = io::Result<()>>;
 }
 
-async fn read_unix(
-    mut half: OwnedReadHalf<UnixStream>,
+impl Watch for TcpStream {
+    fn watch(&self) -> impl Future<Output = io::Result<()>> {
+        self.readable(false)
+    }
+}
+
+impl Watch for UnixStream {
+    fn watch(&self) -> impl Future<Output = io::Result<()>> {
+        self.readable(false)
+    }
+}
+
+async fn read<S: Watch + AsyncReadRent>(
+    mut half: OwnedReadHalf<S>,
+    whole: fn(OwnedReadHalf<S>) -> ReadHalf,
     mut buffer: Vec<u8>,
     want: usize,
     lazy: bool,
-) -> (io::Result<usize>, ReadHalf, Vec<u8>) {
-    if lazy {
-        let result = loop {
-            // SAFETY: as in `read_tcp`.
-            let stream = unsafe { &*half.0.get() };
-            let ready = stream.readable(false).await;
-            if let Some(result) = receive(ready, stream.as_raw_fd(), &mut buffer, want) {
-                break result;
-            }
-        };
-        return (result, ReadHalf::Unix(half), buffer);
+) -> ReadDone {
+    if !lazy {
+        let (result, slice) = half.read(room(buffer, want)).await;
+        return (result, whole(half), slice.into_inner());
     }
-    let (result, slice) = half.read(room(buffer, want)).await;
-    (result, ReadHalf::Unix(half), slice.into_inner())
+    let result = loop {
+        // SAFETY: `watch` takes the stream by shared reference and the write half, the only other
+        // holder, is used on this thread alone and never holds a reference across an await.
+        let stream = unsafe { &*half.0.get() };
+        let ready = stream.watch().await;
+        if let Some(result) = receive(ready, stream.as_raw_fd(), &mut buffer, want) {
+            break result;
+        }
+    };
+    (result, whole(half), buffer)
 }
 
 /// Takes what a readable socket holds, at once: through the ring it would come a round later, behind
