@@ -29,6 +29,7 @@ Usage: cargo xtask COMMAND
                      conformance clients fuzz
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
                      compare latency shards streams
+  deny               licences, duplicates, sources and advisories of the dependencies
   ci                 what CI runs: formatting, lints, licences, every test, documentation
 
 Examples:

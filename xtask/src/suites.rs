@@ -20,24 +20,22 @@ pub(crate) struct Suite {
     pub(crate) name: &'static str,
     /// Whether `setup --tests` has to have run.
     pub(crate) needs_tools: bool,
-    /// Whether it runs when no suite is named.
-    pub(crate) by_default: bool,
     run: fn(&Run) -> Result<Outcome>,
 }
 
 /// Every suite, in the order in which they run: the fast ones, that say most, first.
 pub(crate) const SUITES: &[Suite] = &[
-    Suite { name: "unit", needs_tools: false, by_default: true, run: unit::run },
-    Suite { name: "identity", needs_tools: false, by_default: true, run: cargo_test::run },
-    Suite { name: "faults", needs_tools: false, by_default: true, run: cargo_test::run },
-    Suite { name: "streams", needs_tools: false, by_default: true, run: cargo_test::run },
-    Suite { name: "limits", needs_tools: false, by_default: true, run: cargo_test::run },
-    Suite { name: "hostile", needs_tools: false, by_default: true, run: cargo_test::run },
-    Suite { name: "transports", needs_tools: false, by_default: true, run: cargo_test::run },
-    Suite { name: "lifecycle", needs_tools: false, by_default: true, run: cargo_test::run },
-    Suite { name: "conformance", needs_tools: true, by_default: true, run: conformance::run },
-    Suite { name: "clients", needs_tools: true, by_default: true, run: clients::run },
-    Suite { name: "fuzz", needs_tools: false, by_default: true, run: fuzz::run },
+    Suite { name: "unit", needs_tools: false, run: unit::run },
+    Suite { name: "identity", needs_tools: false, run: cargo_test::run },
+    Suite { name: "faults", needs_tools: false, run: cargo_test::run },
+    Suite { name: "streams", needs_tools: false, run: cargo_test::run },
+    Suite { name: "limits", needs_tools: false, run: cargo_test::run },
+    Suite { name: "hostile", needs_tools: false, run: cargo_test::run },
+    Suite { name: "transports", needs_tools: false, run: cargo_test::run },
+    Suite { name: "lifecycle", needs_tools: false, run: cargo_test::run },
+    Suite { name: "conformance", needs_tools: true, run: conformance::run },
+    Suite { name: "clients", needs_tools: true, run: clients::run },
+    Suite { name: "fuzz", needs_tools: false, run: fuzz::run },
 ];
 
 impl Suite {
