@@ -195,6 +195,12 @@ pub(crate) fn diagnose(head: &[u8], otherwise: HeadError) -> HeadError {
     otherwise
 }
 
+/// The value of the first field called `name`.
+pub(crate) fn value<'a>(fields: &[Field], buf: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let is_it = |field: &&Field| field.name.of(buf).eq_ignore_ascii_case(name.as_bytes());
+    fields.iter().find(is_it).map(|field| field.value.of(buf))
+}
+
 /// The values of the fields called `name`, in order.
 pub(crate) fn values<'a>(
     fields: &'a [Field],

@@ -65,10 +65,7 @@ impl ResponseHead {
 
     /// The value of the first field called `name`, without regard to case.
     pub fn value<'a>(&self, buf: &'a [u8], name: &str) -> Option<&'a [u8]> {
-        self.fields
-            .iter()
-            .find(|field| field.name.of(buf).eq_ignore_ascii_case(name.as_bytes()))
-            .map(|field| field.value.of(buf))
+        fields::value(&self.fields, buf, name)
     }
 
     /// The values of all fields called `name`, in order, without regard to case.

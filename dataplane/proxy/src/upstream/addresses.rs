@@ -28,13 +28,6 @@ impl Addresses {
         self.state.store(Arc::new(answer));
     }
 
-    /// Keeps the last good answer; where there was none, says why.
-    pub fn keep_or(&self, why: String) {
-        if self.state.load().is_err() {
-            self.set(Err(why));
-        }
-    }
-
     pub(crate) fn current(&self) -> Arc<Result<Vec<SocketAddr>, String>> {
         self.state.load_full()
     }
