@@ -67,7 +67,12 @@ pub(crate) enum ServeError {
 
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
-        Self::new(Exit::Unavailable, error.to_string())
+        let exit = match error {
+            // As `check` says of the same file.
+            ServeError::World(_) => Exit::Config,
+            _ => Exit::Unavailable,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 

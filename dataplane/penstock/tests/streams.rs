@@ -184,16 +184,19 @@ fn a_reload_changes_the_routes_and_fails_no_call() {
     });
     // A bad file changes nothing.
     write("{ url: nonsense }");
-    std::thread::sleep(Duration::from_millis(500));
+    penstock.logs("not reloaded");
     assert_eq!(client.ask(&call(9)), (200, "2".into()));
 }
 
 #[test]
 fn open_streams_cost_little_and_leave_nothing() {
-    const STREAMS: usize = 200;
+    const STREAMS: usize = 400;
+    // Several times what a stream takes, a third of what one with a read buffer would.
+    const STREAM_KIB_MAX: u64 = 16;
     let (tell, _gone) = mpsc::channel();
     let penstock = Penstock::start(silent_stream(tell), "");
     let before = penstock.descriptors();
+    let resident = penstock.resident_kib();
     let get = b"GET /mcp/up HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
     let mut clients: Vec<Client> = (0..STREAMS).map(|_| penstock.connect()).collect();
     for client in &mut clients {
@@ -202,6 +205,8 @@ fn open_streams_cost_little_and_leave_nothing() {
     for client in &mut clients {
         client.until(b"begun");
     }
+    let grown = penstock.resident_kib().saturating_sub(resident);
+    assert!(grown < STREAMS as u64 * STREAM_KIB_MAX, "{grown} KiB for {STREAMS} streams");
     drop(clients);
     eventually("every descriptor is closed", || penstock.descriptors() <= before);
 }

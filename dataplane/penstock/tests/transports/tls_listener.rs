@@ -275,12 +275,15 @@ fn check_refuses_a_certificate_that_serve_would_refuse() {
     authority.issue("localhost").save(&setup.folder, "l");
     authority.issue("localhost").save(&setup.folder, "other");
     setup.folder.write("penstock.yaml", &setup.text(free_port()));
-    let check = std::process::Command::new(env!("CARGO_BIN_EXE_penstock"))
-        .arg("check")
-        .arg(setup.folder.path("penstock.yaml"))
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&check.stderr).into_owned();
-    assert_eq!(check.status.code(), Some(78), "{said}");
-    assert!(said.contains("l.pem") && said.contains("do not fit"), "{said}");
+    for verb in ["check", "serve"] {
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_penstock"))
+            .arg("--config")
+            .arg(setup.folder.path("penstock.yaml"))
+            .arg(verb)
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(78), "{verb}: {said}");
+        assert!(said.contains("l.pem") && said.contains("do not fit"), "{verb}: {said}");
+    }
 }
