@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agents;
 mod context;
 mod fields;
 #[cfg(feature = "fuzz")]
@@ -25,6 +26,7 @@ mod units;
 mod url;
 mod yaml;
 
+pub use agents::*;
 pub use import::{Export, ImportError, Imported, ImportedServer, import_mcp_servers};
 pub use load::{FILE_BYTES_MAX, Loaded, load, parse};
 pub use problem::{Errors, Excerpt, Problem, Severity};

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::agents::{Agent, Egress};
+
 /// Everything a running penstock knows of its configuration. Immutable; a reload makes a new one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -26,6 +28,10 @@ pub struct Snapshot {
     pub log: Log,
     /// The operator's listener, where configured.
     pub admin: Option<Admin>,
+    /// How the kernel holds agents to the proxy.
+    pub egress: Egress,
+    /// Every agent that is confined, in the order of the file.
+    pub agents: Vec<Arc<Agent>>,
 }
 
 /// How many shards serve.
@@ -56,6 +62,9 @@ pub struct Listener {
     pub name: String,
     /// The socket.
     pub bind: Bind,
+    /// Whether it forwards what is not MCP (`CONNECT` and requests for absolute URLs) instead of
+    /// serving virtual servers.
+    pub forward: bool,
     /// TLS, where configured.
     pub tls: Option<ListenerTls>,
     /// Values of `Host` that are served; any other is answered 403.

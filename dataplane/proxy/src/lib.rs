@@ -4,6 +4,7 @@
 //! served start to end by the shard that accepted it. [`Proxy::start`] is the door; `pipeline` is
 //! the way of a call, to be read first.
 
+mod attest;
 mod identity;
 mod io;
 mod pipeline;
@@ -16,6 +17,7 @@ mod start;
 mod upstream;
 mod world;
 
+pub use attest::Attest;
 pub use io::{Engine, choose_engine, raise_descriptor_limit};
 pub use start::{Proxy, StartError};
 pub use upstream::Addresses;

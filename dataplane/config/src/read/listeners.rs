@@ -73,7 +73,7 @@ fn listener(fields: &Fields<'_>, index: usize) -> Option<Listener> {
     let hosts = hosts(fields, bind.as_ref());
     let origins = fields.texts("origins").unwrap_or_default();
     let origins = origins.iter().filter_map(|text| origin(fields, text)).collect();
-    Some(Listener { name, bind: bind?, tls, hosts: hosts?, origins })
+    Some(Listener { name, bind: bind?, forward: false, tls, hosts: hosts?, origins })
 }
 
 fn bind(fields: &Fields<'_>) -> Option<Bind> {

@@ -7,6 +7,7 @@ mod upstreams;
 
 use std::ops::Range;
 
+use crate::agents::{Egress, EgressMode};
 use crate::context::{Context, shown};
 use crate::fields::Fields;
 use crate::keys;
@@ -37,6 +38,8 @@ pub(crate) fn snapshot(cx: &Context<'_>, root: &Node) -> Option<Snapshot> {
         limits,
         log,
         admin,
+        egress: Egress { mode: EgressMode::Enforce, bpffs: "/run/penstock/bpf".into() },
+        agents: Vec::new(),
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use penstock_config::{
-    Admin, Backend, CommandTarget, Limits, Log, Process, Server, Shards, Snapshot, Target, Upstream,
+    Admin, Backend, CommandTarget, Egress, EgressMode, Limits, Log, Process, Server, Shards, Snapshot, Target, Upstream,
 };
 use penstock_control::{Control, Handle, Options, Resolution};
 use serde_json::{Value, json};
@@ -47,6 +47,8 @@ pub(crate) fn snapshot(upstreams: Vec<Upstream>) -> Snapshot {
         limits: Limits::default(),
         log: Log::default(),
         admin: None,
+        egress: Egress { mode: EgressMode::Enforce, bpffs: "/run/penstock/bpf".into() },
+        agents: Vec::new(),
     }
 }
 

@@ -1,0 +1,4 @@
+//! Holds agents to the proxy.
+//!
+//! Everything that touches BPF, cgroups and the start of an agent is here.
+
