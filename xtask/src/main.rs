@@ -28,7 +28,7 @@ Usage: cargo xtask COMMAND
                      both and end; with --stay both run on until Ctrl-C
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams limits transports lifecycle hostile
-                     conformance clients fuzz
+                     egress run conformance clients fuzz
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
                      compare latency shards streams
   deny               licences, duplicates, sources and advisories of the dependencies

@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use crate::paths::Paths;
 
+pub(crate) use apt::is_root;
 pub(crate) use tool::{BPF_LINKER, CARGO_DENY};
 pub(crate) use tools::python_path;
 
@@ -62,6 +63,15 @@ pub(crate) fn for_bench() -> Result<()> {
     if nginx_was_there { Ok(()) } else { apt::stop_service("nginx") }
 }
 
+/// What the suites about confinement need.
+pub(crate) fn for_confinement() -> Result<()> {
+    apt::ensure(&[
+        apt::Need { program: "ip", package: "iproute2", why: "networks for confined agents" },
+        apt::Need { program: "curl", package: "curl", why: "what agents use" },
+        apt::Need { program: "git", package: "git", why: "what agents use" },
+    ])
+}
+
 /// What the suites beyond `unit` need: npm and Python packages in the cache.
 pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
     let mut needs = vec![apt::Need {
@@ -78,6 +88,7 @@ pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
         needs.push(apt::Need { program: "", package: "python3-venv", why });
     }
     apt::ensure(&needs)?;
+    for_confinement()?;
     tools::node(paths)?;
     tools::python(paths)
 }
