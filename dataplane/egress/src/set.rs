@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::{Cgroup, EgressError, Host, probe, sys};
 
 /// The programs, as `cargo xtask ebpf` built them.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("PENSTOCK_EBPF_OBJECT"));
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/penstock.o"));
 
 /// Maps that a set pins beside its links, for whoever asks what it does.
 pub(crate) const MAPS: [(&str, &str); 5] = [
