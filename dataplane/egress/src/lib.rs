@@ -7,6 +7,7 @@
 
 mod callers;
 mod cgroup;
+mod check;
 mod error;
 mod events;
 mod hooks;
@@ -22,6 +23,7 @@ mod users;
 
 pub use callers::Callers;
 pub use cgroup::Cgroup;
+pub use check::{Outcome, Tried, check, probe};
 pub use error::EgressError;
 pub use events::{Event, Events, Process};
 pub use hooks::hook_name;
