@@ -108,6 +108,12 @@ impl Events {
     }
 }
 
+/// How long the host has been up, suspended time included: what events tell their time by.
+pub fn since_boot() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(now).unwrap_or_default()
+}
+
 fn event(raw: &abi::Event) -> Option<Event> {
     let hook = *Hook::ALL.get(usize::from(raw.hook))?;
     let address = unmapped(raw.to.address);

@@ -25,7 +25,7 @@ pub use callers::Callers;
 pub use cgroup::Cgroup;
 pub use check::{Outcome, Tried, check, probe};
 pub use error::EgressError;
-pub use events::{Event, Events, Process};
+pub use events::{Event, Events, Process, since_boot};
 pub use hooks::hook_name;
 pub use host::Host;
 pub use penstock_ebpf_abi::{Hook, Reason};
