@@ -54,16 +54,8 @@ impl Pins {
     }
 
     pub(crate) fn create(&self) -> Result<(), EgressError> {
-        // Whoever asks for a caller passes through; what agents may do is nobody else's business.
-        directory(&self.root, 0o755)?;
-        directory(&self.root.join("agents"), 0o700)
-    }
-
-    /// Lets everybody read who calls: it is no more than /proc/net/tcp tells, and the names of agents.
-    pub(crate) fn open_to_readers(&self) -> Result<(), EgressError> {
-        let path = self.callers();
-        fs::set_permissions(&path, Permissions::from_mode(0o644))
-            .map_err(EgressError::file("cannot open to readers", &path))
+        directory(&self.root)?;
+        directory(&self.root.join("agents"))
     }
 
     pub(crate) fn lock(&self) -> Result<Lock, EgressError> {
@@ -77,13 +69,10 @@ impl Pins {
         let last = self.sets(Some(agent)).into_iter().rfind(|set| set.cgroup == cgroup);
         let number = last.map_or(1, |set| set.number + 1);
         let below = self.root.join("agents").join(agent).join(cgroup.to_string());
-        directory(&self.root.join("agents").join(agent), 0o700)?;
-        directory(&below, 0o700)?;
+        directory(&self.root.join("agents").join(agent))?;
+        directory(&below)?;
         let path = below.join(format!("{number}-new"));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(EgressError::file("cannot create", &path))?;
+        directory(&path)?;
         Ok(SetDirectory { path, agent: agent.to_owned(), cgroup, number, whole: false })
     }
 
@@ -134,13 +123,21 @@ impl SetDirectory {
     }
 }
 
-fn directory(path: &Path, mode: u32) -> Result<(), EgressError> {
-    match DirBuilder::new().mode(mode).create(path) {
+/// Whether there are pins is for everybody to see; each has a mode of its own.
+fn directory(path: &Path) -> Result<(), EgressError> {
+    match DirBuilder::new().mode(0o755).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(EgressError::file("cannot create", path)(error))
         }
         _ => Ok(()),
     }
+}
+
+/// Lets everybody read a map: who calls, which is no more than /proc/net/tcp tells and the names of
+/// agents, and how often something was refused. What an agent may reach is nobody else's business.
+pub(crate) fn open_to_readers(path: &Path) -> Result<(), EgressError> {
+    fs::set_permissions(path, Permissions::from_mode(0o644))
+        .map_err(EgressError::file("cannot open to readers", path))
 }
 
 fn entries(path: &Path) -> Vec<(PathBuf, String)> {

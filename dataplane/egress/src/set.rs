@@ -13,7 +13,7 @@ use aya::{Btf, Ebpf, EbpfLoader, Pod};
 use penstock_ebpf_abi as abi;
 
 use crate::hooks::{self, LSM_PROGRAMS, PROGRAMS};
-use crate::pins::{Pins, SetDirectory};
+use crate::pins::{Pins, SetDirectory, open_to_readers};
 use crate::policy::Policy;
 use crate::{Cgroup, EgressError, Host, probe, sys};
 
@@ -28,6 +28,9 @@ pub(crate) const MAPS: [(&str, &str); 5] = [
     ("TALLIES", "tallies"),
     ("COUNTERS", "counters"),
 ];
+
+/// Those of them that everybody may read.
+const READABLE: [&str; 2] = ["settings", "counters"];
 
 /// Links to the programs of a set, which hold it in force as long as this lives, whatever becomes of
 /// the pins.
@@ -53,7 +56,7 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
     pins.create()?;
     let _lock = pins.lock()?;
     let mut loaded = load(&pins, policy)?;
-    pins.open_to_readers()?;
+    open_to_readers(&pins.callers())?;
     let directory = pins.next(&policy.agent, cgroup.id)?;
     match attach(&mut loaded, &directory, cgroup) {
         Ok(links) => {
@@ -111,7 +114,11 @@ fn attach(
     cgroup: &Cgroup,
 ) -> Result<Vec<OwnedFd>, EgressError> {
     for (name, pin) in MAPS {
-        data(object, name)?.pin(directory.path.join(pin)).map_err(map(name))?;
+        let path = directory.path.join(pin);
+        data(object, name)?.pin(&path).map_err(map(name))?;
+        if READABLE.contains(&pin) {
+            open_to_readers(&path)?;
+        }
     }
     let mut links = Vec::new();
     for program in PROGRAMS {
