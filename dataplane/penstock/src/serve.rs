@@ -97,7 +97,7 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf, lost: ErrorCounter) -> Resu
     let state =
         Arc::new(State { engine, cells: OnceLock::new(), draining: AtomicBool::new(false), lost });
     let control = Control::start(options(&snapshot, &inside, &names, &state))?;
-    let proxy = Proxy::start(world, &state.engine)?;
+    let proxy = Proxy::start(world, &state.engine, None)?;
     // Set once, here.
     let _ = state.cells.set(proxy.cells().to_vec());
     for (listener, address) in snapshot.listeners.iter().zip(&proxy.addresses) {
