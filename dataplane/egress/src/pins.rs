@@ -11,7 +11,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use penstock_ebpf_abi::VERSION;
@@ -123,14 +123,17 @@ impl SetDirectory {
     }
 }
 
-/// Whether there are pins is for everybody to see; each has a mode of its own.
+/// That there are pins is for everybody to see; each has a mode of its own.
 fn directory(path: &Path) -> Result<(), EgressError> {
-    match DirBuilder::new().mode(0o755).create(path) {
+    match DirBuilder::new().create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(EgressError::file("cannot create", path)(error))
+            return Err(EgressError::file("cannot create", path)(error));
         }
-        _ => Ok(()),
+        _ => {}
     }
+    // Whatever the umask is.
+    fs::set_permissions(path, Permissions::from_mode(0o755))
+        .map_err(EgressError::file("cannot open to readers", path))
 }
 
 /// Lets everybody read a map: who calls, which is no more than /proc/net/tcp tells and the names of

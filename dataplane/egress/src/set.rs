@@ -15,6 +15,7 @@ use penstock_ebpf_abi as abi;
 use crate::hooks::{self, LSM_PROGRAMS, PROGRAMS};
 use crate::pins::{Pins, SetDirectory, open_to_readers};
 use crate::policy::Policy;
+use crate::status::path_of;
 use crate::{Cgroup, EgressError, Host, probe, sys};
 
 /// The programs, as `cargo xtask ebpf` built them.
@@ -55,6 +56,7 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
     let pins = Pins::of(&host.bpffs);
     pins.create()?;
     let _lock = pins.lock()?;
+    alone(host, &pins, policy, cgroup)?;
     let mut loaded = load(&pins, policy)?;
     open_to_readers(&pins.callers())?;
     let directory = pins.next(&policy.agent, cgroup.id)?;
@@ -74,6 +76,23 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
             Err(error)
         }
     }
+}
+
+/// Whether the cgroup is this agent's alone: of two agents one inside the other, nobody could tell who
+/// calls.
+fn alone(host: &Host, pins: &Pins, policy: &Policy, cgroup: &Cgroup) -> Result<(), EgressError> {
+    let taken = |by: String| EgressError::Taken {
+        agent: policy.agent.clone(),
+        cgroup: cgroup.path.clone(),
+        by,
+    };
+    for set in pins.sets(None).iter().filter(|set| set.whole && set.agent != policy.agent) {
+        let Some(path) = path_of(host, set.cgroup) else { continue };
+        if path.starts_with(&cgroup.path) || cgroup.path.starts_with(&path) {
+            return Err(taken(format!("agent `{}` is held on {}", set.agent, path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// Loads the programs and fills their maps; nothing is attached yet.
