@@ -36,7 +36,7 @@ pub struct Event {
     pub protocol: u16,
     /// The family of the socket (`AF_…`).
     pub family: u16,
-    /// The destination, where there is one.
+    /// The other end, where there is one: where it would go, or, of a packet that comes in, whence.
     pub to: Option<(IpAddr, u16)>,
 }
 

@@ -43,6 +43,14 @@ impl Pins {
         Self { root: bpffs.join(format!("v{VERSION}")) }
     }
 
+    /// Those of every version that has pinned something there, this one's too: what another version put
+    /// in force holds on until it is replaced or removed.
+    pub(crate) fn of_all_versions(bpffs: &Path) -> Vec<Self> {
+        let version = |name: &str| name.strip_prefix('v')?.parse::<u32>().ok();
+        let roots = entries(bpffs).into_iter().filter(|(_, name)| version(name).is_some());
+        roots.map(|(root, _)| Self { root }).collect()
+    }
+
     /// Whose connection is whose.
     pub(crate) fn callers(&self) -> PathBuf {
         self.root.join("callers")

@@ -63,7 +63,8 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
     match attach(&mut loaded, &directory, cgroup) {
         Ok(links) => {
             let set = directory.finish()?;
-            for other in pins.sets(Some(&policy.agent)) {
+            let all = Pins::of_all_versions(&host.bpffs);
+            for other in all.iter().flat_map(|pins| pins.sets(Some(&policy.agent))) {
                 if other.cgroup == cgroup.id && other != set {
                     other.remove()?;
                 }
@@ -172,7 +173,12 @@ fn attach_one(
     match program {
         Program::CgroupSkb(program) => {
             program.load().map_err(failed)?;
-            let id = program.attach(cgroup, CgroupSkbAttachType::Egress, MODE).map_err(failed)?;
+            let way = if name == "ingress" {
+                CgroupSkbAttachType::Ingress
+            } else {
+                CgroupSkbAttachType::Egress
+            };
+            let id = program.attach(cgroup, way, MODE).map_err(failed)?;
             program.take_link(id).map_err(failed)?.try_into().map_err(unlinked)
         }
         Program::CgroupSock(program) => {

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use penstock_config::{Snapshot, agent_id};
-use penstock_egress::{Event, Events, Host, Reason, hook_name};
+use penstock_egress::{Event, Events, Hook, Host, Reason, hook_name};
 use serde_json::json;
 
 use super::failure;
@@ -53,8 +53,9 @@ fn as_text(event: &Event, agent: &str) -> String {
         None => "a packet".to_owned(),
     };
     let verdict = if event.refused { "refused" } else { "would refuse" };
+    let way = if event.hook == Hook::Ingress { "from" } else { "to" };
     let to = match event.to {
-        Some((ip, port)) => format!(" to {}", std::net::SocketAddr::new(ip, port)),
+        Some((ip, port)) => format!(" {way} {}", std::net::SocketAddr::new(ip, port)),
         None => format!(" of family {}", event.family),
     };
     format!(
