@@ -65,7 +65,7 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
             let set = directory.finish()?;
             let all = Pins::of_all_versions(&host.bpffs);
             for other in all.iter().flat_map(|pins| pins.sets(Some(&policy.agent))) {
-                if other.cgroup == cgroup.id && other != set {
+                if other != set && (other.cgroup == cgroup.id || is_dead(&other)) {
                     other.remove()?;
                 }
             }
@@ -77,6 +77,13 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
             Err(error)
         }
     }
+}
+
+/// Whether its cgroup was removed, and what was attached with it, as of a unit that was started anew: by
+/// the kernel's word, for not finding the cgroup may have other reasons.
+fn is_dead(set: &SetDirectory) -> bool {
+    let link = sys::open_link(&set.path.join(PROGRAMS[0].name));
+    link.and_then(|link| sys::link_info(link.as_fd())).is_ok_and(|info| info.cgroup == 0)
 }
 
 /// Whether the cgroup is this agent's alone: of two agents one inside the other, nobody could tell who
