@@ -30,7 +30,7 @@ Usage: cargo xtask COMMAND
                      unit identity faults streams limits transports lifecycle hostile
                      egress run conformance clients fuzz
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
-                     compare latency shards streams
+                     compare latency shards streams egress
   deny               licences, duplicates, sources and advisories of the dependencies
   ci                 what CI runs: formatting, lints, licences, every test, documentation
 

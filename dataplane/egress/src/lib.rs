@@ -8,6 +8,7 @@
 mod callers;
 mod cgroup;
 mod check;
+mod costs;
 mod error;
 mod events;
 mod held;
@@ -25,6 +26,7 @@ mod users;
 pub use callers::Callers;
 pub use cgroup::Cgroup;
 pub use check::{Outcome, Tried, check, probe};
+pub use costs::{Cost, Measuring, costs};
 pub use error::EgressError;
 pub use events::{Event, Events, Process, since_boot};
 pub use held::{Held, held};
