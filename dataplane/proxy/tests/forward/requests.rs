@@ -57,7 +57,7 @@ fn a_request_goes_on_in_origin_form_without_what_is_of_the_hop() {
         sent,
         format!(
             "POST /a/b?c=d HTTP/1.1\r\nHost: {web}\r\nAuthorization: Bearer own\r\nX-Kept: 2\r\n\
-             Content-Length: 4\r\nVia: 1.1 penstock\r\n\r\n"
+             Content-Length: 4\r\nConnection: close\r\nVia: 1.1 penstock\r\n\r\n"
         )
     );
     let line = logged(&[&format!("port={}", web.port()), "verb=POST"]);

@@ -49,11 +49,14 @@ pub(crate) struct Rig {
     setup: Setup,
 }
 
-/// The names that the control thread knows.
+/// The names that the control thread knows, and what it was asked.
 #[derive(Default)]
 pub(crate) struct Names {
     known: Mutex<HashMap<String, String>>,
+    /// How often it was asked for a name.
     pub(crate) asked: AtomicU64,
+    /// The lines of other requests' heads.
+    pub(crate) lines: Mutex<Vec<String>>,
 }
 
 impl Names {
@@ -148,6 +151,13 @@ impl Rig {
         self.proxy.addresses[0].expect("an address")
     }
 
+    /// Where the shards serve the control thread.
+    pub(crate) fn front(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.inside.front).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream
+    }
+
     /// From the next connection on, this agent calls; none where it is empty.
     pub(crate) fn called_by(&self, name: &str) {
         let id = if name.is_empty() { 0 } else { agent_id(name) };
@@ -209,7 +219,14 @@ fn control(listener: UnixListener, names: &Arc<Names>) {
 fn resolve(mut stream: UnixStream, names: &Names) {
     let mut lines = BufReader::new(stream.try_clone().expect("a descriptor")).lines();
     while let Some(Ok(line)) = lines.next() {
-        let Some(rest) = line.strip_prefix("GET /resolve/") else { continue };
+        let Some(rest) = line.strip_prefix("GET /resolve/") else {
+            if line.starts_with("GET /legacy/") {
+                let head = lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty());
+                names.lines.lock().expect("the lines").extend(head);
+                let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+            }
+            continue;
+        };
         let name = rest.split(' ').next().unwrap_or_default();
         names.asked.fetch_add(1, Ordering::Relaxed);
         // Long enough for a second question to meet the first.

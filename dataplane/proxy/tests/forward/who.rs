@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use penstock_config::agent_id;
+
 use super::peers::{answer, ask, connect, echo, echoes, opened, tunnel};
 use super::rig::{allow, logged};
 
@@ -65,4 +67,44 @@ fn the_access_log_names_the_agent_on_every_listener() {
     assert_eq!(answer(&mut stream).0, 404);
     let line = logged(&["/who-calls"]);
     assert!(line.contains("agent=\"claude\""), "{line}");
+}
+
+#[test]
+fn the_control_thread_speaks_for_the_agent_that_a_shard_has_named_to_it() {
+    let rig = allow(&["127.0.0.1:9"]);
+    let mut front = rig.front();
+    let of_agent = format!("Penstock-Agent: {:x}\r\n", agent_id("other"));
+    for (method, field) in [("for-other", of_agent.as_str()), ("for-nobody", "")] {
+        let body = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{method}\"}}");
+        let length = body.len();
+        let head = format!(
+            "POST /mcp/up HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\nContent-Length: {length}\r\n{field}\r\n"
+        );
+        front.write_all((head + &body).as_bytes()).expect("it is sent");
+        assert_eq!(answer(&mut front).0, 502, "nobody listens there");
+    }
+    assert!(logged(&["for-other", "access"]).contains("agent=\"other\""));
+    assert!(!logged(&["for-nobody", "access"]).contains("agent="), "it is said for each request");
+}
+
+#[test]
+fn nobody_else_can_say_for_whom_a_request_is() {
+    let rig = allow(&["127.0.0.1:9"]);
+    let said = |agent: &str| {
+        rig.called_by(agent);
+        let mut stream = std::net::TcpStream::connect(rig.mcp()).expect("a connection");
+        let head = format!(
+            "GET /mcp/up/sse HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\
+             PENSTOCK-agent: {:x}\r\n\r\n",
+            agent_id("other")
+        );
+        stream.write_all(head.as_bytes()).expect("it is sent");
+        assert_eq!(answer(&mut stream).0, 404);
+        let mut lines = std::mem::take(&mut *rig.names.lines.lock().expect("the lines"));
+        lines.retain(|line| line.to_ascii_lowercase().starts_with("penstock-agent"));
+        lines
+    };
+    assert_eq!(said(""), Vec::<String>::new());
+    assert_eq!(said("claude"), [format!("penstock-agent: {:x}", agent_id("claude"))]);
 }
