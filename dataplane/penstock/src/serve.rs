@@ -262,14 +262,17 @@ impl Running {
         let loaded = penstock_config::load(&self.path).map_err(|errors| errors.to_string())?;
         let (next, now) = (loaded.snapshot, &self.current);
         let sockets = |snapshot: &Snapshot| -> Vec<_> {
-            snapshot.listeners.iter().map(|listener| listener.bind.clone()).collect()
+            let listeners = snapshot.listeners.iter();
+            listeners.map(|listener| (listener.bind.clone(), listener.forward)).collect()
         };
         if sockets(&next) != sockets(now)
             || (next.shards, next.backend) != (now.shards, now.backend)
         {
-            return Err("the addresses of `listeners`, `shards` and `backend` are changed by a \
-                        restart only"
-                .into());
+            return Err(
+                "the addresses and `forward` of `listeners`, `shards` and `backend` are changed \
+                        by a restart only"
+                    .into(),
+            );
         }
         if (next.log.level, next.log.format) != (now.log.level, now.log.format) {
             tracing::warn!("`log.level` and `log.format` are changed by a restart only");
