@@ -19,6 +19,9 @@ fn only_an_agent_that_the_kernel_attests_is_served() {
     rig.called_by("nobody-knows-it");
     assert_eq!(tunnel(&rig, &echo).0, 403, "an agent that the configuration does not name");
     assert_eq!(rig.refused("caller"), 2);
+    let port = format!("port={}", echo.rsplit(':').next().expect("a port"));
+    let line = logged(&["access", &port, "status=403"]);
+    assert!(line.contains("host=\"127.0.0.1\""), "whoever it is, it is known where to: {line}");
     rig.called_by("other");
     let (status, body, _) = tunnel(&rig, &echo);
     let expected =
