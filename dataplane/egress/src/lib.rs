@@ -2,3 +2,4 @@
 //!
 //! Everything that touches BPF, cgroups and the start of an agent is here.
 
+pub mod launch;
