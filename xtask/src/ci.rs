@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
 
+use crate::ebpf;
 use crate::paths::Paths;
 use crate::setup;
 use crate::steps::{Steps, run};
@@ -19,13 +20,20 @@ pub(crate) fn ci(paths: &Paths) -> Result<ExitCode> {
 
 fn every_step(paths: &Paths, steps: &mut Steps) -> Result<()> {
     steps.step("setup", || {
-        setup::for_build()?;
+        setup::for_build(paths)?;
         setup::for_tests(paths)
     })?;
-    steps.step("fmt", || run(&mut paths.cargo(&["fmt", "--all", "--check"])))?;
+    steps.step("ebpf", || ebpf::ebpf(paths))?;
+    steps.step("fmt", || {
+        run(&mut paths.cargo(&["fmt", "--all", "--check"]))?;
+        run(ebpf::cargo(paths, "fmt").arg("--check"))
+    })?;
     let clippy =
         ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
-    steps.step("clippy", || run(&mut paths.cargo(&clippy)))?;
+    steps.step("clippy", || {
+        run(&mut paths.cargo(&clippy))?;
+        run(&mut ebpf::clippy(paths))
+    })?;
     steps.step("deny", || deny(paths))?;
     steps.step("doc", || {
         let mut cargo = paths.cargo(&["doc", "--workspace", "--no-deps"]);
@@ -39,14 +47,16 @@ fn every_step(paths: &Paths, steps: &mut Steps) -> Result<()> {
 
 /// Licences, duplicates and sources always; advisories where their database can be had.
 pub(crate) fn deny(paths: &Paths) -> Result<()> {
-    setup::cargo_deny(paths)?;
-    let tool = setup::cargo_deny_path(paths);
+    let tool = setup::CARGO_DENY.ensure(paths)?;
     let deny = |args: &[&str]| {
         let mut command = Command::new(&tool);
         command.args(args).current_dir(&paths.root);
         command
     };
     run(&mut deny(&["check", "bans", "licenses", "sources"]))?;
+    // The eBPF programs have a lock file of their own, and use few of the licences.
+    let programs = ["--manifest-path", ebpf::MANIFEST, "check", "-A", "license-not-encountered"];
+    run(deny(&programs).args(["bans", "licenses", "sources"]))?;
     // A build host without a way to the database still checks the rest, and says so.
     if run(&mut deny(&["fetch", "db"])).is_err() {
         println!("  ADVISORIES WERE NOT CHECKED: their database could not be fetched");

@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod ebpf;
 mod paths;
 mod process;
 mod setup;
@@ -21,12 +22,13 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   setup [--tests]    install what the build needs; with --tests what the suites need too
+  ebpf               build the eBPF programs that penstock embeds; the commands below do it too
   build [--release]  build penstock
   demo [--stay]      build, put penstock in front of a small MCP server, drive sessions through
                      both and end; with --stay both run on until Ctrl-C
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams limits transports lifecycle hostile
-                     conformance clients fuzz
+                     egress run conformance clients fuzz
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
                      compare latency shards streams
   deny               licences, duplicates, sources and advisories of the dependencies
@@ -58,12 +60,13 @@ fn run(args: &[&str]) -> Result<ExitCode> {
     let paths = paths::Paths::find()?;
     match args {
         [] | ["help" | "--help" | "-h", ..] => print!("{USAGE}"),
-        ["setup"] => setup::for_build()?,
+        ["setup"] => setup::for_build(&paths)?,
         ["setup", "--tests"] => {
-            setup::for_build()?;
+            setup::for_build(&paths)?;
             setup::for_tests(&paths)?;
             setup::for_bench()?;
         }
+        ["ebpf"] => ebpf::ebpf(&paths)?,
         ["build"] => build::build(&paths, build::Profile::Dev)?,
         ["build", "--release"] => build::build(&paths, build::Profile::Release)?,
         ["demo"] => demo::demo(&paths, demo::After::End)?,

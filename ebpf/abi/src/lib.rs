@@ -31,6 +31,27 @@ pub const EVENT_PAUSE_NANOS: u64 = 1_000_000_000;
 /// `0.0.0.0` to `255.255.255.255` lie behind this.
 pub const MAPPED_PREFIX: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
+/// What a set is told beside its rules.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The agent that it is for.
+    pub agent: u64,
+    /// 0 where refusals are only reported.
+    pub enforce: u32,
+    /// Whether the agent may have Unix sockets.
+    pub unix: u32,
+    /// Whether it may have netlink sockets.
+    pub netlink: u32,
+    /// Zero.
+    pub zero: u32,
+}
+
+impl Settings {
+    /// What a set does that was told nothing.
+    pub const STRICTEST: Self = Self { agent: 0, enforce: 1, unix: 0, netlink: 0, zero: 0 };
+}
+
 /// An address and port of one transport.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

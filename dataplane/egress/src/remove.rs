@@ -1,0 +1,30 @@
+//! Taking enforcement away.
+
+use std::collections::HashSet;
+
+use crate::pins::Pins;
+use crate::status::path_of;
+use crate::{EgressError, Host};
+
+/// Takes everything away that is in force for an agent; how many cgroups that were. While processes
+/// run there it takes `force`, for they go free.
+pub fn remove(host: &Host, agent: &str, force: bool) -> Result<usize, EgressError> {
+    let pins = Pins::of(&host.bpffs);
+    let _lock = pins.lock()?;
+    let sets = pins.sets(Some(agent));
+    if sets.is_empty() {
+        return Err(EgressError::NotApplied(agent.to_owned()));
+    }
+    let cgroups: HashSet<u64> = sets.iter().map(|set| set.cgroup).collect();
+    for cgroup in cgroups.iter().filter(|_| !force) {
+        let Some(path) = path_of(host, *cgroup) else { continue };
+        let count = crate::cgroup::processes(&path).len();
+        if count > 0 {
+            return Err(EgressError::Busy { agent: agent.to_owned(), count, cgroup: path });
+        }
+    }
+    for set in &sets {
+        set.remove()?;
+    }
+    Ok(cgroups.len())
+}
