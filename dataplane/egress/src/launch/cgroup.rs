@@ -6,8 +6,10 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use penstock_config::Resources;
+
 use super::error::LaunchError;
-use super::limits::{self, Limits};
+use super::limits;
 
 /// `run-<pid of the launching process>`.
 const PREFIX: &str = "run-";
@@ -18,12 +20,12 @@ const REMOVAL: Duration = Duration::from_secs(5);
 pub(super) struct Leaf {
     directory: File,
     unified: PathBuf,
-    /// Those of v1 hierarchies that carry a limit. The first process joins them by itself.
+    /// Those of v1 hierarchies below a limit. The first process joins them by itself.
     limited: Vec<PathBuf>,
 }
 
 impl Leaf {
-    pub(super) fn new(agent: &Path, limits: &Limits) -> Result<Self, LaunchError> {
+    pub(super) fn new(agent: &Path, resources: &Resources) -> Result<Self, LaunchError> {
         remove_stale(agent);
         let name = format!("{PREFIX}{}", std::process::id());
         let unified = agent.join(&name);
@@ -38,16 +40,7 @@ impl Leaf {
         };
         // From here on it is removed on every way out.
         let mut leaf = Self { directory, unified, limited: Vec::new() };
-        for control in limits::controls(limits) {
-            let place = limits::place(&control, agent, &leaf.unified, &name)?;
-            if let Some(v1) = place.v1() {
-                make(v1).map_err(|source| LaunchError::Cgroup { path: v1.to_owned(), source })?;
-                if !leaf.limited.iter().any(|made| made == v1) {
-                    leaf.limited.push(v1.to_owned());
-                }
-            }
-            place.write(&control)?;
-        }
+        leaf.limited = limits::apply(resources, agent, &name)?;
         Ok(leaf)
     }
 
@@ -78,6 +71,10 @@ impl Drop for Leaf {
             {
                 std::thread::sleep(Duration::from_millis(5));
             }
+        }
+        // Those above, unless another launch of the agent goes on.
+        for above in self.limited.iter().filter_map(|directory| directory.parent()) {
+            let _ = fs::remove_dir(above);
         }
     }
 }

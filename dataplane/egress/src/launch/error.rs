@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::EgressError;
+
 /// Why a command was not launched, or no longer followed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,11 +31,9 @@ pub enum LaunchError {
         /// Why.
         source: io::Error,
     },
-    /// There is no cgroup v2.
-    #[error(
-        "no cgroup v2 hierarchy is mounted; mount one: `mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 none /sys/fs/cgroup/unified`"
-    )]
-    NoUnified,
+    /// The host has not what confinement takes.
+    #[error(transparent)]
+    Host(#[from] EgressError),
     /// The cgroup of the launch cannot be made.
     #[error("cannot make the cgroup {}: {source}", path.display())]
     Cgroup {

@@ -21,7 +21,6 @@ mod cgroup;
 mod error;
 mod inside;
 mod limits;
-mod mounts;
 mod outside;
 mod privilege;
 mod report;
@@ -38,12 +37,11 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 pub use error::LaunchError;
-pub use limits::Limits;
-pub use mounts::unified_root;
 pub use privilege::missing as missing_capabilities;
 pub use user::{User, UserError};
 
 use cgroup::Leaf;
+use penstock_config::Resources;
 use signals::Signals;
 
 /// A command to be launched, and what it is launched into.
@@ -61,7 +59,7 @@ pub struct Launch {
     /// Its working directory, entered as the user.
     pub directory: PathBuf,
     /// What its processes may use of the host.
-    pub limits: Limits,
+    pub resources: Resources,
     /// Whether it may make Unix sockets; `socketpair` of streams works in any case.
     pub unix_sockets: bool,
     /// Whether it may make netlink sockets.
@@ -110,7 +108,7 @@ pub fn launch(launch: &Launch) -> Result<Exit, LaunchError> {
     one_thread()?;
     stdio::check()?;
     let filters = seccomp::filters(launch.unix_sockets, launch.netlink)?;
-    let leaf = Leaf::new(&launch.cgroup, &launch.limits)?;
+    let leaf = Leaf::new(&launch.cgroup, &launch.resources)?;
     let signals = Signals::block().map_err(LaunchError::Signals)?;
     let (reports, reporter) = report::channel().map_err(LaunchError::Pipe)?;
     match clone_into(leaf.directory()).map_err(LaunchError::Clone)? {

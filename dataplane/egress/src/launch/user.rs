@@ -19,7 +19,7 @@ pub struct User {
     pub name: String,
     /// Home directory, or `/`.
     pub home: PathBuf,
-    /// Login shell, or `/bin/sh`.
+    /// Login shell, or `/bin/sh` where it has none that runs commands.
     pub shell: PathBuf,
 }
 
@@ -114,6 +114,9 @@ impl Entry {
                 .map_err(|source| UserError::LookUp { name: label.clone(), source })?,
             None => vec![gid],
         };
+        // One that refuses logins is no use as the shell that an agent runs commands with.
+        let refuses = shell.file_name().is_some_and(|name| name == "nologin" || name == "false");
+        let shell = if refuses { PathBuf::from("/bin/sh") } else { shell };
         Ok(User { uid, gid, groups, name: label, home, shell })
     }
 }

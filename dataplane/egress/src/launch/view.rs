@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind,
-    mount_change, mount_remount, move_mount, open_tree,
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount,
+    mount_bind, mount_change, mount_remount, move_mount, open_tree, unmount,
 };
 
 use super::Launch;
-use super::mounts::mounts;
 use super::user::User;
+use crate::host::mounts;
 
 /// Where daemons keep sockets outside `/run`.
 const HIDDEN: [&str; 4] =
@@ -61,12 +61,15 @@ pub(super) fn make(launch: &Launch) -> Result<(), Blocked> {
     let listed = listed.map_err(Blocked::at("list the mounts below", root))?;
     replace_run(launch)?;
     for mounted in listed {
-        let point = &mounted.point;
+        let point = &mounted.at;
         match mounted.kind.as_str() {
             "proc" => over(point, c"proc", NOTHING, None)?,
             "bpf" => hide(point)?,
             // The namespace makes the agent's own cgroup its root, so that programs find their limits.
+            // The kernel does not mount a filesystem over itself, so the other goes first.
             "cgroup2" => {
+                unmount(point, UnmountFlags::DETACH)
+                    .map_err(Blocked::at("unmount the cgroups at", point))?;
                 over(point, c"cgroup2", NOTHING, None)?;
                 read_only(point)?;
             }
