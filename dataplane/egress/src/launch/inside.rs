@@ -9,6 +9,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::{
@@ -52,9 +53,15 @@ enum Obstacle {
 }
 
 /// Never returns: what called [`super::launch`] must go on in one process only.
-pub(super) fn run(launch: &Launch, leaf: &Leaf, filters: &[BpfProgram], reporter: &Reporter) -> ! {
+pub(super) fn run(
+    launch: &Launch,
+    leaf: &Leaf,
+    filters: &[BpfProgram],
+    reporter: &Reporter,
+    outer: &Signals,
+) -> ! {
     let life = || {
-        if let Err(obstacle) = live(launch, leaf, filters, reporter) {
+        if let Err(obstacle) = live(launch, leaf, filters, reporter, outer) {
             reporter.say(&Report::Failed(obstacle.to_string()));
         }
     };
@@ -69,6 +76,7 @@ fn live(
     leaf: &Leaf,
     filters: &[BpfProgram],
     reporter: &Reporter,
+    outer: &Signals,
 ) -> Result<(), Obstacle> {
     close_all_but(reporter).map_err(Obstacle::Descriptors)?;
     // Already now, for the time until the user changes: that takes it back.
@@ -100,6 +108,7 @@ fn live(
     match unsafe { libc::fork() } {
         -1 => Err(Obstacle::Fork(io::Error::last_os_error())),
         0 => {
+            outer.put_back();
             let error = become_command(launch);
             reporter.say(&Report::Exec(error.raw_os_error().unwrap_or(libc::EINVAL)));
             Ok(())
@@ -134,14 +143,29 @@ fn end_with_parent(reporter: &Reporter) -> Result<(), Obstacle> {
     if reporter.unheard() { Err(Obstacle::Alone) } else { Ok(()) }
 }
 
-/// Puts back what a program expects of signals, and executes it. Returns only what kept it from that.
+/// Returns only what kept it from that.
 fn become_command(launch: &Launch) -> io::Error {
-    // std makes SIGPIPE and the mask what they are at the start of a session.
-    Command::new(&launch.program)
+    // std makes SIGPIPE, which it ignores itself, what it was.
+    let error = Command::new(&launch.program)
         .args(&launch.arguments)
         .env_clear()
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
-        .exec()
+        .exec();
+    // execvp(3) tells of a directory that may not be searched as of a command that may not be run.
+    if error.kind() == io::ErrorKind::PermissionDenied && !is_found(launch) {
+        return io::Error::from_raw_os_error(libc::ENOENT);
+    }
+    error
+}
+
+/// Whether the user sees the program, as a path or in `PATH`.
+fn is_found(launch: &Launch) -> bool {
+    let program = Path::new(&launch.program);
+    let path = launch.environment.iter().find(|(name, _)| name == "PATH");
+    program.components().count() > 1
+        || path.is_some_and(|(_, path)| {
+            std::env::split_paths(path).any(|directory| directory.join(program).exists())
+        })
 }
 
 /// Until the command has ended.

@@ -112,7 +112,7 @@ pub fn launch(launch: &Launch) -> Result<Exit, LaunchError> {
     let signals = Signals::block().map_err(LaunchError::Signals)?;
     let (reports, reporter) = report::channel().map_err(LaunchError::Pipe)?;
     match clone_into(leaf.directory()).map_err(LaunchError::Clone)? {
-        Side::Inside => inside::run(launch, &leaf, &filters, &reporter),
+        Side::Inside => inside::run(launch, &leaf, &filters, &reporter, &signals),
         Side::Outside(init) => {
             drop(reporter);
             outside::supervise(launch, &init, &reports, &signals)

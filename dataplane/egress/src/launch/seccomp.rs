@@ -94,7 +94,7 @@ const PERSONALITIES: [u64; 2] = [0, 0xffff_ffff];
 /// A kind of socket has flags beside it.
 const KIND: u64 = 0xf;
 /// `IPPROTO_*` that make TCP and UDP; 0 is whichever fits the kind.
-const PROTOCOLS: [libc::c_int; 4] = [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP, libc::IPPROTO_MPTCP];
+const PROTOCOLS: [libc::c_int; 3] = [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
 
 /// Filters to be installed one after the other, the strictest first.
 pub(super) fn filters(unix_sockets: bool, netlink: bool) -> Result<Vec<BpfProgram>, LaunchError> {

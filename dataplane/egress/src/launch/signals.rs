@@ -106,6 +106,13 @@ impl AsFd for Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        self.put_back();
+    }
+}
+
+impl Signals {
+    /// Makes the mask what it was before, in this process or a copy of it.
+    pub(super) fn put_back(&self) {
         // SAFETY: the set was filled in by the kernel.
         unsafe {
             libc::sigprocmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut())
