@@ -3,7 +3,7 @@
 //! Everything that touches BPF, cgroups and the start of an agent is here. [`apply`] puts a
 //! [`Policy`] in force on a [`Cgroup`], where it stays, whatever becomes of the process that did it;
 //! [`status()`] asks the kernel what is in force, [`Events`] tells what was refused, [`Callers`] which
-//! agent opened a connection, and [`remove()`] ends it.
+//! agent opened a connection, and [`remove()`] ends it. [`launch`] starts a command in such a cgroup.
 
 mod callers;
 mod cgroup;
@@ -14,6 +14,7 @@ mod events;
 mod held;
 mod hooks;
 mod host;
+pub mod launch;
 mod pins;
 mod policy;
 mod probe;
