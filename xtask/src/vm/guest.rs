@@ -68,7 +68,7 @@ pub(super) fn root(
     archive.folder(&dir)?;
     archive.folder(&paths.target.join("tmp").display().to_string())?;
     let script = format!(
-        "cd '{dir}'\n'{}' --test-threads=1 --show-output\necho \"{ENDED}$?\"\n",
+        "cd '{dir}'\n'{}' --test-threads=1 --show-output\nprintf '\\n{ENDED}%s\\n' $?\n",
         suite.program.display()
     );
     archive.file("suites", 0o755, script.as_bytes())?;
