@@ -22,7 +22,6 @@ mod remove;
 mod set;
 mod status;
 mod sys;
-mod users;
 
 pub use callers::Callers;
 pub use cgroup::Cgroup;

@@ -119,13 +119,11 @@ pub(crate) fn output(mut command: Command) -> Output {
     let id = child.id();
     let (ended, end) = mpsc::channel();
     std::thread::spawn(move || ended.send(child.wait_with_output()));
-    match end.recv_timeout(PATIENCE) {
-        Ok(output) => output.expect("its output"),
-        Err(_) => {
-            signal(id, "KILL");
-            panic!("it does not end: {command:?}");
-        }
-    }
+    let Ok(output) = end.recv_timeout(PATIENCE) else {
+        signal(id, "KILL");
+        panic!("it does not end: {command:?}");
+    };
+    output.expect("its output")
 }
 
 #[track_caller]
