@@ -1,5 +1,6 @@
 //! What may stand on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -19,6 +20,7 @@ Examples:
   penstock check                         say what is wrong with it, if anything
   penstock doctor --connect              say what is wrong with the host and the upstreams
   penstock serve                         serve it
+  penstock run --agent claude -- claude  run a command with no way out but penstock
 
 The configuration is --config, else $PENSTOCK_CONFIG, else ./penstock.yaml, else
 /etc/penstock/penstock.yaml. Exit codes are those of sysexits.h."
@@ -50,6 +52,18 @@ changes, and the log says why. SIGTERM or Ctrl-C lets calls end for `limits.drai
 one does not. Exits with 0 then, with 78 where the configuration is wrong, with 69 where something
 else keeps it from serving, such as an address in use.")]
     Serve,
+    /// Run a command as an agent of the configuration, with no way out but penstock.
+    #[command(after_help = "\
+Examples:
+  sudo penstock run --agent claude -- claude
+  sudo penstock run --agent build --user ci -- npm test
+  sudo env \"PATH=$PATH\" penstock run --agent claude -- claude
+
+Needs root (CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_CHOWN,
+CAP_DAC_OVERRIDE, CAP_KILL) and gives all of it up before the command starts. The terminal, stdin,
+stdout and stderr are the command's; the exit status is the command's, or 127 where it is not found,
+126 where it cannot be run, and one of sysexits.h where penstock does not start it.")]
+    Run(RunArgs),
     /// Say what is wrong with a configuration, with line, column and fix.
     #[command(after_help = "\
 Examples:
@@ -115,6 +129,19 @@ Examples:
   penstock completions zsh > \"${fpath[1]}/_penstock\"
   penstock completions fish > ~/.config/fish/completions/penstock.fish")]
     Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Which agent of the configuration it is.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: String,
+    /// Who it runs as, by name or number; else `run_as` of the agent, else who called sudo.
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub(crate) user: Option<String>,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -70,7 +70,7 @@ type Parsed = Result<Endpoint, (Reason, Endpoint)>;
 
 #[inline(always)]
 fn ipv4(context: &SkBuffContext, end: &End) -> Parsed {
-    let Ok(header) = context.load::<[u8; HEADER4_BYTES]>(0) else {
+    let Some(header) = bytes::<HEADER4_BYTES>(context, 0) else {
         return Err((Reason::Header, NOWHERE));
     };
     let at = end.address4;
@@ -91,7 +91,7 @@ fn ipv4(context: &SkBuffContext, end: &End) -> Parsed {
 
 #[inline(always)]
 fn ipv6(context: &SkBuffContext, end: &End) -> Parsed {
-    let Ok(header) = context.load::<[u8; HEADER6_BYTES]>(0) else {
+    let Some(header) = bytes::<HEADER6_BYTES>(context, 0) else {
         return Err((Reason::Header, NOWHERE));
     };
     let mut address = [0; 16];
@@ -119,10 +119,23 @@ fn with_port(context: &SkBuffContext, end: &End, at: usize, to: Endpoint) -> Par
     if (context.len() as usize) < at + whole {
         return Err((Reason::Header, to));
     }
-    let Ok(ports) = context.load::<[u8; PORTS_BYTES]>(at) else {
+    let Some(ports) = bytes::<PORTS_BYTES>(context, at) else {
         return Err((Reason::Header, to));
     };
     Ok(Endpoint { port: u16::from_be_bytes([ports[end.port], ports[end.port + 1]]), ..to })
+}
+
+/// Some bytes of the packet: where the kernel has them at hand, by a look; else by asking for them.
+#[inline(always)]
+fn bytes<const N: usize>(context: &SkBuffContext, at: usize) -> Option<[u8; N]> {
+    let skb = context.skb.skb;
+    // SAFETY: the kernel's context.
+    let (data, end) = unsafe { ((*skb).data as usize, (*skb).data_end as usize) };
+    if data + at + N <= end {
+        // SAFETY: within the packet, as the verifier sees too.
+        return Some(unsafe { *((data + at) as *const [u8; N]) });
+    }
+    context.load(at).ok()
 }
 
 #[inline(always)]

@@ -56,15 +56,15 @@ impl Agents {
     }
 
     pub(super) fn metrics(&self, out: &mut String) {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.is_empty() {
+        let agents = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if agents.is_empty() {
             return;
         }
         let mut family =
             |name: &str, kind: &str, help: &str, each: &dyn Fn(&str, &Held) -> String| {
                 // Writing to a String cannot fail.
                 let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
-                for (agent, held) in held.iter() {
+                for (agent, held) in agents.iter() {
                     out.push_str(&each(agent, held));
                 }
             };
@@ -73,8 +73,8 @@ impl Agents {
             format!("{name}{{agent=\"{agent}\"}} {}\n", held.cgroups)
         });
         let name = "penstock_egress_refused_total";
-        let help = "What the kernel refused the agent, or in audit mode would have, by hook.";
-        family(name, "counter", help, &|agent, held| {
+        let said = "What the kernel refused the agent, or in audit mode would have, by hook.";
+        family(name, "counter", said, &|agent, held| {
             let hooks = held.refused.iter().map(|(hook, count)| {
                 format!("{name}{{agent=\"{agent}\",hook=\"{}\"}} {count}\n", hook_name(*hook))
             });
@@ -85,8 +85,8 @@ impl Agents {
             format!("{name}{{agent=\"{agent}\"}} {}\n", held.events_lost)
         });
         let name = "penstock_egress_callers_lost_total";
-        let help = "Connections of the agent that were too many to attest.";
-        family(name, "counter", help, &|agent, held| {
+        let said = "Connections of the agent that were too many to attest.";
+        family(name, "counter", said, &|agent, held| {
             format!("{name}{{agent=\"{agent}\"}} {}\n", held.callers_lost)
         });
     }

@@ -17,7 +17,7 @@ pub(super) fn special(address: IpAddr) -> Option<&'static str> {
 
 /// Network, length of its prefix, what it is.
 const V4: &[(Ipv4Addr, u32, &str)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8, "this host's own (0.0.0.0/8)"),
+    (Ipv4Addr::UNSPECIFIED, 8, "this host's own (0.0.0.0/8)"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "behind a carrier's NAT (100.64.0.0/10)"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),
@@ -34,11 +34,11 @@ const V4: &[(Ipv4Addr, u32, &str)] = &[
     (Ipv4Addr::new(198, 51, 100, 0), 24, "for documentation"),
     (Ipv4Addr::new(203, 0, 113, 0), 24, "for documentation"),
     (Ipv4Addr::new(224, 0, 0, 0), 4, "multicast"),
-    (Ipv4Addr::new(255, 255, 255, 255), 32, "broadcast"),
+    (Ipv4Addr::BROADCAST, 32, "broadcast"),
     (Ipv4Addr::new(240, 0, 0, 0), 4, "reserved (240.0.0.0/4)"),
 ];
 
-/// As [`V4`]. What is not listed and not of 2000::/3 is not in use.
+/// As [`V4`]. What is not listed and not of `2000::/3` is not in use.
 const V6: &[(Ipv6Addr, u32, &str)] = &[
     (Ipv6Addr::UNSPECIFIED, 128, "unspecified"),
     (Ipv6Addr::LOCALHOST, 128, "loopback"),

@@ -50,12 +50,17 @@ impl Destination {
         let text = std::str::from_utf8(authority).map_err(|_| bad())?;
         let colon = text.rfind(':').filter(|colon| !text[*colon..].contains(']'));
         let (host, port) = match colon {
-            Some(colon) => (&text[..colon], text[colon + 1..].parse().ok()),
+            Some(colon) => (&text[..colon], port(&text[colon + 1..])),
             None => (text, default),
         };
         let port = port.filter(|port| *port != 0).ok_or_else(bad)?;
         Ok(Self { host: Host::parse(host).ok_or_else(bad)?, port })
     }
+}
+
+/// A number in digits alone, where the standard library would take a sign.
+fn port(text: &str) -> Option<u16> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 impl Host {

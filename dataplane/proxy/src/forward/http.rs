@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use monoio::net::TcpStream;
-use penstock_config::{Endpoint, HostHeader, HttpTarget, Target, Upstream};
+use penstock_config::{Agent, Endpoint, HostHeader, HttpTarget, Target, Upstream};
 use penstock_mcp::Era;
 use penstock_metrics::Metric;
 
@@ -27,6 +27,7 @@ pub(super) async fn run(
     shard: &Rc<Shard>,
     view: &Rc<View>,
     stream: TcpStream,
+    agent: &Agent,
     errand: &mut Errand,
 ) -> Result<Next, Refused> {
     down.read_body(shard, view.world.limits()).await.map_err(Refused::Body)?;
@@ -41,8 +42,7 @@ pub(super) async fn run(
         80 => errand.to.host.to_string(),
         _ => errand.to.to_string(),
     };
-    let bytes_max =
-        errand.agent.forward_limits.bytes.map(|limit| limit.saturating_sub(errand.sent));
+    let bytes_max = agent.forward_limits.bytes.map(|limit| limit.saturating_sub(errand.sent));
     let call = Call {
         target: &target,
         host: host.as_bytes(),

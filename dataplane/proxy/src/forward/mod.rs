@@ -8,6 +8,7 @@
 mod address;
 mod allow;
 mod destination;
+mod flow;
 mod hello;
 mod http;
 mod reach;
@@ -19,7 +20,6 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Instant;
 
 use penstock_config::Agent;
@@ -39,9 +39,8 @@ pub(crate) struct Forward {
     open: RefCell<HashMap<u64, u32>>,
 }
 
-/// What is done for whom, for the access log.
+/// What is done, for the access log.
 struct Errand {
-    agent: Arc<Agent>,
     to: Destination,
     /// Where it was connected to.
     address: Option<SocketAddr>,
@@ -99,25 +98,19 @@ async fn forward(
     errand: &mut Option<Errand>,
 ) -> Result<Next, Refused> {
     let to = Destination::of(&down.head, &down.buffer)?;
+    let errand =
+        errand.insert(Errand { to, address: None, sent: 0, received: 0, end: String::new() });
     let agent = down.caller.agent.clone().ok_or(Refused::Caller)?;
-    let errand = errand.insert(Errand {
-        agent: Arc::clone(&agent),
-        to,
-        address: None,
-        sent: 0,
-        received: 0,
-        end: String::new(),
-    });
     if !allow::destination(&agent.forward, &errand.to) {
         return Err(Refused::Destination { agent: agent.name.clone(), to: errand.to.to_string() });
     }
     let _place = Place::take(shard, &agent)?;
     let _open = Gauge::up(shard, Metric::ForwardsOpen);
-    let stream = reach::connect(shard, errand).await?;
+    let stream = reach::connect(shard, &agent, errand).await?;
     if down.head.verb == Verb::Connect {
-        Ok(tunnel::run(down, shard, view, stream, errand).await)
+        Ok(tunnel::run(down, shard, view, stream, &agent, errand).await)
     } else {
-        http::run(down, shard, view, stream, errand).await
+        http::run(down, shard, view, stream, &agent, errand).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use monoio::net::TcpStream;
+use penstock_config::Agent;
 
 use super::destination::Host;
 use super::refused::Refused;
@@ -16,7 +17,11 @@ use crate::upstream::race;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to the errand's destination.
-pub(super) async fn connect(shard: &Rc<Shard>, errand: &mut Errand) -> Result<TcpStream, Refused> {
+pub(super) async fn connect(
+    shard: &Rc<Shard>,
+    agent: &Agent,
+    errand: &mut Errand,
+) -> Result<TcpStream, Refused> {
     let addresses = match &errand.to.host {
         Host::Address(address) => vec![SocketAddr::new(*address, errand.to.port)],
         Host::Name(host) => {
@@ -25,7 +30,7 @@ pub(super) async fn connect(shard: &Rc<Shard>, errand: &mut Errand) -> Result<Tc
                 host: host.clone(),
                 why: why.as_ref().to_owned(),
             })?;
-            checked(errand, host, &resolved)?
+            checked(agent, errand, host, &resolved)?
         }
     };
     let (limit, stagger) = (shard.timers.timer(), shard.timers.timer());
@@ -40,18 +45,23 @@ pub(super) async fn connect(shard: &Rc<Shard>, errand: &mut Errand) -> Result<Tc
         && there.ip() == here.ip()
     {
         // A public address may be this host's own.
-        permitted(errand, there, Some("this host's own"))?;
+        permitted(agent, errand, there, Some("this host's own"))?;
     }
     Ok(stream)
 }
 
 /// Those of a name's addresses that may be connected to.
-fn checked(errand: &Errand, host: &str, resolved: &[IpAddr]) -> Result<Vec<SocketAddr>, Refused> {
+fn checked(
+    agent: &Agent,
+    errand: &Errand,
+    host: &str,
+    resolved: &[IpAddr],
+) -> Result<Vec<SocketAddr>, Refused> {
     let mut refused = None;
     let mut addresses = Vec::new();
     for ip in resolved {
         let address = SocketAddr::new(*ip, errand.to.port);
-        match permitted(errand, address, address::special(*ip)) {
+        match permitted(agent, errand, address, address::special(*ip)) {
             Ok(()) => addresses.push(address),
             Err(why) => refused = refused.or(Some(why)),
         }
@@ -67,13 +77,14 @@ fn checked(errand: &Errand, host: &str, resolved: &[IpAddr]) -> Result<Vec<Socke
 
 /// Whether an address may be connected to, though it is something special.
 fn permitted(
+    agent: &Agent,
     errand: &Errand,
     address: SocketAddr,
     special: Option<&'static str>,
 ) -> Result<(), Refused> {
     match special {
-        Some(what) if !allow::address(&errand.agent.forward, address) => Err(Refused::Address {
-            agent: errand.agent.name.clone(),
+        Some(what) if !allow::address(&agent.forward, address) => Err(Refused::Address {
+            agent: agent.name.clone(),
             host: errand.to.host.to_string(),
             address,
             what,

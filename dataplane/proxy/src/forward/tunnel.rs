@@ -7,9 +7,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use monoio::net::TcpStream;
+use penstock_config::Agent;
 use penstock_metrics::{Metric, Refusal};
 
-use super::destination::Host;
+use super::destination::{Destination, Host};
+use super::flow::{Flow, MOVES_IN_A_ROW};
 use super::hello::{self, Opening};
 use super::{Errand, allow};
 use crate::io::{Conn, Socket};
@@ -19,11 +21,6 @@ use crate::shard::{Shard, View};
 
 /// How long a tunnel may carry nothing. Models think for minutes before they answer.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(15);
-/// A read of a flow that rests, and of one that is in full flood.
-const READ_BYTES: usize = 16 << 10;
-const FLOOD_READ_BYTES: usize = 64 << 10;
-/// Pieces that a tunnel moves before others get their turn.
-const PIECES_IN_A_ROW: u32 = 16;
 /// The port on which nothing but TLS is carried.
 const TLS_PORT: u16 = 443;
 
@@ -31,7 +28,7 @@ const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection Established\r\n\r\n";
 
 /// How a tunnel ended.
 #[derive(Debug, thiserror::Error)]
-enum End {
+pub(super) enum End {
     #[error("closed")]
     Closed,
     #[error("the agent's connection broke: {0}")]
@@ -62,6 +59,7 @@ pub(super) async fn run(
     shard: &Rc<Shard>,
     view: &Rc<View>,
     stream: TcpStream,
+    agent: &Agent,
     errand: &mut Errand,
 ) -> Next {
     let mut far = Conn::new(Socket::Tcp(stream));
@@ -69,11 +67,11 @@ pub(super) async fn run(
     count(shard, down, 200);
     down.write(shard, ESTABLISHED.to_vec(), 0).await;
     down.shrink();
-    let mut tunnel = Tunnel::new(errand, early);
+    let mut tunnel = Tunnel::new(agent, errand, early);
     let end = if down.gone {
         End::Near(io::ErrorKind::BrokenPipe.into())
     } else {
-        tunnel.carry(down, &mut far, shard, view, errand).await
+        tunnel.carry(down, &mut far, shard, view, (agent.id, &errand.to)).await
     };
     (errand.sent, errand.received) = (tunnel.up.bytes, tunnel.back.bytes);
     errand.end = end.to_string();
@@ -81,7 +79,7 @@ pub(super) async fn run(
         End::Closed => Next::Close,
         End::OtherName(_) | End::NoName | End::NotTls | End::Hello(_) | End::SlowHello => {
             shard.cells.refuse(Refusal::ServerName);
-            let (agent, to) = (&errand.agent.name, errand.to.to_string());
+            let (agent, to) = (&agent.name, errand.to.to_string());
             tracing::warn!(agent, to, why = errand.end, "a tunnel was ended");
             if !matches!(end, End::NotTls) {
                 down.write(shard, hello::UNRECOGNIZED_NAME.to_vec(), 0).await;
@@ -115,9 +113,9 @@ struct Tunnel {
 }
 
 impl Tunnel {
-    fn new(errand: &Errand, early: Vec<u8>) -> Self {
+    fn new(agent: &Agent, errand: &Errand, early: Vec<u8>) -> Self {
         let gate = Gate { host: errand.to.host.clone(), port: errand.to.port, since_ms: None };
-        let limit = errand.agent.forward_limits.bytes;
+        let limit = agent.forward_limits.bytes;
         Self {
             up: Flow::new(early),
             back: Flow::new(Vec::new()),
@@ -134,7 +132,7 @@ impl Tunnel {
         far: &mut Conn,
         shard: &Shard,
         view: &Rc<View>,
-        errand: &Errand,
+        (agent, to): (u64, &Destination),
     ) -> End {
         let head_timeout = view.world.limits().head_timeout;
         let mut view = Rc::clone(view);
@@ -157,8 +155,8 @@ impl Tunnel {
             }
             let current = shard.view();
             if !Rc::ptr_eq(&view, &current) {
-                let agent = current.world.agent(errand.agent.id);
-                if !agent.is_some_and(|agent| allow::destination(&agent.forward, &errand.to)) {
+                let agent = current.world.agent(agent);
+                if !agent.is_some_and(|agent| allow::destination(&agent.forward, to)) {
                     return End::Revoked;
                 }
                 view = current;
@@ -208,7 +206,7 @@ impl Tunnel {
         if self.up.is_over() && self.back.is_over() {
             return Poll::Ready(Err(End::Closed));
         }
-        self.tired = moved >= PIECES_IN_A_ROW;
+        self.tired = moved >= MOVES_IN_A_ROW;
         if moved > 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 }
@@ -238,117 +236,5 @@ impl Gate {
             (Host::Name(_), None) => Err(End::NoName),
             (_, Some(name)) => Err(End::OtherName(name)),
         }
-    }
-}
-
-/// One way of a tunnel.
-struct Flow {
-    state: State,
-    /// What was read and may not be written yet.
-    piece: Vec<u8>,
-    /// Whether the last read filled its buffer, so that the next one may as well begin with one.
-    flood: bool,
-    /// Bytes read.
-    bytes: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Reading,
-    Writing,
-    /// The end was read and is being passed on.
-    Ending,
-    Over,
-}
-
-/// What stopped a flow.
-enum Fault {
-    From(io::Error),
-    To(io::Error),
-    End(End),
-}
-
-impl Fault {
-    fn end(self, from: fn(io::Error) -> End, to: fn(io::Error) -> End) -> End {
-        match self {
-            Self::From(error) => from(error),
-            Self::To(error) => to(error),
-            Self::End(end) => end,
-        }
-    }
-}
-
-impl Flow {
-    fn new(piece: Vec<u8>) -> Self {
-        let bytes = piece.len() as u64;
-        Self { state: State::Reading, piece, flood: false, bytes }
-    }
-
-    fn is_over(&self) -> bool {
-        self.state == State::Over
-    }
-
-    /// Moves until it would have to wait; how many pieces. `pass` says whether a piece may go out.
-    fn poll(
-        &mut self,
-        from: &mut Conn,
-        to: &mut Conn,
-        pass: &mut dyn FnMut(&[u8]) -> Result<bool, End>,
-        cx: &mut Context<'_>,
-    ) -> Result<u32, Fault> {
-        for moved in 0..PIECES_IN_A_ROW {
-            if self.poll_step(from, to, pass, cx)?.is_pending() {
-                return Ok(moved);
-            }
-        }
-        Ok(PIECES_IN_A_ROW)
-    }
-
-    /// One read, or one write.
-    fn poll_step(
-        &mut self,
-        from: &mut Conn,
-        to: &mut Conn,
-        pass: &mut dyn FnMut(&[u8]) -> Result<bool, End>,
-        cx: &mut Context<'_>,
-    ) -> Result<Poll<()>, Fault> {
-        match self.state {
-            State::Reading
-                if !self.piece.is_empty() && pass(&self.piece).map_err(Fault::End)? =>
-            {
-                to.begin_write(std::mem::take(&mut self.piece)).map_err(Fault::To)?;
-                self.state = State::Writing;
-            }
-            State::Reading => {
-                let want = if self.flood { FLOOD_READ_BYTES } else { READ_BYTES };
-                let Poll::Ready(read) = from.poll_read(cx, &mut self.piece, want, !self.flood)
-                else {
-                    return Ok(Poll::Pending);
-                };
-                let read = read.map_err(Fault::From)?;
-                self.flood = read >= want;
-                self.bytes += read as u64;
-                if read == 0 {
-                    to.begin_end().map_err(Fault::To)?;
-                    self.state = State::Ending;
-                }
-            }
-            State::Writing => {
-                let Poll::Ready(written) = to.poll_written(cx) else { return Ok(Poll::Pending) };
-                let buffer = written.map_err(Fault::To)?;
-                if self.flood {
-                    from.recycle(buffer);
-                }
-                self.state = State::Reading;
-            }
-            State::Ending => {
-                let Poll::Ready(written) = to.poll_written(cx) else { return Ok(Poll::Pending) };
-                written.map_err(Fault::To)?;
-                to.shut();
-                self.state = State::Over;
-            }
-            State::Over => return Ok(Poll::Pending),
-        }
-        Ok(Poll::Ready(()))
     }
 }

@@ -279,30 +279,17 @@ impl Conn {
     }
 
     async fn write_raw(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
-        let mut bytes = bytes;
-        let mut at = from;
         self.torn = true;
-        while at < bytes.len() {
-            let slice = bytes.slice(at..);
-            let (result, slice) = match &mut self.writer {
-                Writer::Idle(WriteHalf::Tcp(half)) => half.write(slice).await,
-                Writer::Idle(WriteHalf::Unix(half)) => half.write(slice).await,
-                Writer::Writing(_) | Writer::Gone => {
-                    (Err(io::ErrorKind::NotConnected.into()), slice)
-                }
-            };
-            bytes = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
-                Ok(written) => {
-                    at += written;
-                    self.written_bytes += written as u64;
-                }
-                Err(error) => return (Err(error), bytes),
+        let (result, bytes, at) = match &mut self.writer {
+            Writer::Idle(WriteHalf::Tcp(half)) => write_all(half, bytes, from).await,
+            Writer::Idle(WriteHalf::Unix(half)) => write_all(half, bytes, from).await,
+            Writer::Writing(_) | Writer::Gone => {
+                (Err(io::ErrorKind::NotConnected.into()), bytes, from)
             }
-        }
-        self.torn = false;
-        (Ok(()), bytes)
+        };
+        self.torn = result.is_err();
+        self.written_bytes += (at - from) as u64;
+        (result, bytes)
     }
 
     /// Begins to write `bytes` whole, beside reading; [`Conn::poll_written`] says when that is done.
@@ -469,17 +456,27 @@ async fn write<S: AsyncWriteRent>(
     whole: fn(OwnedWriteHalf<S>) -> WriteHalf,
     bytes: Vec<u8>,
 ) -> WriteDone {
-    let (mut bytes, mut at) = (bytes, 0);
+    let (result, bytes, _) = write_all(&mut half, bytes, 0).await;
+    (result, whole(half), bytes)
+}
+
+/// Writes `bytes[from..]` whole; how far it came is the last of what it gives.
+async fn write_all<S: AsyncWriteRent>(
+    half: &mut OwnedWriteHalf<S>,
+    mut bytes: Vec<u8>,
+    from: usize,
+) -> (io::Result<()>, Vec<u8>, usize) {
+    let mut at = from;
     while at < bytes.len() {
         let (result, slice) = half.write(bytes.slice(at..)).await;
         bytes = slice.into_inner();
         match result {
-            Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), whole(half), bytes),
+            Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes, at),
             Ok(written) => at += written,
-            Err(error) => return (Err(error), whole(half), bytes),
+            Err(error) => return (Err(error), bytes, at),
         }
     }
-    (Ok(()), whole(half), bytes)
+    (Ok(()), bytes, at)
 }
 
 /// Takes what a readable socket holds, at once: through the ring it would come a round later, behind

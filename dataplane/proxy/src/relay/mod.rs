@@ -241,7 +241,7 @@ async fn send(
         framing: down.head.framing,
         drop,
         extra: &extra,
-        keep_alive: true,
+        keep_alive: lease.is_kept(),
     };
     write_request(&mut out, &down.buffer, &down.head, &to);
     let body = down.framed();

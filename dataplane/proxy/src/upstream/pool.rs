@@ -191,6 +191,11 @@ impl Lease {
         &self.slot.0.remote
     }
 
+    /// Whether it may carry another call after this one.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.slot.0.closed.get()
+    }
+
     /// How large a buffer the next answer's first read gets.
     pub(crate) fn first_read_bytes(&self) -> usize {
         self.slot.0.first_read_bytes.get()
