@@ -4,7 +4,9 @@
 //! cgroups. A row first shows that something works where nothing is enforced, then that it does not.
 //! `cargo xtask test egress` runs it; words after `--` choose rows by their names.
 
+mod layers;
 mod matrix;
+mod older;
 mod peer;
 mod places;
 mod probe;
@@ -37,5 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn parts(suite: &mut Suite, world: &World) -> io::Result<()> {
-    matrix::run(suite, world)
+    matrix::run(suite, world)?;
+    older::run(suite, world)?;
+    layers::run(suite, world)
 }

@@ -68,7 +68,7 @@ fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for way in WAYS {
         for &form in way.forms {
-            for target in of(way, form) {
+            for target in targets_of(way, form) {
                 let name = format!("matrix/{}/{}/{}", way.name, form.name(), target.name);
                 cells.push(Cell { name, way, form, target });
             }
@@ -77,7 +77,8 @@ fn cells() -> Vec<Cell> {
     cells
 }
 
-fn of(way: &Way, form: Form) -> Vec<Target> {
+/// Where a way of a form is tried.
+pub(crate) fn targets_of(way: &Way, form: Form) -> Vec<Target> {
     let one = |name, of4, of6, allowed| {
         let at = if form == Form::V4 { of4 } else { of6 };
         vec![Target { name, at, allowed, outside: true }]
