@@ -115,6 +115,14 @@ impl<'a> Fields<'a> {
         self.amount(name, (&bounds.0, &bounds.1), default, whole)
     }
 
+    /// Thousandths.
+    pub(crate) fn decimal(&self, name: &str) -> u32 {
+        let Some(Key { value: Value::Decimal(min, max), default, .. }) = self.key(name) else {
+            return 0;
+        };
+        self.amount(name, (min, max), default, units::thousandths)
+    }
+
     /// A number with a unit or without, within its bounds.
     fn amount<T: PartialOrd + Default>(
         &self,

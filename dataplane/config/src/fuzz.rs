@@ -1,5 +1,6 @@
 //! The entry point of the fuzz harness.
 
+use std::collections::HashSet;
 use std::env::VarError;
 use std::io;
 use std::path::Path;
@@ -20,6 +21,10 @@ pub fn config(data: &[u8]) {
             assert!(!loaded.snapshot.listeners.is_empty() && !loaded.snapshot.servers.is_empty());
             let upstreams = loaded.snapshot.upstreams.len();
             assert!(loaded.snapshot.servers.iter().all(|server| server.upstream < upstreams));
+            let agents = &loaded.snapshot.agents;
+            let ids: HashSet<_> = agents.iter().map(|agent| agent.id).collect();
+            let places: HashSet<_> = agents.iter().map(|agent| &agent.place).collect();
+            assert!(ids.len() == agents.len() && places.len() == agents.len());
         }
         Err(Errors::Invalid { problems }) => {
             assert!(!problems.is_empty());

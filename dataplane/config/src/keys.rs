@@ -1,10 +1,14 @@
 //! Every key of the file: its meaning, its default and its range, once. The reader, the JSON
 //! Schema and the test of the reference page all go by this table.
 
+mod agents;
+
 use Value::{
     AutoOrCount, Choice, Count, Flag, Named, Section as Nested, Sections, Size, Text, Texts, Time,
     Variables, Words,
 };
+
+pub(crate) use agents::{AGENT, EGRESS};
 
 /// A mapping with fixed keys.
 pub(crate) struct Section {
@@ -27,6 +31,8 @@ pub(crate) enum Value {
     Size(&'static str, &'static str),
     Time(&'static str, &'static str),
     Count(u32, u32),
+    /// A number with at most three decimals.
+    Decimal(&'static str, &'static str),
     AutoOrCount(u32),
     Flag,
     Choice(&'static [&'static str]),
@@ -35,6 +41,8 @@ pub(crate) enum Value {
     Texts,
     /// A text, or a list of them.
     Words,
+    /// A user by name or number, not root.
+    User,
     /// A mapping of environment variables.
     Variables,
     Section(&'static Section),
@@ -80,6 +88,13 @@ pub(crate) static ROOT: Section = Section {
             "",
             "Virtual servers, by name: each is one URL that agents use. `name: upstream` is short for `name: { upstream: upstream }`.",
         ),
+        key(
+            "agents",
+            Named(&AGENT, false),
+            "",
+            "Agents that the kernel holds to penstock, by name: `penstock egress apply` and `penstock run` go by them.",
+        ),
+        key("egress", Nested(&EGRESS), "", "How the kernel holds agents to penstock."),
         key("limits", Nested(&LIMITS), "", "What a peer may make penstock spend."),
         key("log", Nested(&LOG), "", "The process's own log, on stderr."),
         key(
@@ -104,6 +119,12 @@ pub(crate) static LISTENER: Section = Section {
         ),
         key("unix", Text(ANY), "", "Path of a Unix stream socket, instead of `address`."),
         key("mode", Text("^0?[0-7]{3}$"), "0660", "Permission bits of the Unix socket, in octal."),
+        key(
+            "forward",
+            Flag,
+            "false",
+            "Forwards what is not MCP, `CONNECT` and requests for `http://` URLs, as each agent's `forward` allows, instead of serving `servers`.",
+        ),
         key("tls", Nested(&LISTENER_TLS), "", "Serves TLS. Plain HTTP without this key."),
         key(
             "hosts",
@@ -380,6 +401,7 @@ pub(crate) static ADMIN: Section = Section {
 
 #[cfg(test)]
 mod tests {
+    use super::Value::Decimal;
     use super::*;
     use crate::units;
 
@@ -397,19 +419,27 @@ mod tests {
         let mut seen = 0;
         each(&ROOT, &mut |key| {
             seen += 1;
+            // Without a default, as good as one at its least.
+            let or = |least| if key.default.is_empty() { least } else { key.default };
             match key.value {
                 Size(min, max) => {
                     let [min, default, max] =
-                        [min, key.default, max].map(|text| units::size(text).unwrap());
+                        [min, or(min), max].map(|text| units::size(text).unwrap());
                     assert!(min <= default && default <= max, "{}", key.name);
                 }
                 Time(min, max) => {
                     let [min, default, max] =
-                        [min, key.default, max].map(|text| units::duration(text).unwrap());
+                        [min, or(min), max].map(|text| units::duration(text).unwrap());
                     assert!(min <= default && default <= max, "{}", key.name);
                 }
                 Count(min, max) => {
-                    assert!((min..=max).contains(&key.default.parse().unwrap()), "{}", key.name);
+                    let default = or(&min.to_string()).parse().unwrap();
+                    assert!((min..=max).contains(&default), "{}", key.name);
+                }
+                Decimal(min, max) => {
+                    let [min, default, max] =
+                        [min, or(min), max].map(|text| units::thousandths(text).unwrap());
+                    assert!(min <= default && default <= max, "{}", key.name);
                 }
                 Choice(values) => assert!(values.contains(&key.default), "{}", key.name),
                 Flag => assert!(["true", "false"].contains(&key.default), "{}", key.name),

@@ -39,6 +39,8 @@ fn refine(definitions: &mut Map<String, Json>) {
             json!({
                 "oneOf": [{ "required": ["address"] }, { "required": ["unix"] }],
                 "dependentRequired": { "mode": ["unix"] },
+                "if": { "properties": { "forward": { "const": true } }, "required": ["forward"] },
+                "then": { "properties": { "tls": false, "hosts": false, "origins": false } },
             }),
         ),
         (
@@ -74,6 +76,22 @@ fn refine(definitions: &mut Map<String, Json>) {
             }),
         ),
         ("server", json!({ "required": ["upstream"] })),
+        (
+            "agent",
+            json!({
+                "not": {
+                    "anyOf": [
+                        { "required": ["cgroup", "unit"] },
+                        { "required": ["cgroup", "user"] },
+                        { "required": ["unit", "user"] },
+                    ],
+                },
+                "dependentRequired": {
+                    "forward_connections": ["forward"],
+                    "forward_bytes": ["forward"],
+                },
+            }),
+        ),
         ("admin", json!({ "required": ["address"] })),
     ];
     for (name, rule) in rules {
@@ -105,9 +123,9 @@ fn property(key: &Key, definitions: &mut Map<String, Json>) -> Json {
     // Where the default is no value that the file could hold, the description says it.
     let default = match key.value {
         Value::Size(..) | Value::Time(..) | Value::Choice(_) | Value::AutoOrCount(_) => {
-            Some(json!(key.default))
+            Some(json!(key.default)).filter(|_| !key.default.is_empty())
         }
-        Value::Count(..) | Value::Flag => key.default.parse().ok(),
+        Value::Count(..) | Value::Decimal(..) | Value::Flag => key.default.parse().ok(),
         _ => None,
     };
     if let Some(default) = default {
@@ -119,7 +137,9 @@ fn property(key: &Key, definitions: &mut Map<String, Json>) -> Json {
 fn describe(key: &Key) -> String {
     let mut text = key.doc.to_owned();
     let (min, max) = match &key.value {
-        Value::Size(min, max) | Value::Time(min, max) => ((*min).to_owned(), (*max).to_owned()),
+        Value::Size(min, max) | Value::Time(min, max) | Value::Decimal(min, max) => {
+            ((*min).to_owned(), (*max).to_owned())
+        }
         Value::Count(min, max) => (min.to_string(), max.to_string()),
         Value::AutoOrCount(max) => ("1".to_owned(), max.to_string()),
         _ => (String::new(), String::new()),
@@ -144,6 +164,10 @@ fn type_of(value: &Value, definitions: &mut Map<String, Json>) -> Json {
         Value::Count(min, max) => {
             or_reference(&json!({ "type": "integer", "minimum": min, "maximum": max }))
         }
+        Value::Decimal(min, max) => {
+            let [min, max] = [min, max].map(|bound| bound.parse::<f64>().ok());
+            or_reference(&json!({ "type": "number", "minimum": min, "maximum": max }))
+        }
         Value::AutoOrCount(max) => or_reference(&json!({
             "anyOf": [{ "const": "auto" }, { "type": "integer", "minimum": 1, "maximum": max }],
         })),
@@ -156,6 +180,12 @@ fn type_of(value: &Value, definitions: &mut Map<String, Json>) -> Json {
             "anyOf": [
                 { "type": "string", "minLength": 1 },
                 { "type": "array", "items": scalar(), "minItems": 1 },
+            ],
+        }),
+        Value::User => json!({
+            "anyOf": [
+                { "type": "string", "minLength": 1, "not": { "const": "root" } },
+                { "type": "integer", "minimum": 1, "maximum": u32::MAX - 1 },
             ],
         }),
         Value::Variables => json!({

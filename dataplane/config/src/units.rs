@@ -53,6 +53,18 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Thousandths in a number with at most three decimals, or what to write instead.
+pub(crate) fn thousandths(text: &str) -> Result<u32, String> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if digits(whole) && digits(decimals) && decimals.len() <= 3 {
+        format!("{whole}{decimals:0<3}").parse().ok()
+    } else {
+        None
+    };
+    number.ok_or_else(|| "write a number with at most three decimals, as in 1.5".to_owned())
+}
+
 /// Why a text is no amount.
 enum Amount<'a> {
     Bare,
@@ -85,6 +97,16 @@ mod tests {
         assert_eq!(size("2kB"), Ok(2_000));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("1d"), Ok(Duration::from_hours(24)));
+    }
+
+    #[test]
+    fn a_number_with_decimals_is_exact() {
+        assert_eq!(thousandths("1.5"), Ok(1_500));
+        assert_eq!(thousandths("0.01"), Ok(10));
+        assert_eq!(thousandths("2"), Ok(2_000));
+        for text in ["", ".5", "1.", "1.2345", "-1", "1e3", "1.5.5", "9999999999"] {
+            assert!(thousandths(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use penstock_config::{
-    Backend, Bind, Endpoint, HostHeader, Hosts, Limits, Loaded, LogFormat, LogLevel, Process,
-    Shards, Target, schema,
+    Backend, Bind, Egress, EgressMode, EgressRule, Endpoint, ForwardLimits, ForwardRule,
+    HostHeader, HostPattern, Hosts, Limits, Loaded, LogFormat, LogLevel, Place, Process, Resources,
+    Shards, Target, Transport, agent_id, schema,
 };
 use world::{SECRET, World};
 
@@ -66,6 +67,8 @@ listeners:
     origins: ["https://App.example:443", "https://app.example:8443", "vscode-webview://abc"]
   - unix: run/mcp.sock
     mode: "0600"
+  - address: 10.0.0.5:3128
+    forward: true
 upstreams:
   files:
     url: https://files.example/mcp
@@ -103,6 +106,30 @@ servers:
   local: local
   time: time
   git: git
+agents:
+  claude:
+    run_as: ada
+    egress:
+      - tcp 10.0.0.0/8:5432
+      - udp [2001:DB8::]/32:53
+      - tcp 192.0.2.7:*
+      - tcp [2001:db8::1]:443
+    forward:
+      - Api.Example.:443
+      - "*.pythonhosted.org:443"
+      - 192.0.2.9:8080
+      - "[2001:db8::1]:443"
+    forward_connections: 64
+    forward_bytes: 1GiB
+    memory: 2GiB
+    cpus: 1.5
+    pids: 512
+    unix_sockets: true
+    netlink: true
+  builder: { cgroup: machines/builder }
+  robot: { unit: agents-robot.slice, run_as: 1001 }
+  alan: { user: alan }
+egress: { mode: audit, bpffs: /run/bpf }
 limits:
   head_bytes: 16KiB
   head_fields: 50
@@ -128,7 +155,7 @@ fn a_full_file_says_all_of_it() {
     assert_eq!(warnings, []);
     assert_eq!(snapshot.shards, Shards::Count(4.try_into().unwrap()));
     assert_eq!(snapshot.backend, Backend::Epoll);
-    let [main, unix] = &snapshot.listeners[..] else { panic!("two listeners") };
+    let [main, unix, forward] = &snapshot.listeners[..] else { panic!("three listeners") };
     let tls = main.tls.as_ref().unwrap();
     assert_eq!(tls.certificate, Path::new("/etc/penstock/cert.pem"));
     assert!(tls.client_ca.is_some() && !tls.client_required);
@@ -141,6 +168,9 @@ fn a_full_file_says_all_of_it() {
     let path = PathBuf::from("/etc/penstock/run/mcp.sock");
     assert_eq!(unix.bind, Bind::Unix { path, mode: 0o600 });
     assert_eq!(unix.name, "listener-1");
+    assert!(forward.forward && !main.forward && !unix.forward);
+    // Who may use it does not depend on the names that requests give it.
+    assert_eq!(forward.hosts, Hosts::Any);
 
     let [files, old, local, time, git] = &snapshot.upstreams[..] else { panic!("five upstreams") };
     assert!(files.via && files.forwarded);
@@ -181,6 +211,156 @@ fn a_full_file_says_all_of_it() {
     assert_eq!((snapshot.log.level, snapshot.log.format), (LogLevel::Debug, LogFormat::Json));
     assert!(snapshot.log.access);
     assert_eq!(snapshot.admin.unwrap().address, "[::]:9901".parse().unwrap());
+}
+
+#[test]
+fn a_full_file_says_all_of_its_agents() {
+    let Loaded { snapshot, .. } = parse(FULL);
+    assert_eq!(
+        snapshot.egress,
+        Egress { mode: EgressMode::Audit, bpffs: PathBuf::from("/run/bpf") }
+    );
+    let [claude, builder, robot, alan] = &snapshot.agents[..] else { panic!("four agents") };
+    assert_eq!(claude.place, Place::Cgroup("penstock/claude".into()));
+    assert_eq!((claude.name.as_str(), claude.id), ("claude", agent_id("claude")));
+    let rule = |protocol, address: &str, prefix, port| EgressRule {
+        address: address.parse().unwrap(),
+        prefix,
+        port,
+        protocol,
+    };
+    assert_eq!(
+        claude.egress,
+        [
+            rule(Transport::Tcp, "10.0.0.0", 8, Some(5432)),
+            rule(Transport::Udp, "2001:db8::", 32, Some(53)),
+            rule(Transport::Tcp, "192.0.2.7", 32, None),
+            rule(Transport::Tcp, "2001:db8::1", 128, Some(443)),
+        ]
+    );
+    let address = |address: &str| HostPattern::Address(address.parse().unwrap());
+    assert_eq!(
+        claude.forward,
+        [
+            ForwardRule { host: HostPattern::Name("api.example".to_owned()), port: 443 },
+            ForwardRule { host: HostPattern::Below("pythonhosted.org".to_owned()), port: 443 },
+            ForwardRule { host: address("192.0.2.9"), port: 8080 },
+            ForwardRule { host: address("2001:db8::1"), port: 443 },
+        ]
+    );
+    assert_eq!(claude.forward_limits, ForwardLimits { connections: 64, bytes: Some(1 << 30) });
+    assert_eq!(
+        claude.resources,
+        Resources { memory: Some(2 << 30), cpu_millis: Some(1_500), pids: Some(512) }
+    );
+    assert!(claude.unix_sockets && claude.netlink);
+    assert_eq!((claude.run_as.as_deref(), robot.run_as.as_deref()), (Some("ada"), Some("1001")));
+    assert_eq!(builder.place, Place::Cgroup("machines/builder".into()));
+    assert_eq!(robot.place, Place::Unit("agents-robot.slice".to_owned()));
+    assert_eq!(alan.place, Place::User("alan".to_owned()));
+}
+
+#[test]
+fn an_agent_of_which_nothing_is_said_reaches_nothing_but_penstock() {
+    let Loaded { snapshot, warnings } = parse(&format!("{SMALL}agents: {{ claude: {{}} }}\n"));
+    assert_eq!(warnings, []);
+    let bpffs = PathBuf::from("/run/penstock/bpf");
+    assert_eq!(snapshot.egress, Egress { mode: EgressMode::Enforce, bpffs });
+    let claude = &snapshot.agents[0];
+    assert_eq!(claude.place, Place::Cgroup("penstock/claude".into()));
+    assert!(claude.egress.is_empty() && claude.forward.is_empty());
+    assert_eq!(claude.forward_limits, ForwardLimits { connections: 256, bytes: None });
+    assert_eq!((claude.resources, claude.run_as.as_deref()), (Resources::default(), None));
+    assert!(!claude.unix_sockets && !claude.netlink);
+    assert!(parse(SMALL).snapshot.agents.is_empty());
+}
+
+#[test]
+fn a_rule_is_printed_as_a_file_writes_it() {
+    let Loaded { snapshot, .. } = parse(FULL);
+    let claude = &snapshot.agents[0];
+    let egress: Vec<_> = claude.egress.iter().map(ToString::to_string).collect();
+    let forward: Vec<_> = claude.forward.iter().map(ToString::to_string).collect();
+    let file = FULL.to_lowercase().replace("api.example.:", "api.example:");
+    for rule in egress.iter().chain(&forward) {
+        assert!(file.contains(rule), "{rule}");
+    }
+}
+
+#[test]
+fn a_way_past_penstock_that_was_perhaps_not_meant_is_a_warning() {
+    let wide = "lets the agent past penstock to most of the internet";
+    let loopback = "opens more than one service of this host, other proxies perhaps among them";
+    let metadata = "reaches where a cloud hands out the credentials of this host";
+    let domain = "allows every name of a top-level domain";
+    for (key, rule, warning) in [
+        ("egress", "tcp 0.0.0.0/0:443", Some(wide)),
+        ("egress", "udp 128.0.0.0/1:*", Some(wide)),
+        ("egress", "tcp [2000::]/3:443", Some(wide)),
+        ("egress", "tcp 127.0.0.0/8:5432", Some(loopback)),
+        ("egress", "tcp 126.0.0.0/7:5432", Some(loopback)),
+        ("egress", "tcp 127.0.0.1:*", Some(loopback)),
+        ("egress", "tcp [::1]:*", Some(loopback)),
+        ("egress", "tcp 127.0.0.1:5432", None),
+        ("egress", "tcp [::1]:5432", None),
+        ("egress", "tcp 169.254.169.254:80", Some(metadata)),
+        ("egress", "tcp 169.254.0.0/16:80", Some(metadata)),
+        ("egress", "tcp [fd00::]/8:80", Some(metadata)),
+        ("egress", "tcp 10.0.0.0/8:*", None),
+        ("forward", "169.254.169.254:80", Some(metadata)),
+        ("forward", "*.com:443", Some(domain)),
+        ("forward", "*.example.com:443", None),
+        ("forward", "127.0.0.1:5432", None),
+    ] {
+        let text = SMALL.replace("8808 }", "8808 }, { address: 127.0.0.1:3128, forward: true }");
+        // A listener that forwards is of use.
+        let forward = if key == "egress" { "forward: [h:1], " } else { "" };
+        let text = format!("{text}agents: {{ claude: {{ {forward}{key}: ['{rule}'] }} }}\n");
+        let warnings: Vec<_> = parse(&text).warnings.into_iter().map(|it| it.message).collect();
+        let expected = warning.map(|why| format!("`agents.claude.{key}` `{rule}` {why}"));
+        assert_eq!(warnings, Vec::from_iter(expected), "{rule}");
+    }
+}
+
+#[test]
+fn an_agent_that_reaches_no_listener_and_a_listener_of_no_use_are_warnings() {
+    let unix = SMALL.replace("address: 127.0.0.1:8808", "unix: /a");
+    let agent = |keys: &str| format!("agents: {{ claude: {{ {keys} }} }}\n");
+    let said = |text: &str| -> Vec<_> {
+        parse(text).warnings.into_iter().map(|warning| warning.message).collect()
+    };
+    assert_eq!(
+        said(&format!("{unix}{}", agent(""))),
+        ["every listener is a Unix socket, and `agents.claude` may not make one"]
+    );
+    assert_eq!(said(&format!("{unix}{}", agent("unix_sockets: true"))), Vec::<String>::new());
+    let forward = SMALL.replace("8808 }", "8808 }, { unix: /b, forward: true }");
+    for agents in [String::new(), agent("")] {
+        assert_eq!(
+            said(&format!("{forward}{agents}")),
+            ["a listener forwards, and no agent has a `forward`"]
+        );
+    }
+}
+
+#[test]
+fn a_file_may_have_as_many_agents_and_rules_as_the_reference_says() {
+    let agents = |count: usize| {
+        let agents: Vec<_> = (0..count).map(|number| format!("a{number}: {{}}")).collect();
+        format!("{SMALL}agents: {{ {} }}\n", agents.join(", "))
+    };
+    let rules = |count: usize| {
+        let rules = vec!["'tcp 192.0.2.7:443'"; count].join(", ");
+        format!("{SMALL}agents: {{ claude: {{ egress: [{rules}] }} }}\n")
+    };
+    let refused = |text: &str| {
+        let origin = Path::new("/etc/penstock/penstock.yaml");
+        penstock_config::parse(text, origin, &World).expect_err("too many").to_string()
+    };
+    assert_eq!(parse(&agents(256)).snapshot.agents.len(), 256);
+    assert!(refused(&agents(257)).contains("`agents` holds 257 agents (write at most 256;"));
+    assert_eq!(parse(&rules(1024)).snapshot.agents[0].egress.len(), 1024);
+    assert!(refused(&rules(1025)).contains("holds 1025 rules (write at most 1024:"));
 }
 
 #[test]

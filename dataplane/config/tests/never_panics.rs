@@ -10,6 +10,11 @@ const PARTS: &[&str] = &[
     "limits:",
     "log:",
     "admin:",
+    "agents:",
+    "egress:",
+    "forward:",
+    "cgroup:",
+    "unit:",
     "address:",
     "url:",
     "env:",
@@ -55,6 +60,9 @@ const PARTS: &[&str] = &[
     "\r",
     "10s",
     "4MiB",
+    "tcp 10.0.0.0/8:5432",
+    "*.example.com:443",
+    "a.slice",
 ];
 
 proptest! {

@@ -37,8 +37,8 @@ impl Policy {
             agent: agent.name.clone(),
             id: agent.id,
             mode: snapshot.egress.mode,
-            gateways: binds.flat_map(reached_at).collect(),
-            rules: agent.egress.clone(),
+            gateways: once(binds.flat_map(reached_at)),
+            rules: once(agent.egress.iter().cloned()),
             unix_sockets: agent.unix_sockets,
             netlink: agent.netlink,
         }
@@ -90,6 +90,17 @@ impl Policy {
         }
         Err(EgressError::TooMany { agent: self.agent.clone(), count, what, max })
     }
+}
+
+/// Each of them once, in their order: a rule that stands twice counts for itself alone.
+fn once<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for one in all {
+        if !seen.contains(&one) {
+            seen.push(one);
+        }
+    }
+    seen
 }
 
 /// By which addresses a local process reaches a listener: never a whole network.

@@ -13,7 +13,7 @@ use penstock_ebpf_abi::{self as abi, Hook, UDP, counter};
 
 use crate::hooks::{LSM_PROGRAMS, PROGRAMS, Program};
 use crate::pins::{Pins, SetDirectory};
-use crate::policy::unmapped;
+use crate::policy::{Policy, unmapped};
 use crate::set::{Endpoint, Settings, Tally};
 use crate::{EgressError, Host, sys};
 
@@ -40,6 +40,26 @@ pub struct Status {
     pub events_lost: u64,
     /// Connections that could not be attested, because too many were known at once.
     pub callers_lost: u64,
+}
+
+impl Status {
+    /// Whether it is what a policy says now.
+    pub fn is(&self, policy: &Policy) -> bool {
+        let rules: Vec<_> = self
+            .rules
+            .iter()
+            .map(|rule| (rule.gateway, rule.protocol, rule.address, rule.prefix, rule.port))
+            .collect();
+        let gateways = policy.gateways.iter().map(|at| {
+            let prefix = if at.is_ipv4() { 32 } else { 128 };
+            (true, Transport::Tcp, at.ip().to_canonical(), prefix, Some(at.port()))
+        });
+        let networks = policy
+            .rules
+            .iter()
+            .map(|rule| (false, rule.protocol, rule.address, rule.prefix, rule.port));
+        self.mode == policy.mode && gateways.chain(networks).eq(rules)
+    }
 }
 
 /// Whether nothing gets past.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use super::{check_name, process};
 use crate::context::Text;
@@ -16,7 +17,11 @@ const EXAMPLE: &str = "write `listeners: [{ address: 127.0.0.1:8808 }]`";
 /// Permission bits of a Unix socket where the file names none: its owner and its group.
 const MODE: u32 = 0o660;
 
-pub(super) fn read(file: &Fields<'_>, admin: Option<Admin>) -> Option<Vec<Listener>> {
+/// Where the `forward` of a listener stands, and the listener.
+pub(super) type Read = (Range<usize>, Listener);
+
+/// Every listener, if none is wrong.
+pub(super) fn read(file: &Fields<'_>, admin: Option<Admin>) -> Option<Vec<Read>> {
     let cx = file.cx;
     let Some(entry) = file.entry("listeners") else {
         cx.error(&file.span, "the file lacks `listeners`", EXAMPLE);
@@ -54,9 +59,9 @@ pub(super) fn read(file: &Fields<'_>, admin: Option<Admin>) -> Option<Vec<Listen
             let message = format!("`{place}` listens where `{other}` does: {}", listener.bind);
             cx.error(&fields.span_of(socket), message, "give each listener a socket of its own");
         }
-        listeners.push(listener);
+        listeners.push((fields.key_span("forward"), listener));
     }
-    Some(listeners)
+    (listeners.len() == items.len()).then_some(listeners)
 }
 
 fn listener(fields: &Fields<'_>, index: usize) -> Option<Listener> {
@@ -68,8 +73,17 @@ fn listener(fields: &Fields<'_>, index: usize) -> Option<Listener> {
         }
         None => format!("listener-{index}"),
     };
-    let tls = fields.section("tls").and_then(|tls| listener_tls(&tls));
     let bind = bind(fields);
+    if fields.flag("forward") {
+        let because = "means nothing with `forward: true`";
+        let help = "remove it: who may use the listener, and for which hosts, `agents` say";
+        fields.refuse(&["hosts", "origins"], because, help);
+        let help = "remove it: programs speak plain HTTP to their proxy, and TLS through it";
+        fields.refuse(&["tls"], "cannot stand with `forward: true`", help);
+        let (hosts, origins) = (Hosts::Any, Vec::new());
+        return Some(Listener { name, bind: bind?, forward: true, tls: None, hosts, origins });
+    }
+    let tls = fields.section("tls").and_then(|tls| listener_tls(&tls));
     let hosts = hosts(fields, bind.as_ref());
     let origins = fields.texts("origins").unwrap_or_default();
     let origins = origins.iter().filter_map(|text| origin(fields, text)).collect();

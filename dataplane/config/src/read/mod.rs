@@ -1,13 +1,15 @@
 //! What the values of a file mean together.
 
+mod agents;
+mod destinations;
 mod listeners;
+mod places;
 mod process;
 mod servers;
 mod upstreams;
 
 use std::ops::Range;
 
-use crate::agents::{Egress, EgressMode};
 use crate::context::{Context, shown};
 use crate::fields::Fields;
 use crate::keys;
@@ -25,6 +27,8 @@ pub(crate) fn snapshot(cx: &Context<'_>, root: &Node) -> Option<Snapshot> {
     let listeners = listeners::read(&file, admin);
     let upstreams = upstreams::read(&file);
     let servers = servers::read(&file, upstreams.as_deref().unwrap_or_default());
+    let egress = agents::egress(&file);
+    let agents = agents::read(&file, listeners.as_deref());
     if cx.failed() {
         return None;
     }
@@ -32,14 +36,14 @@ pub(crate) fn snapshot(cx: &Context<'_>, root: &Node) -> Option<Snapshot> {
     Some(Snapshot {
         shards,
         backend,
-        listeners: listeners?,
+        listeners: listeners?.into_iter().map(|(_, listener)| listener).collect(),
         upstreams,
         servers: servers?,
         limits,
         log,
         admin,
-        egress: Egress { mode: EgressMode::Enforce, bpffs: "/run/penstock/bpf".into() },
-        agents: Vec::new(),
+        egress,
+        agents: agents?,
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use penstock_egress::{Event, Events, Hook, Reason, status};
 
-use crate::peer::{destination, intrusions};
+use crate::peer::{destination, intrusions, shown};
 use crate::places::{
     self, ALLOWED, BROADCAST4, Form, GATEWAY, GROUP4, GROUP6, HOST4, HOST6, PEER4, PEER6, SERVICE,
     Target, Transport, v4, v6,
@@ -176,7 +176,7 @@ fn is_shut(world: &World, held: &Held, events: &mut Events, cell: &Cell) -> Row 
         return Ok(());
     }
     let came = world.peer.since(packets);
-    hold!(came.is_empty(), "packets reached the peer ({said}): {came:02x?}");
+    hold!(came.is_empty(), "it ended so: {said}; the peer saw {}", shown(&came));
     hold!(intrusions() == visits, "a listener was reached that no rule allows ({said})");
     let errno = match cell.way.refused {
         Refused::Packet(_, errno) => errno,

@@ -113,6 +113,13 @@ pub(crate) fn destination(packet: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// Packets in words.
+pub(crate) fn shown(packets: &[Vec<u8>]) -> String {
+    let first = packets.first().map(|packet| packet.get(..64).unwrap_or(packet));
+    let hex: String = first.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{} packets, of which the first begins {hex}", packets.len())
+}
+
 /// Answers with what it hears, over TCP and UDP, in the namespace of the calling thread.
 pub(crate) fn echo(at: SocketAddr, allowed: bool) -> io::Result<()> {
     echo_tcp(TcpListener::bind(at)?, allowed);

@@ -25,6 +25,7 @@ pub(crate) fn connected(socket: Socket, to: SocketAddr) -> Tried {
 /// Sends a token and waits until it is back.
 pub(crate) fn talk(mut socket: Socket) -> Tried {
     socket.set_read_timeout(Some(WAIT)).map_err(at("option"))?;
+    socket.set_write_timeout(Some(WAIT)).map_err(at("option"))?;
     socket.write_all(TOKEN).map_err(at("send"))?;
     socket.read_exact(&mut [0; TOKEN.len()]).map_err(at("receive"))
 }
