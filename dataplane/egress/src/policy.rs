@@ -48,7 +48,7 @@ impl Policy {
     pub(crate) fn settings(&self, build: u32) -> Settings {
         Settings {
             agent: self.id,
-            enforce: u32::from(self.mode == EgressMode::Enforce),
+            audit: u32::from(self.mode == EgressMode::Audit),
             unix: u32::from(self.unix_sockets),
             netlink: u32::from(self.netlink),
             build,

@@ -135,7 +135,7 @@ pub(crate) fn one(host: &Host, set: &SetDirectory) -> Result<Status, EgressError
         cgroup_id: set.cgroup,
         state: state(set, cgroup.as_deref()),
         cgroup,
-        mode: if settings.enforce == 0 { EgressMode::Audit } else { EgressMode::Enforce },
+        mode: if settings.audit == 0 { EgressMode::Enforce } else { EgressMode::Audit },
         settings,
         lsm: LSM_PROGRAMS.iter().all(|(program, _)| set.path.join(program.name).exists()),
         rules: rules(&set.path)?,
