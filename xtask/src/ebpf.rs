@@ -5,14 +5,14 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::paths::{Paths, executables, fingerprint};
 use crate::setup;
-use crate::steps::{run, shown};
+use crate::steps::{output, run};
 
 const RUSTC: &str = "/usr/bin/rustc";
 pub(crate) const MANIFEST: &str = "ebpf/programs/Cargo.toml";
@@ -69,15 +69,9 @@ fn build(paths: &Paths, linker: &Path, to: &Path) -> Result<()> {
         .env("RUSTC_BOOTSTRAP", "1")
         // Of all the ways to hand flags to rustc the one that comes first.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
-    let output = cargo
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("{} could not be started", shown(&cargo)))?;
-    ensure!(output.status.success(), "{} ended with {}", shown(&cargo), output.status);
-    let built = executables(&String::from_utf8_lossy(&output.stdout));
+    let built = executables(&output(&mut cargo)?);
     let [built] = built.as_slice() else {
-        anyhow::bail!("{MANIFEST} should make one object, and made {}", built.len());
+        bail!("{MANIFEST} should make one object, and made {}", built.len());
     };
     make_parent(to)?;
     // Two builds may run at once; neither may find half of the other's.
@@ -138,13 +132,10 @@ impl Sources {
 
     /// With what else decides how the object turns out.
     fn and_tools(&self) -> Result<Vec<u8>> {
-        let rustc = Command::new(RUSTC)
-            .arg("--version")
-            .output()
-            .with_context(|| format!("{RUSTC} could not be started"))?;
+        let rustc = output(Command::new(RUSTC).arg("--version"))?;
         let linker = setup::BPF_LINKER.version;
-        let tools = format!("{linker} {}", flags().join(" "));
-        Ok([self.contents.as_slice(), &rustc.stdout, tools.as_bytes()].concat())
+        let tools = format!("{rustc} {linker} {}", flags().join(" "));
+        Ok([self.contents.as_slice(), tools.as_bytes()].concat())
     }
 }
 

@@ -13,6 +13,7 @@ mod setup;
 mod steps;
 mod suites;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -29,10 +30,11 @@ Usage: cargo xtask COMMAND
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams limits transports lifecycle hostile
                      egress run conformance clients fuzz
+  vm-test [SUITE]    run a suite, `egress` unless named, on Debian's stock kernel in QEMU
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
-                     compare latency shards streams
+                     compare latency shards streams egress
   deny               licences, duplicates, sources and advisories of the dependencies
-  ci                 what CI runs: formatting, lints, licences, every test, documentation
+  ci                 what CI runs: formatting, lints, licences, documentation, every test, vm-test
 
 Examples:
   cargo xtask demo --stay          then point a client at the URL it prints
@@ -72,6 +74,8 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["demo"] => demo::demo(&paths, demo::After::End)?,
         ["demo", "--stay"] => demo::demo(&paths, demo::After::Stay)?,
         ["test", suites @ ..] => return test::test(&paths, suites),
+        ["vm-test"] => return vm::vm_test(&paths, "egress"),
+        ["vm-test", suite] => return vm::vm_test(&paths, suite),
         ["bench", arguments @ ..] => bench::bench(&paths, arguments)?,
         ["deny"] => ci::deny(&paths)?,
         ["ci"] => return ci::ci(&paths),

@@ -72,6 +72,15 @@ pub(crate) fn for_confinement() -> Result<()> {
     ])
 }
 
+/// What a machine of QEMU's needs to run a suite.
+pub(crate) fn for_vm() -> Result<()> {
+    apt::ensure(&[
+        apt::Need { program: "qemu-system-x86_64", package: "qemu-system-x86", why: "the machine" },
+        apt::Need { program: "busybox", package: "busybox-static", why: "its shell" },
+        apt::Need { program: "ip", package: "iproute2", why: "its networks" },
+    ])
+}
+
 /// What the suites beyond `unit` need: npm and Python packages in the cache.
 pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
     let mut needs = vec![apt::Need {

@@ -13,6 +13,7 @@ use anyhow::Result;
 
 use crate::paths::Paths;
 
+pub(crate) use cargo_test::{not_run, tally};
 pub(crate) use gateway::{Gateway, scratch};
 
 /// A suite and what it takes to run it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{Method, Response};
+use axum::http::{Method, Response, StatusCode};
 use axum::routing::{any, get, post};
 
 use crate::bridge::is_json;
@@ -16,6 +16,7 @@ use crate::legacy;
 pub(crate) fn router(hub: Arc<Hub>) -> Router {
     Router::new()
         .route("/bridge/{upstream}", any(bridge))
+        .route("/resolve/{host}", get(resolve))
         .route("/legacy/{server}/sse", get(legacy::open))
         .route("/legacy/{server}/messages", post(legacy::post))
         .fallback(async || Fault::NoPath.response(None))
@@ -50,6 +51,18 @@ async fn bridged(hub: &Hub, upstream: &str, request: Request) -> Result<Response
         Method::GET => bridge.get(request.headers()).await,
         Method::DELETE => bridge.delete(request.headers()),
         _ => Err(Fault::Method("POST, GET, DELETE")),
+    }
+}
+
+/// The addresses of any name: first how many seconds they hold, then one a line in the order to try
+/// them; or 502 and why there are none.
+async fn resolve(State(hub): State<Arc<Hub>>, Path(host): Path<String>) -> (StatusCode, String) {
+    match hub.names.resolve(&host).await {
+        Ok((addresses, ttl)) => {
+            let lines = addresses.iter().map(|address| format!("\n{address}"));
+            (StatusCode::OK, ttl.as_secs().to_string() + &lines.collect::<String>())
+        }
+        Err(why) => (StatusCode::BAD_GATEWAY, why),
     }
 }
 

@@ -7,6 +7,8 @@
 //!   transport of 2024-11-05
 //! - `/legacy/<server>/sse` and `/messages`: a client of that transport in front of a virtual server
 //!
+//! - `/resolve/<name>`: the addresses of a name that a forward listener was asked for
+//!
 //! Beside them it resolves upstreams' names and serves `/healthz`, `/readyz` and `/metrics` to
 //! operators. [`Control::start`] starts it, [`Handle`] tells it what changes.
 

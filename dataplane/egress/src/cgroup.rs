@@ -9,7 +9,7 @@ use std::process::Command;
 
 use penstock_config::Place;
 
-use crate::users;
+use crate::launch::User;
 use crate::{EgressError, Host};
 
 /// A cgroup of the v2 hierarchy, held open.
@@ -127,7 +127,7 @@ fn unit_path(host: &Host, unit: &str) -> Result<PathBuf, EgressError> {
 }
 
 fn user_path(host: &Host, user: &str) -> Result<PathBuf, EgressError> {
-    let found = users::find(user).map_err(|error| EgressError::Place {
+    let found = User::parse(user).map_err(|error| EgressError::Place {
         what: format!("user `{user}`"),
         why: error.to_string(),
     })?;

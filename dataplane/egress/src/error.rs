@@ -45,6 +45,16 @@ pub enum EgressError {
         /// Why, and what to do.
         why: String,
     },
+    /// Another agent's cgroup, or one around or inside it.
+    #[error("agent `{agent}` cannot be held on {}: {by}; give each agent a cgroup of its own, none inside another's", cgroup.display())]
+    Taken {
+        /// The agent.
+        agent: String,
+        /// Its cgroup.
+        cgroup: PathBuf,
+        /// What is in the way.
+        by: String,
+    },
     /// More rules than a set has room for.
     #[error(
         "agent `{agent}` has {count} {what}, of which {max} can be enforced; join some into larger networks"

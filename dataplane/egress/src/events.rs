@@ -36,7 +36,7 @@ pub struct Event {
     pub protocol: u16,
     /// The family of the socket (`AF_…`).
     pub family: u16,
-    /// The destination, where there is one.
+    /// The other end, where there is one: where it would go, or, of a packet that comes in, whence.
     pub to: Option<(IpAddr, u16)>,
 }
 
@@ -106,6 +106,12 @@ impl Events {
     pub fn cgroup(&self, event: &Event) -> Option<PathBuf> {
         path_of(&self.host, event.cgroup_id)
     }
+}
+
+/// How long the host has been up, suspended time included: what events tell their time by.
+pub fn since_boot() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(now).unwrap_or_default()
 }
 
 fn event(raw: &abi::Event) -> Option<Event> {

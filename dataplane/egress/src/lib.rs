@@ -8,8 +8,10 @@
 mod callers;
 mod cgroup;
 mod check;
+mod costs;
 mod error;
 mod events;
+mod held;
 mod hooks;
 mod host;
 pub mod launch;
@@ -20,13 +22,14 @@ mod remove;
 mod set;
 mod status;
 mod sys;
-mod users;
 
 pub use callers::Callers;
 pub use cgroup::Cgroup;
 pub use check::{Outcome, Tried, check, probe};
+pub use costs::{Cost, Measuring, costs};
 pub use error::EgressError;
-pub use events::{Event, Events, Process};
+pub use events::{Event, Events, Process, since_boot};
+pub use held::{Held, held};
 pub use hooks::hook_name;
 pub use host::Host;
 pub use penstock_ebpf_abi::{Hook, Reason};

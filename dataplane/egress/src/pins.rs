@@ -11,7 +11,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use penstock_ebpf_abi::VERSION;
@@ -43,6 +43,14 @@ impl Pins {
         Self { root: bpffs.join(format!("v{VERSION}")) }
     }
 
+    /// Those of every version that has pinned something there, this one's too: what another version put
+    /// in force holds on until it is replaced or removed.
+    pub(crate) fn of_all_versions(bpffs: &Path) -> Vec<Self> {
+        let version = |name: &str| name.strip_prefix('v')?.parse::<u32>().ok();
+        let roots = entries(bpffs).into_iter().filter(|(_, name)| version(name).is_some());
+        roots.map(|(root, _)| Self { root }).collect()
+    }
+
     /// Whose connection is whose.
     pub(crate) fn callers(&self) -> PathBuf {
         self.root.join("callers")
@@ -54,16 +62,8 @@ impl Pins {
     }
 
     pub(crate) fn create(&self) -> Result<(), EgressError> {
-        // Whoever asks for a caller passes through; what agents may do is nobody else's business.
-        directory(&self.root, 0o755)?;
-        directory(&self.root.join("agents"), 0o700)
-    }
-
-    /// Lets everybody read who calls: it is no more than /proc/net/tcp tells, and the names of agents.
-    pub(crate) fn open_to_readers(&self) -> Result<(), EgressError> {
-        let path = self.callers();
-        fs::set_permissions(&path, Permissions::from_mode(0o644))
-            .map_err(EgressError::file("cannot open to readers", &path))
+        directory(&self.root)?;
+        directory(&self.root.join("agents"))
     }
 
     pub(crate) fn lock(&self) -> Result<Lock, EgressError> {
@@ -77,13 +77,10 @@ impl Pins {
         let last = self.sets(Some(agent)).into_iter().rfind(|set| set.cgroup == cgroup);
         let number = last.map_or(1, |set| set.number + 1);
         let below = self.root.join("agents").join(agent).join(cgroup.to_string());
-        directory(&self.root.join("agents").join(agent), 0o700)?;
-        directory(&below, 0o700)?;
+        directory(&self.root.join("agents").join(agent))?;
+        directory(&below)?;
         let path = below.join(format!("{number}-new"));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .map_err(EgressError::file("cannot create", &path))?;
+        directory(&path)?;
         Ok(SetDirectory { path, agent: agent.to_owned(), cgroup, number, whole: false })
     }
 
@@ -134,13 +131,24 @@ impl SetDirectory {
     }
 }
 
-fn directory(path: &Path, mode: u32) -> Result<(), EgressError> {
-    match DirBuilder::new().mode(mode).create(path) {
+/// That there are pins is for everybody to see; each has a mode of its own.
+fn directory(path: &Path) -> Result<(), EgressError> {
+    match DirBuilder::new().create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(EgressError::file("cannot create", path)(error))
+            return Err(EgressError::file("cannot create", path)(error));
         }
-        _ => Ok(()),
+        _ => {}
     }
+    // Whatever the umask is.
+    fs::set_permissions(path, Permissions::from_mode(0o755))
+        .map_err(EgressError::file("cannot open to readers", path))
+}
+
+/// Lets everybody read a map: who calls, which is no more than /proc/net/tcp tells and the names of
+/// agents, and how often something was refused. What an agent may reach is nobody else's business.
+pub(crate) fn open_to_readers(path: &Path) -> Result<(), EgressError> {
+    fs::set_permissions(path, Permissions::from_mode(0o644))
+        .map_err(EgressError::file("cannot open to readers", path))
 }
 
 fn entries(path: &Path) -> Vec<(PathBuf, String)> {

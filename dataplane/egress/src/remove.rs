@@ -11,7 +11,8 @@ use crate::{EgressError, Host};
 pub fn remove(host: &Host, agent: &str, force: bool) -> Result<usize, EgressError> {
     let pins = Pins::of(&host.bpffs);
     let _lock = pins.lock()?;
-    let sets = pins.sets(Some(agent));
+    let all = Pins::of_all_versions(&host.bpffs);
+    let sets: Vec<_> = all.iter().flat_map(|pins| pins.sets(Some(agent))).collect();
     if sets.is_empty() {
         return Err(EgressError::NotApplied(agent.to_owned()));
     }

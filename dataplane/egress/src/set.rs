@@ -13,8 +13,9 @@ use aya::{Btf, Ebpf, EbpfLoader, Pod};
 use penstock_ebpf_abi as abi;
 
 use crate::hooks::{self, LSM_PROGRAMS, PROGRAMS};
-use crate::pins::{Pins, SetDirectory};
+use crate::pins::{Pins, SetDirectory, open_to_readers};
 use crate::policy::Policy;
+use crate::status::path_of;
 use crate::{Cgroup, EgressError, Host, probe, sys};
 
 /// The programs, as `cargo xtask ebpf` built them.
@@ -28,6 +29,9 @@ pub(crate) const MAPS: [(&str, &str); 5] = [
     ("TALLIES", "tallies"),
     ("COUNTERS", "counters"),
 ];
+
+/// Those of them that everybody may read.
+const READABLE: [&str; 2] = ["settings", "counters"];
 
 /// Links to the programs of a set, which hold it in force as long as this lives, whatever becomes of
 /// the pins.
@@ -52,13 +56,15 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
     let pins = Pins::of(&host.bpffs);
     pins.create()?;
     let _lock = pins.lock()?;
+    alone(host, &pins, policy, cgroup)?;
     let mut loaded = load(&pins, policy)?;
-    pins.open_to_readers()?;
+    open_to_readers(&pins.callers())?;
     let directory = pins.next(&policy.agent, cgroup.id)?;
     match attach(&mut loaded, &directory, cgroup) {
         Ok(links) => {
             let set = directory.finish()?;
-            for other in pins.sets(Some(&policy.agent)) {
+            let all = Pins::of_all_versions(&host.bpffs);
+            for other in all.iter().flat_map(|pins| pins.sets(Some(&policy.agent))) {
                 if other.cgroup == cgroup.id && other != set {
                     other.remove()?;
                 }
@@ -71,6 +77,23 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
             Err(error)
         }
     }
+}
+
+/// Whether the cgroup is this agent's alone: of two agents one inside the other, nobody could tell who
+/// calls.
+fn alone(host: &Host, pins: &Pins, policy: &Policy, cgroup: &Cgroup) -> Result<(), EgressError> {
+    let taken = |by: String| EgressError::Taken {
+        agent: policy.agent.clone(),
+        cgroup: cgroup.path.clone(),
+        by,
+    };
+    for set in pins.sets(None).iter().filter(|set| set.whole && set.agent != policy.agent) {
+        let Some(path) = path_of(host, set.cgroup) else { continue };
+        if path.starts_with(&cgroup.path) || cgroup.path.starts_with(&path) {
+            return Err(taken(format!("agent `{}` is held on {}", set.agent, path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// Loads the programs and fills their maps; nothing is attached yet.
@@ -111,7 +134,11 @@ fn attach(
     cgroup: &Cgroup,
 ) -> Result<Vec<OwnedFd>, EgressError> {
     for (name, pin) in MAPS {
-        data(object, name)?.pin(directory.path.join(pin)).map_err(map(name))?;
+        let path = directory.path.join(pin);
+        data(object, name)?.pin(&path).map_err(map(name))?;
+        if READABLE.contains(&pin) {
+            open_to_readers(&path)?;
+        }
     }
     let mut links = Vec::new();
     for program in PROGRAMS {
@@ -146,7 +173,12 @@ fn attach_one(
     match program {
         Program::CgroupSkb(program) => {
             program.load().map_err(failed)?;
-            let id = program.attach(cgroup, CgroupSkbAttachType::Egress, MODE).map_err(failed)?;
+            let way = if name == "ingress" {
+                CgroupSkbAttachType::Ingress
+            } else {
+                CgroupSkbAttachType::Egress
+            };
+            let id = program.attach(cgroup, way, MODE).map_err(failed)?;
             program.take_link(id).map_err(failed)?.try_into().map_err(unlinked)
         }
         Program::CgroupSock(program) => {

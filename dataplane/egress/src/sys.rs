@@ -59,6 +59,12 @@ pub(crate) fn lookup<K, V: Copy>(
     key: &K,
     mut value: V,
 ) -> io::Result<Option<V>> {
+    let found = lookup_into(map, key, std::ptr::from_mut(&mut value).cast())?;
+    Ok(found.then_some(value))
+}
+
+/// Whether there is such a key. `value` must have room for the map's value.
+fn lookup_into<K>(map: BorrowedFd<'_>, key: &K, value: *mut u8) -> io::Result<bool> {
     #[repr(C)]
     struct Fields {
         map: u32,
@@ -71,14 +77,23 @@ pub(crate) fn lookup<K, V: Copy>(
         map: map.as_raw_fd().cast_unsigned(),
         _pad: 0,
         key: std::ptr::from_ref(key) as u64,
-        value: std::ptr::from_mut(&mut value) as u64,
+        value: value as u64,
         flags: 0,
     };
     match bpf(MAP_LOOKUP_ELEM, &mut fields) {
-        Ok(_) => Ok(Some(value)),
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Ok(_) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Looks up a number of every CPU's, and adds them up.
+pub(crate) fn lookup_sum(map: BorrowedFd<'_>, key: u32) -> io::Result<u64> {
+    let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
+    // The kernel writes one value for each CPU that the host could have.
+    let mut values = vec![0_u64; cpus];
+    let found = lookup_into(map, &key, values.as_mut_ptr().cast())?;
+    Ok(if found { values.iter().sum() } else { 0 })
 }
 
 /// Makes a map's entries final: no system call changes them any more.

@@ -33,7 +33,8 @@ pub struct RequestHead {
     pub path: Span,
     /// The query in the target, without its `?`.
     pub query: Option<Span>,
-    /// The authority of an absolute-form or CONNECT target; equal to Host where both are there.
+    /// The authority of an absolute-form or CONNECT target; equal to Host where both are there, but
+    /// for the port with CONNECT, which Host may lack.
     pub authority: Option<Span>,
     /// The version of the peer.
     pub version: Version,
@@ -136,9 +137,7 @@ impl RequestHead {
             (Some(host), _) if !target::is_authority(host.of(buf)) => {
                 return Err(HeadError::HostInvalid);
             }
-            (Some(host), Some(authority))
-                if !host.of(buf).eq_ignore_ascii_case(authority.of(buf)) =>
-            {
+            (Some(host), Some(authority)) if !self.agree(host.of(buf), authority.of(buf)) => {
                 return Err(HeadError::HostDisagrees);
             }
             _ => {}
@@ -156,6 +155,15 @@ impl RequestHead {
         self.expect_continue =
             facts.expect_continue && !matches!(self.framing, Framing::None | Framing::Length(0));
         Ok(())
+    }
+
+    /// Whether Host says what the target does. With CONNECT it may leave out the port, as the
+    /// example in RFC 9112 3.2.3 does and some clients do.
+    fn agree(&self, host: &[u8], authority: &[u8]) -> bool {
+        let name = authority.get(..host.len()).unwrap_or_default();
+        let behind = authority.get(host.len()..).unwrap_or_default();
+        name.eq_ignore_ascii_case(host)
+            && (behind.is_empty() || self.verb == Verb::Connect && target::is_port(behind))
     }
 }
 

@@ -104,6 +104,11 @@ pub(crate) fn is_authority(authority: &[u8]) -> bool {
     port_is_good && is_host(host)
 }
 
+/// Whether it is what stands behind the host in an authority.
+pub(crate) fn is_port(behind: &[u8]) -> bool {
+    matches!(behind, [b':', port @ ..] if port.iter().all(u8::is_ascii_digit))
+}
+
 fn is_host(host: &[u8]) -> bool {
     if let [b'[', address @ .., b']'] = host {
         return std::str::from_utf8(address).is_ok_and(|a| a.parse::<Ipv6Addr>().is_ok());

@@ -46,6 +46,14 @@ pub enum Metric {
     TlsErrors,
     /// Connections that could not be accepted (descriptors used up, most often).
     AcceptErrors,
+    /// Tunnels and requests that a forward listener was asked for.
+    Forwards,
+    /// Those under way now.
+    ForwardsOpen,
+    /// Bytes that forward listeners have taken from agents.
+    ForwardSentBytes,
+    /// Bytes that forward listeners have given to agents.
+    ForwardReceivedBytes,
 }
 
 /// Why penstock itself answered instead of an upstream.
@@ -80,9 +88,20 @@ pub enum Refusal {
     UpstreamSlow,
     /// An event over its limit; the stream was ended.
     Event,
+    /// A forward listener's caller whom the kernel knows as no agent (403).
+    Caller,
+    /// A destination that no rule of the agent's names (403).
+    Destination,
+    /// A name that resolves to nothing but addresses which no name may lead to (403).
+    Address,
+    /// A tunnel whose TLS asked for another name than `CONNECT`, or that carried no TLS where it must;
+    /// it was ended.
+    ServerName,
+    /// A tunnel or an answer over the agent's `bytes`; it was ended.
+    Bytes,
 }
 
-pub(crate) const METRICS: [(Metric, &str, &str, &str); 20] = [
+pub(crate) const METRICS: [(Metric, &str, &str, &str); 24] = [
     (Metric::Connections, "connections_total", "counter", "Connections accepted."),
     (Metric::ConnectionsOpen, "connections_open", "gauge", "Connections open now."),
     (Metric::Requests, "requests_total", "counter", "Requests whose head was read."),
@@ -138,9 +157,33 @@ pub(crate) const METRICS: [(Metric, &str, &str, &str); 20] = [
         "counter",
         "Connections that could not be accepted.",
     ),
+    (
+        Metric::Forwards,
+        "forward_total",
+        "counter",
+        "Tunnels and requests that a forward listener was asked for.",
+    ),
+    (
+        Metric::ForwardsOpen,
+        "forward_open",
+        "gauge",
+        "Tunnels and requests of forward listeners under way now.",
+    ),
+    (
+        Metric::ForwardSentBytes,
+        "forward_sent_bytes_total",
+        "counter",
+        "Bytes that forward listeners have taken from agents.",
+    ),
+    (
+        Metric::ForwardReceivedBytes,
+        "forward_received_bytes_total",
+        "counter",
+        "Bytes that forward listeners have given to agents.",
+    ),
 ];
 
-pub(crate) const REFUSALS: [(Refusal, &str); 14] = [
+pub(crate) const REFUSALS: [(Refusal, &str); 19] = [
     (Refusal::Malformed, "malformed"),
     (Refusal::Head, "head"),
     (Refusal::Body, "body"),
@@ -155,6 +198,11 @@ pub(crate) const REFUSALS: [(Refusal, &str); 14] = [
     (Refusal::Upstream, "upstream"),
     (Refusal::UpstreamSlow, "upstream_slow"),
     (Refusal::Event, "event"),
+    (Refusal::Caller, "caller"),
+    (Refusal::Destination, "destination"),
+    (Refusal::Address, "address"),
+    (Refusal::ServerName, "server_name"),
+    (Refusal::Bytes, "bytes"),
 ];
 
 /// Upper bounds of the latency buckets, in microseconds: a factor of two each, 64 µs to 134 s.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use penstock_config::{
-    Bind, Endpoint, Errors, Hosts, HttpTarget, Listener, Loaded, Problem, Severity, Snapshot,
-    Target,
+    Agent, Bind, EgressMode, Endpoint, Errors, Hosts, HttpTarget, Listener, Loaded, Problem,
+    Severity, Snapshot, Target,
 };
 use penstock_proxy::{Addresses, Inside, World};
 use serde_json::{Value, json};
@@ -32,11 +32,18 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
     // Writing to a String does not fail.
     let _ = writeln!(text, "{}: {ok}: {}", path.display(), summary(&snapshot));
     for listener in &snapshot.listeners {
+        if listener.forward {
+            let _ = writeln!(text, "  {} forwards", base(listener));
+            continue;
+        }
         for server in &snapshot.servers {
             let upstream = snapshot.upstreams.get(server.upstream).map(|upstream| &upstream.target);
             let target = upstream.map(reached).unwrap_or_default();
             let _ = writeln!(text, "  {}{} -> {target}", base(listener), server.path);
         }
+    }
+    for agent in &snapshot.agents {
+        let _ = writeln!(text, "  {}", confined(agent, snapshot.egress.mode));
     }
     print(&text)?;
     Ok(Exit::Done)
@@ -68,6 +75,7 @@ fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure>
             "listeners": snapshot.listeners.len(),
             "upstreams": snapshot.upstreams.len(),
             "servers": snapshot.servers.len(),
+            "agents": snapshot.agents.len(),
         })
     });
     let document = json!({
@@ -95,12 +103,22 @@ fn problem_as_json(problem: &Problem) -> Value {
 }
 
 fn summary(snapshot: &Snapshot) -> String {
-    format!(
-        "{}, {}, {}",
+    let mut counts = vec![
         count(snapshot.listeners.len(), "listener"),
         count(snapshot.upstreams.len(), "upstream"),
         count(snapshot.servers.len(), "server"),
-    )
+    ];
+    if !snapshot.agents.is_empty() {
+        counts.push(count(snapshot.agents.len(), "agent"));
+    }
+    counts.join(", ")
+}
+
+/// An agent, and how many rules it has.
+fn confined(agent: &Agent, mode: EgressMode) -> String {
+    let Agent { name, place, egress, forward, .. } = agent;
+    let audited = if mode == EgressMode::Audit { ", audited only" } else { "" };
+    format!("agent {name}: {place}, {} direct, {} forwarded{audited}", egress.len(), forward.len())
 }
 
 /// What stands before a server's path in the URL that agents use.

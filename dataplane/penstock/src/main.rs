@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod completions;
 mod doctor;
+mod egress;
 mod exit;
 mod init;
 mod locate;
@@ -52,6 +53,7 @@ fn run(cli: &Cli, paint: Paint) -> Result<ExitCode, Failure> {
         Command::Serve => serve(config, paint),
         Command::Check(args) => check::run(args, config, cli.color),
         Command::Init(args) => init::run(args),
+        Command::Egress(command) => egress::run(command, config, cli.color),
         Command::Doctor(args) => doctor::run(args, config, cli.color),
         Command::Schema => schema::run(),
         Command::Version(args) => version::run(args),

@@ -86,6 +86,30 @@ fn check_says_ok_with_the_urls_that_agents_use() {
 }
 
 #[test]
+fn check_says_which_agents_are_confined_and_by_how_many_rules() {
+    let folder = Folder::new();
+    let agents = "agents:
+  claude: { forward: ['api.example:443'], egress: ['tcp 10.0.0.0/8:5432', 'tcp 10.0.0.1:1'] }
+  robot: { unit: robot.service }
+egress: { mode: audit }
+";
+    let file = GOOD.replace("8808 }", "8808 }, { address: 127.0.0.1:3128, forward: true }");
+    folder.write("penstock.yaml", &format!("{file}{agents}"));
+    let output = folder.penstock(&["check"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert_eq!(
+        stdout(&output),
+        "penstock.yaml: ok: 2 listeners, 1 upstream, 1 server, 2 agents
+  http://127.0.0.1:8808/mcp/files -> http://127.0.0.1:3000/mcp
+  http://127.0.0.1:3128 forwards
+  agent claude: cgroup penstock/claude, 2 direct, 1 forwarded, audited only
+  agent robot: unit robot.service, 0 direct, 0 forwarded, audited only\n"
+    );
+    let output = folder.penstock(&["check", "--json"]);
+    assert_eq!(json(&output)["counts"]["agents"], 2);
+}
+
+#[test]
 fn check_shows_the_line_and_marks_the_value() {
     let folder = Folder::new();
     folder.write("bad.yaml", &format!("{GOOD}log:\n  level: warning\n"));

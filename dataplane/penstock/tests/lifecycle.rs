@@ -164,6 +164,19 @@ fn a_reload_holds_for_connections_that_are_open_already() {
 }
 
 #[test]
+fn a_reload_does_not_make_a_listener_one_that_forwards() {
+    let penstock = Penstock::start(always(ok("{}")), "");
+    let text = std::fs::read_to_string(&penstock.config).expect("the configuration");
+    let listener = format!("{{ address: \"{}\" }}", penstock.address);
+    assert!(text.contains(&listener), "{text}");
+    let forward = format!("{{ address: \"{}\", forward: true }}", penstock.address);
+    std::fs::write(&penstock.config, text.replace(&listener, &forward)).expect("it is written");
+    penstock.signal("HUP");
+    penstock.logs("`forward` of `listeners`");
+    assert_eq!(penstock.connect().ask(&call(1)).0, 200);
+}
+
+#[test]
 fn calls_under_way_at_sigterm_get_whole_answers() {
     let slow = upstream(|mut stream| {
         let _ = read_request(&mut stream);

@@ -5,6 +5,8 @@
 //! the way of a call, to be read first.
 
 mod attest;
+mod caller;
+mod forward;
 mod identity;
 mod io;
 mod pipeline;

@@ -8,6 +8,7 @@ use penstock_http1::Verb;
 use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit, plain_form};
 use penstock_metrics::{Metric, Refusal};
 
+use crate::caller::{AGENT_HEADER, agent_of};
 use crate::identity::Identity;
 use crate::relay::{self, Call, Forwarded};
 use crate::request::{Downstream, Next};
@@ -24,6 +25,10 @@ const SHOWN: usize = 128;
 /// Serves the request whose head was read.
 pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<View>) -> Next {
     let started = Instant::now();
+    if down.rules.inner {
+        let id = down.head.value(&down.buffer, AGENT_HEADER).and_then(agent_of);
+        down.caller.speaks_for(id, &view.world);
+    }
     let next = match prepare(down, shard, view).await {
         Ok((route, era, _open)) => forward(down, shard, view, route, era).await,
         Err(refused) => {
@@ -53,7 +58,8 @@ fn log_access(down: &Downstream, server: &str, micros: u64) {
         target: "access",
         listener = down.rules.name,
         peer = down.peer.map(tracing::field::display),
-        identity = down.identity.as_ref().map(Identity::name),
+        agent = down.caller.agent_name(),
+        identity = down.caller.certificate.as_ref().map(Identity::name),
         server,
         verb = %printable(down.head.method.of(&down.buffer)),
         path = %printable(down.head.path.of(&down.buffer)),
@@ -180,7 +186,9 @@ async fn forward(
         (true, true) | (false, false) => Forwarded::Kept,
         (false, true) => Forwarded::Removed,
     };
-    let call = Call { target: &target, host: &host, era, forwarded };
+    // Only the control thread comes back with it.
+    let speaks_for = (route.remote == view.world.control()).then(|| down.caller.id()).flatten();
+    let call = Call { target: &target, host: &host, era, forwarded, speaks_for, bytes_max: None };
     match relay::exchange(down, shard, pool, &call).await {
         Ok(next) => next,
         Err(failure) => {
@@ -241,7 +249,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn kind(&self) -> (ErrorKind, Refusal) {
+    pub(crate) fn kind(&self) -> (ErrorKind, Refusal) {
         match self {
             Self::Timeout | Self::Connect(crate::upstream::ConnectError::Timeout) => {
                 (ErrorKind::UpstreamTimeout, Refusal::UpstreamSlow)

@@ -11,7 +11,8 @@ use penstock_config::Limits;
 use penstock_http1::{ChunkLimits, Chunked, Framing, HeadLimits, RequestHead, Verb};
 use penstock_metrics::Metric;
 
-use crate::identity::Identity;
+use crate::caller::Caller;
+use crate::forward;
 use crate::io::{Conn, Elapsed, KEPT_BYTES_MAX, Timer};
 use crate::pipeline;
 use crate::respond::{Answer, CONTINUE};
@@ -34,8 +35,7 @@ pub(crate) struct Downstream {
     pub(crate) conn: Conn,
     pub(crate) timer: Timer,
     pub(crate) peer: Option<SocketAddr>,
-    /// Of its client certificate, where it has shown one.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) caller: Caller,
     pub(crate) rules: Arc<ListenerRules>,
     /// What was read and not yet used; the request's head stands at its beginning.
     pub(crate) buffer: Vec<u8>,
@@ -47,6 +47,8 @@ pub(crate) struct Downstream {
     pub(crate) body_bytes: usize,
     pub(crate) message: penstock_mcp::Message,
     pub(crate) out: Vec<u8>,
+    /// Bytes of the answer that were written, its head included.
+    pub(crate) answer_bytes: u64,
     /// The status answered last; 0 where there was none.
     pub(crate) status: u16,
     /// Whether a request was served on it.
@@ -88,14 +90,14 @@ impl Downstream {
         conn: Conn,
         timer: Timer,
         peer: Option<SocketAddr>,
-        identity: Option<Identity>,
+        caller: Caller,
         rules: Arc<ListenerRules>,
     ) -> Self {
         Self {
             conn,
             timer,
             peer,
-            identity,
+            caller,
             rules,
             buffer: Vec::new(),
             head: RequestHead::new(),
@@ -104,6 +106,7 @@ impl Downstream {
             body_bytes: 0,
             message: penstock_mcp::Message::new(),
             out: Vec::new(),
+            answer_bytes: 0,
             status: 0,
             served: false,
             ended: false,
@@ -128,7 +131,12 @@ impl Downstream {
                     // It may have waited for long: what holds now holds for it.
                     let view = shard.view();
                     self.follow(&view);
-                    pipeline::serve(self, shard, &view).await
+                    if self.rules.forward {
+                        // Rare, and large: the task of every connection would have to hold it.
+                        Box::pin(forward::serve(self, shard, &view)).await
+                    } else {
+                        pipeline::serve(self, shard, &view).await
+                    }
                 }
                 Err(Unread::Silent) => Next::Close,
                 Err(Unread::Answer(answer)) => {
@@ -145,12 +153,13 @@ impl Downstream {
         }
     }
 
-    /// Takes over the listener's rules as they are now.
+    /// Takes over the listener's rules and the agent's as they are now.
     fn follow(&mut self, view: &View) {
         if let Some(rules) = view.world.listeners.get(self.rules.index)
             && !Arc::ptr_eq(rules, &self.rules)
         {
             self.rules = Arc::clone(rules);
+            self.caller.follow(&view.world);
         }
     }
 
@@ -169,6 +178,7 @@ impl Downstream {
         }
         self.head_bytes = 0;
         self.body_bytes = 0;
+        self.answer_bytes = 0;
         self.status = 0;
         self.served = true;
         self.head.reset();
@@ -318,7 +328,9 @@ impl Downstream {
             return bytes;
         }
         let limit = shard.view().world.limits().write_timeout;
-        shard.cells.add(Metric::AnswerBytes, (bytes.len() - from) as u64);
+        let count = (bytes.len() - from) as u64;
+        self.answer_bytes += count;
+        shard.cells.add(Metric::AnswerBytes, count);
         match self.timer.within(limit, self.conn.write(bytes, from)).await {
             Ok((Ok(()), bytes)) => bytes,
             Ok((Err(_), bytes)) => {
@@ -341,7 +353,7 @@ impl Downstream {
 
     /// Whether a stream is what is asked for, so that long silence is to be expected.
     pub(crate) fn asks_for_stream(&self) -> bool {
-        self.head.verb == Verb::Get
+        !self.rules.forward && self.head.verb == Verb::Get
             || self.message.single().and_then(|one| one.known)
                 == Some(penstock_mcp::Method::SubscriptionsListen)
     }

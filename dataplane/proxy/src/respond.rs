@@ -23,8 +23,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Text for whoever speaks HTTP badly, and so not yet MCP.
-    fn plain(status: u16, refusal: Refusal, message: String) -> Self {
+    /// Text for whoever does not speak MCP, or not yet.
+    pub(crate) fn plain(status: u16, refusal: Refusal, message: String) -> Self {
         let mut body = message.into_bytes();
         body.push(b'\n');
         let content_type = "text/plain; charset=utf-8";

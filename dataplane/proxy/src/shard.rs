@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use penstock_metrics::{Cells, Metric};
 
+use crate::caller::Caller;
+use crate::forward::Forward;
 use crate::identity::Identity;
 use crate::io::{Conn, Listener, Socket, Timers};
 use crate::request::Downstream;
@@ -28,6 +30,7 @@ pub(crate) struct Shard {
     pub(crate) shared: Arc<Shared>,
     pub(crate) cells: Arc<Cells>,
     pub(crate) timers: Rc<Timers>,
+    pub(crate) forward: Forward,
     view: RefCell<Rc<View>>,
     pub(crate) draining: Cell<bool>,
     drain_began_ms: Cell<u64>,
@@ -80,6 +83,15 @@ impl Shard {
         }
     }
 
+    /// Which agent the kernel says has opened a connection. Asked once, and only where there could be
+    /// one.
+    fn attested(&self, socket: &Socket, rules: &ListenerRules, view: &View) -> Option<u64> {
+        if rules.inner || view.world.snapshot.agents.is_empty() {
+            return None;
+        }
+        self.shared.attest.as_ref()?.agent(socket.descriptor())
+    }
+
     fn pool(&self, remote: &Arc<crate::world::Remote>) -> Rc<Pool> {
         Pool::new(Arc::clone(remote), Arc::clone(&self.cells), Rc::clone(&self.timers))
     }
@@ -99,6 +111,7 @@ pub(crate) async fn run(
         shared: outside,
         cells,
         timers,
+        forward: Forward::default(),
         view: RefCell::new(empty),
         draining: Cell::new(false),
         drain_began_ms: Cell::new(0),
@@ -169,7 +182,9 @@ async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize) {
                     continue;
                 }
                 shard.cells.inc(Metric::Connections);
-                monoio::spawn(connection(Rc::clone(&shard), socket, peer, Arc::clone(rules)));
+                let caller = Caller::new(shard.attested(&socket, rules, &view), &view.world);
+                let rules = Arc::clone(rules);
+                monoio::spawn(connection(Rc::clone(&shard), socket, peer, caller, rules));
             }
             Err(_) if shard.draining.get() => return,
             Err(error) => {
@@ -189,6 +204,7 @@ async fn connection(
     shard: Rc<Shard>,
     socket: Socket,
     peer: Option<SocketAddr>,
+    mut caller: Caller,
     rules: Arc<ListenerRules>,
 ) {
     let _open = Gauge::up(&shard, Metric::ConnectionsOpen);
@@ -211,8 +227,8 @@ async fn connection(
             return;
         }
     }
-    let identity = conn.peer_certificate().and_then(Identity::of);
-    let mut down = Downstream::new(conn, timer, peer, identity, rules);
+    caller.certificate = conn.peer_certificate().and_then(Identity::of);
+    let mut down = Downstream::new(conn, timer, peer, caller, rules);
     down.serve(&shard).await;
 }
 

@@ -15,6 +15,7 @@ use penstock_config::{Bind, Shards};
 use penstock_metrics::Cells;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use crate::attest::Attest;
 use crate::io::{Engine, pin_to, run};
 use crate::shard;
 use crate::world::World;
@@ -43,6 +44,7 @@ pub enum StartError {
 /// What the shards and the outside share.
 pub(crate) struct Shared {
     pub(crate) world: ArcSwap<World>,
+    pub(crate) attest: Option<Arc<dyn Attest>>,
     pub(crate) draining: AtomicBool,
     pub(crate) quit: AtomicBool,
 }
@@ -65,8 +67,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Binds every listener, then starts the shards. Nothing is left bound after an error.
-    pub fn start(world: World, engine: &Engine) -> Result<Self, StartError> {
+    /// Binds every listener, then starts the shards. Nothing is left bound after an error. `attest`
+    /// tells agents; without it every caller is unknown.
+    pub fn start(
+        world: World,
+        engine: &Engine,
+        attest: Option<Arc<dyn Attest>>,
+    ) -> Result<Self, StartError> {
         let shards = match world.snapshot.shards {
             Shards::Auto => std::thread::available_parallelism()?.get(),
             Shards::Count(count) => usize::from(count.get()),
@@ -93,6 +100,7 @@ impl Proxy {
         let sockets = listeners.filter_map(|listener| SocketFile::of(&listener.bind)).collect();
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(world),
+            attest,
             draining: AtomicBool::new(false),
             quit: AtomicBool::new(false),
         });

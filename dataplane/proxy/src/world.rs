@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_config::{
-    Endpoint, HostHeader, Hosts, HttpTarget, Limits, Snapshot, Target, Upstream, UpstreamTls,
+    Agent, Endpoint, HostHeader, Hosts, HttpTarget, Limits, Snapshot, Target, Upstream, UpstreamTls,
 };
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
@@ -57,6 +57,8 @@ pub struct World {
     /// The path of the inner listener.
     pub(crate) front: PathBuf,
     routes: HashMap<Vec<u8>, Route>,
+    /// By what the kernel knows them by.
+    agents: HashMap<u64, Arc<Agent>>,
 }
 
 /// What holds for the connections of one listener.
@@ -68,6 +70,8 @@ pub(crate) struct ListenerRules {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     /// Whether it is for the control thread alone, which speaks for agents.
     pub(crate) inner: bool,
+    /// Whether it forwards what is not MCP.
+    pub(crate) forward: bool,
 }
 
 /// Where a path leads.
@@ -103,6 +107,7 @@ impl World {
                 hosts: HostRules::new(&listener.hosts, &listener.origins),
                 tls: listener.tls.as_ref().map(server_config).transpose()?,
                 inner: false,
+                forward: listener.forward,
             }))
         });
         let mut listeners = listeners.collect::<Result<Vec<_>, WorldError>>()?;
@@ -112,6 +117,7 @@ impl World {
             hosts: HostRules::new(&Hosts::These(vec![INNER_HOST.into()]), &[]),
             tls: None,
             inner: true,
+            forward: false,
         }));
         let upstreams = snapshot.upstreams.iter();
         let remotes =
@@ -119,11 +125,21 @@ impl World {
         let mut remotes = remotes.collect::<Result<Vec<_>, WorldError>>()?;
         remotes.push(Arc::new(Remote::control(inside)));
         let routes = routes(&snapshot, &remotes);
-        Ok(Self { snapshot, listeners, remotes, front: inside.front.clone(), routes })
+        let agents = snapshot.agents.iter().map(|agent| (agent.id, Arc::clone(agent))).collect();
+        Ok(Self { snapshot, listeners, remotes, front: inside.front.clone(), routes, agents })
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.snapshot.limits
+    }
+
+    /// Which of [`World::remotes`] is the control thread.
+    pub(crate) fn control(&self) -> usize {
+        self.snapshot.upstreams.len()
+    }
+
+    pub(crate) fn agent(&self, id: u64) -> Option<&Arc<Agent>> {
+        self.agents.get(&id)
     }
 
     pub(crate) fn route(&self, path: &[u8]) -> Option<&Route> {

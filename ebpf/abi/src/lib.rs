@@ -131,11 +131,13 @@ pub enum Hook {
     LsmSocketCreate = 8,
     /// `connect(2)` of a Unix socket, where the kernel has BPF LSM.
     LsmUnixConnect = 9,
+    /// A packet that comes in.
+    Ingress = 10,
 }
 
 impl Hook {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Connect4,
         Self::Connect6,
         Self::Sendmsg4,
@@ -146,6 +148,7 @@ impl Hook {
         Self::Egress,
         Self::LsmSocketCreate,
         Self::LsmUnixConnect,
+        Self::Ingress,
     ];
 }
 
@@ -210,7 +213,8 @@ pub struct Event {
     pub pid: u32,
     /// Its user.
     pub uid: u32,
-    /// The destination. Of a socket just made only the protocol is known.
+    /// The other end: where it would go, or of a packet that comes in, whence it came. Of a socket just
+    /// made only the protocol is known.
     pub to: Endpoint,
     /// The family of the socket.
     pub family: u16,

@@ -60,7 +60,7 @@ pub(crate) fn not_run(output: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Adds up the `test result:` lines of `cargo test`; what could not be shown counts as skipped.
-pub(super) fn tally(output: &str) -> Tally {
+pub(crate) fn tally(output: &str) -> Tally {
     let skipped = u32::try_from(not_run(output).count()).unwrap_or(u32::MAX);
     let mut sum = Tally { skipped, ..Tally::default() };
     for line in output.lines().filter(|line| line.starts_with("test result:")) {

@@ -118,7 +118,7 @@ fn egress_rule(written: &str) -> Result<EgressRule, String> {
     };
     let (host, prefix, port) = taken_apart(destination).ok_or_else(form)?;
     let address = address(protocol, host, port, destination)?;
-    let whole = if address.is_ipv6() { 128 } else { 32 };
+    let whole = whole(address);
     let prefix = match prefix {
         None => whole,
         Some(digits) => number(digits).filter(|prefix| *prefix <= whole).ok_or_else(|| {
@@ -201,27 +201,23 @@ fn meant(rule: &EgressRule, written: IpAddr) -> Option<String> {
     if address != written {
         return Some(format!("bits of the address are set behind the prefix: write {rule}"));
     }
-    let whole = if address.is_ipv6() { 128 } else { 32 };
+    let nowhere = address.is_unspecified() && prefix == whole(address);
     match address {
-        IpAddr::V4(_) if address.is_unspecified() && prefix == whole => {
+        IpAddr::V4(_) if nowhere => {
             Some(format!("no packet goes there: write {} for any address", of(address, 0)))
         }
         IpAddr::V6(inner) if inner.to_ipv4_mapped().is_some() && prefix >= 96 => {
             let address = inner.to_ipv4_mapped()?.into();
             Some(format!("write the IPv4 address that it stands for: {}", of(address, prefix - 96)))
         }
-        IpAddr::V6(_)
-            if address.is_unspecified() && prefix == whole || contains(rule, MAPPED.into()) =>
-        {
-            let address = Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0).into();
-            let internet = of(address, 3);
-            Some(if prefix == whole {
-                format!("no packet goes there: write {internet} for any address")
+        IpAddr::V6(_) if nowhere || contains(rule, MAPPED.into()) => {
+            let internet = of(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0).into(), 3);
+            let why = if nowhere {
+                "no packet goes there"
             } else {
-                format!(
-                    "every IPv4 address is in it, as ::ffff:a.b.c.d: write {internet} for any IPv6 address"
-                )
-            })
+                "every IPv4 address is in it, as ::ffff:a.b.c.d"
+            };
+            Some(format!("{why}: write {internet} for any IPv6 address"))
         }
         _ => None,
     }
@@ -237,8 +233,7 @@ enum Danger {
 fn danger(rule: &EgressRule) -> Option<Danger> {
     let loopback =
         EgressRule { prefix: 8, address: Ipv4Addr::new(127, 0, 0, 0).into(), ..rule.clone() };
-    let is_one =
-        rule.port.is_some() && rule.prefix == if rule.address.is_ipv6() { 128 } else { 32 };
+    let is_one = rule.port.is_some() && rule.prefix == whole(rule.address);
     if rule.prefix <= WIDE_PREFIX {
         Some(Danger::Wide)
     } else if METADATA.iter().any(|address| contains(rule, *address)) {
@@ -252,6 +247,11 @@ fn danger(rule: &EgressRule) -> Option<Danger> {
     } else {
         None
     }
+}
+
+/// The prefix of a network of one address.
+fn whole(address: IpAddr) -> u8 {
+    if address.is_ipv6() { 128 } else { 32 }
 }
 
 fn contains(rule: &EgressRule, address: IpAddr) -> bool {

@@ -1,5 +1,6 @@
-//! Upstreams' names, resolved again as their records expire. The last good answer is kept while a
-//! name server fails; a host without any still resolves what its hosts file knows.
+//! Names. Upstreams' are resolved again as their records expire, and the last good answer is kept while
+//! a name server fails; any other name is resolved when a forward listener asks for it. A host without
+//! a name server still resolves what its hosts file knows.
 
 mod hosts;
 #[cfg(test)]
@@ -169,6 +170,20 @@ impl Names {
                 }
             }
         }
+    }
+
+    /// The addresses of a name that nobody watches, and how long they hold. It is a whole name: the
+    /// system's search domains are not tried behind it.
+    pub(crate) async fn resolve(&self, host: &str) -> Result<(Vec<IpAddr>, Duration), String> {
+        self.metrics.resolutions.inc();
+        let whole = format!("{}.", host.trim_end_matches('.'));
+        let limit = self.pace.lookup_timeout;
+        let answer = match timeout(limit, self.lookup(&whole)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(format!("no name server answered within {limit:?}")),
+        };
+        let (addresses, ttl) = answer.inspect_err(|_| self.metrics.resolution_failures.inc())?;
+        Ok((addresses, ttl.clamp(self.pace.ttl_min, self.pace.ttl_max)))
     }
 
     async fn lookup(&self, host: &str) -> Result<(Vec<IpAddr>, Duration), String> {

@@ -6,6 +6,7 @@ mod http;
 mod legacy;
 mod modern;
 mod process;
+mod resolve;
 mod shared;
 mod sse;
 mod stdio;

@@ -43,11 +43,20 @@ enum Reader {
     Gone,
 }
 
+type WriteDone = (io::Result<()>, WriteHalf, Vec<u8>);
+
+/// As [`Reader`], of writes that are polled; one that is awaited goes by the idle half.
+enum Writer {
+    Idle(WriteHalf),
+    Writing(Pin<Box<dyn Future<Output = WriteDone>>>),
+    Gone,
+}
+
 /// A plain or TLS connection over TCP or a Unix socket.
 pub(crate) struct Conn {
     descriptor: RawFd,
     reader: Reader,
-    writer: WriteHalf,
+    writer: Writer,
     /// Whether a write began and did not end well: what the peer got ends anywhere.
     torn: bool,
     tls: Option<Box<Tls>>,
@@ -61,6 +70,16 @@ struct Tls {
     early: Vec<u8>,
     /// Whether the peer has said that nothing follows. Its socket may stay open.
     ended: bool,
+}
+
+impl Tls {
+    /// What is to be sent, appended to `out`.
+    fn drain(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        while self.session.wants_write() {
+            self.session.write_tls(out)?;
+        }
+        Ok(())
+    }
 }
 
 impl Conn {
@@ -77,7 +96,8 @@ impl Conn {
                 (descriptor, ReadHalf::Unix(read), WriteHalf::Unix(write))
             }
         };
-        let (reader, tls, spare) = (Reader::Idle(reader), None, Vec::new());
+        let (reader, writer) = (Reader::Idle(reader), Writer::Idle(writer));
+        let (tls, spare) = (None, Vec::new());
         Self { descriptor, reader, writer, torn: false, tls, spare, written_bytes: 0 }
     }
 
@@ -228,9 +248,7 @@ impl Conn {
     async fn flush_tls(&mut self) -> io::Result<()> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
         let mut out = Vec::new();
-        while tls.session.wants_write() {
-            tls.session.write_tls(&mut out)?;
-        }
+        tls.drain(&mut out)?;
         if out.is_empty() {
             return Ok(());
         }
@@ -261,30 +279,84 @@ impl Conn {
     }
 
     async fn write_raw(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
-        let mut bytes = bytes;
-        let mut at = from;
         self.torn = true;
-        while at < bytes.len() {
-            let slice = bytes.slice(at..);
-            let (result, slice) = match &mut self.writer {
-                WriteHalf::Tcp(half) => half.write(slice).await,
-                WriteHalf::Unix(half) => half.write(slice).await,
-            };
-            bytes = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
-                Ok(written) => {
-                    at += written;
-                    self.written_bytes += written as u64;
-                }
-                Err(error) => return (Err(error), bytes),
+        let (result, bytes, at) = match &mut self.writer {
+            Writer::Idle(WriteHalf::Tcp(half)) => write_all(half, bytes, from).await,
+            Writer::Idle(WriteHalf::Unix(half)) => write_all(half, bytes, from).await,
+            Writer::Writing(_) | Writer::Gone => {
+                (Err(io::ErrorKind::NotConnected.into()), bytes, from)
             }
-        }
-        self.torn = false;
-        (Ok(()), bytes)
+        };
+        self.torn = result.is_err();
+        self.written_bytes += (at - from) as u64;
+        (result, bytes)
     }
 
-    /// Ends our side, so that the peer reads an end behind all we wrote.
+    /// Begins to write `bytes` whole, beside reading; [`Conn::poll_written`] says when that is done.
+    pub(crate) fn begin_write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        let bytes = match &mut self.tls {
+            None => bytes,
+            Some(tls) => {
+                let (mut out, mut at) = (Vec::new(), 0);
+                while at < bytes.len() {
+                    let taken = io::Write::write(&mut tls.session.writer(), &bytes[at..])?;
+                    if taken == 0 {
+                        return Err(io::ErrorKind::WriteZero.into());
+                    }
+                    at += taken;
+                    tls.drain(&mut out)?;
+                }
+                out
+            }
+        };
+        self.start_write(bytes)
+    }
+
+    /// As [`Conn::begin_write`], of what TLS says last. The socket's own end is [`Conn::shut`]'s.
+    pub(crate) fn begin_end(&mut self) -> io::Result<()> {
+        let mut out = Vec::new();
+        if let Some(tls) = &mut self.tls {
+            tls.session.send_close_notify();
+            tls.drain(&mut out)?;
+        }
+        self.start_write(out)
+    }
+
+    fn start_write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        match std::mem::replace(&mut self.writer, Writer::Gone) {
+            Writer::Idle(half) => {
+                self.torn = true;
+                self.writer = Writer::Writing(match half {
+                    WriteHalf::Tcp(half) => Box::pin(write(half, WriteHalf::Tcp, bytes)),
+                    WriteHalf::Unix(half) => Box::pin(write(half, WriteHalf::Unix, bytes)),
+                });
+                Ok(())
+            }
+            Writer::Writing(_) | Writer::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Waits for the write that was begun; its buffer comes back for reuse.
+    pub(crate) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        let Writer::Writing(write) = &mut self.writer else { return Poll::Ready(Ok(Vec::new())) };
+        let Poll::Ready((result, half, bytes)) = write.as_mut().poll(cx) else {
+            return Poll::Pending;
+        };
+        self.writer = Writer::Idle(half);
+        if result.is_ok() {
+            self.torn = false;
+            self.written_bytes += bytes.len() as u64;
+        }
+        Poll::Ready(result.map(|()| bytes))
+    }
+
+    /// Ends our side of the socket, so that the peer reads an end behind all we wrote.
+    pub(crate) fn shut(&self) {
+        // SAFETY: the descriptor is open while either half is held; no memory of ours is touched.
+        unsafe { libc::shutdown(self.descriptor, libc::SHUT_WR) };
+    }
+
+    /// Ends our side, TLS's too.
     pub(crate) async fn finish(&mut self) {
         // Behind half a record a close_notify means nothing, and a peer that took no more of the
         // record would not take it either.
@@ -294,8 +366,7 @@ impl Conn {
             tls.session.send_close_notify();
             let _ = self.flush_tls().await;
         }
-        // SAFETY: the descriptor is open while either half is held; no memory of ours is touched.
-        unsafe { libc::shutdown(self.descriptor, libc::SHUT_WR) };
+        self.shut();
     }
 
     /// Resets a TCP connection: the peer sees an error and not an end.
@@ -378,6 +449,34 @@ async fn read<S: Watch + AsyncReadRent>(
         }
     };
     (result, whole(half), buffer)
+}
+
+async fn write<S: AsyncWriteRent>(
+    mut half: OwnedWriteHalf<S>,
+    whole: fn(OwnedWriteHalf<S>) -> WriteHalf,
+    bytes: Vec<u8>,
+) -> WriteDone {
+    let (result, bytes, _) = write_all(&mut half, bytes, 0).await;
+    (result, whole(half), bytes)
+}
+
+/// Writes `bytes[from..]` whole; how far it came is the last of what it gives.
+async fn write_all<S: AsyncWriteRent>(
+    half: &mut OwnedWriteHalf<S>,
+    mut bytes: Vec<u8>,
+    from: usize,
+) -> (io::Result<()>, Vec<u8>, usize) {
+    let mut at = from;
+    while at < bytes.len() {
+        let (result, slice) = half.write(bytes.slice(at..)).await;
+        bytes = slice.into_inner();
+        match result {
+            Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes, at),
+            Ok(written) => at += written,
+            Err(error) => return (Err(error), bytes, at),
+        }
+    }
+    (Ok(()), bytes, at)
 }
 
 /// Takes what a readable socket holds, at once: through the ring it would come a round later, behind

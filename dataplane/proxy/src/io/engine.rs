@@ -120,6 +120,15 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
 }
 
 impl Socket {
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        let descriptor = match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+        };
+        // SAFETY: the descriptor is open while `self` is, which is borrowed for as long.
+        unsafe { BorrowedFd::borrow_raw(descriptor) }
+    }
+
     /// Whether the peer's end was opened by this very process, which the kernel knows of a Unix
     /// socket.
     pub(crate) fn is_own(&self) -> bool {

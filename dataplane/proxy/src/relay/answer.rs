@@ -32,6 +32,7 @@ pub(super) struct Relay<'a> {
     down: &'a mut Downstream,
     shard: &'a Rc<Shard>,
     era: Era,
+    bytes_max: Option<u64>,
     events: Option<EventScanner>,
     /// Counted as open for as long as it is.
     stream: Option<Gauge>,
@@ -55,7 +56,16 @@ impl<'a> Relay<'a> {
         };
         let keep = down.head.keep_alive && framing != Framing::UntilClose && !shard.draining.get();
         count(shard, down, head.status);
-        Self { down, shard, era: call.era, events: None, stream: None, framing, keep }
+        Self {
+            down,
+            shard,
+            era: call.era,
+            bytes_max: call.bytes_max,
+            events: None,
+            stream: None,
+            framing,
+            keep,
+        }
     }
 
     /// Relays the answer whose head stands in `buffer`, to its end; and what becomes of the agent's
@@ -110,6 +120,13 @@ impl<'a> Relay<'a> {
             let taken = body.take(&mut piece, at, framing, &mut |data| self.scan(data));
             let Ok(state) = taken else { return self.cut() };
             let from = if at > 0 { put_head(&mut piece, at, &out) } else { 0 };
+            let passed = self.down.answer_bytes + (piece.len() - from) as u64;
+            if self.bytes_max.is_some_and(|limit| passed > limit) {
+                self.shard.cells.refuse(Refusal::Bytes);
+                let upstream = &lease.remote().config.name;
+                tracing::warn!(upstream, "an answer over the agent's byte limit was cut");
+                return self.cut();
+            }
             if from < piece.len() {
                 piece = self.down.write(self.shard, piece, from).await;
             }

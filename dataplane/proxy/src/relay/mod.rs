@@ -12,6 +12,7 @@ use penstock_http1::{HeadLimits, RequestOut, ResponseHead, Verb, write_request};
 use penstock_mcp::Era;
 use penstock_metrics::Metric;
 
+use crate::caller::AGENT_HEADER;
 use crate::pipeline::{Failure, idempotent};
 use crate::request::{Downstream, Next};
 use crate::shard::Shard;
@@ -29,6 +30,10 @@ pub(crate) struct Call<'a> {
     pub(crate) host: &'a [u8],
     pub(crate) era: Era,
     pub(crate) forwarded: Forwarded,
+    /// The agent that the control thread is to speak for.
+    pub(crate) speaks_for: Option<u64>,
+    /// Bytes of an answer, its head included; it is cut past them.
+    pub(crate) bytes_max: Option<u64>,
 }
 
 /// What becomes of the agent's `Forwarded` and `X-Forwarded-*`.
@@ -40,7 +45,7 @@ pub(crate) enum Forwarded {
 }
 
 const FORWARDED: &[&str] =
-    &["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+    &[AGENT_HEADER, "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
 
 /// Sends the request and relays the answer. An error where no byte of an answer was sent.
 pub(crate) async fn exchange(
@@ -50,9 +55,8 @@ pub(crate) async fn exchange(
     call: &Call<'_>,
 ) -> Result<Next, Failure> {
     let mut lease = pool.lease().await?;
-    let mut head = ResponseHead::new();
-    let mut buffer = Vec::new();
-    let head_bytes = match ask(down, shard, &mut lease, call, &mut head, &mut buffer).await {
+    let (mut head, mut buffer) = (ResponseHead::new(), Vec::new());
+    let asked = match ask(down, shard, &mut lease, call, &mut head, &mut buffer).await {
         // A kept connection that the upstream was just closing: the request may go once more.
         Err(Ask::Failed { failure: Failure::Closed | Failure::Broken(_), sent })
             if (!sent || idempotent(down)) && buffer.is_empty() && !down.gone =>
@@ -65,7 +69,32 @@ pub(crate) async fn exchange(
         }
         other => other,
     };
-    let head_bytes = match head_bytes {
+    deliver(down, shard, lease, call, asked, &head, buffer).await
+}
+
+/// As [`exchange`], on a connection that was made for this request.
+pub(crate) async fn exchange_on(
+    mut lease: Lease,
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    call: &Call<'_>,
+) -> Result<Next, Failure> {
+    let (mut head, mut buffer) = (ResponseHead::new(), Vec::new());
+    let asked = ask(down, shard, &mut lease, call, &mut head, &mut buffer).await;
+    deliver(down, shard, lease, call, asked, &head, buffer).await
+}
+
+/// Relays the answer of which [`ask`] has read the head.
+async fn deliver(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    mut lease: Lease,
+    call: &Call<'_>,
+    asked: Result<usize, Ask>,
+    head: &ResponseHead,
+    buffer: Vec<u8>,
+) -> Result<Next, Failure> {
+    let head_bytes = match asked {
         Ok(bytes) => bytes,
         Err(Ask::Gone) => {
             shard.cells.inc(Metric::Disconnects);
@@ -80,8 +109,8 @@ pub(crate) async fn exchange(
             return Err(failure);
         }
     };
-    let relay = Relay::new(down, shard, call, &head);
-    let (ended, next) = relay.run(&mut lease, &head, buffer, head_bytes).await;
+    let relay = Relay::new(down, shard, call, head);
+    let (ended, next) = relay.run(&mut lease, head, buffer, head_bytes).await;
     if ended == Ended::Clean && head.keep_alive {
         lease.keep();
     }
@@ -190,7 +219,7 @@ async fn send(
     let mut out = std::mem::take(&mut down.out);
     out.clear();
     let mut extra: Vec<(&str, &[u8])> = Vec::new();
-    let mut drop: &[&str] = &[];
+    let mut drop: &[&str] = &[AGENT_HEADER];
     if lease.remote().config.via {
         extra.push(("Via", b"1.1 penstock"));
     }
@@ -202,13 +231,17 @@ async fn send(
             drop = FORWARDED;
         }
     }
+    let agent = call.speaks_for.map(|id| format!("{id:x}"));
+    if let Some(agent) = &agent {
+        extra.push((AGENT_HEADER, agent.as_bytes()));
+    }
     let to = RequestOut {
         target: call.target,
         host: call.host,
         framing: down.head.framing,
         drop,
         extra: &extra,
-        keep_alive: true,
+        keep_alive: lease.is_kept(),
     };
     write_request(&mut out, &down.buffer, &down.head, &to);
     let body = down.framed();

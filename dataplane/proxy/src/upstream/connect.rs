@@ -56,7 +56,7 @@ pub(crate) async fn connect(remote: &Remote, stagger: &Timer) -> Result<Conn, Co
 }
 
 /// The first address to answer; what the others began is ended.
-async fn race(addresses: &[SocketAddr], stagger: &Timer) -> io::Result<TcpStream> {
+pub(crate) async fn race(addresses: &[SocketAddr], stagger: &Timer) -> io::Result<TcpStream> {
     let mut attempts = Vec::new();
     let mut error = None;
     for (index, address) in addresses.iter().enumerate() {

@@ -65,6 +65,20 @@ impl Pool {
         })
     }
 
+    /// A connection that was made elsewhere, for one call: it is closed after it.
+    pub(crate) fn once(
+        conn: Conn,
+        remote: Arc<Remote>,
+        cells: Arc<Cells>,
+        timers: &Rc<Timers>,
+    ) -> Lease {
+        let pool = Self::new(remote, cells, Rc::clone(timers));
+        pool.closed.set(true);
+        pool.open.set(1);
+        pool.cells.inc(Metric::UpstreamOpen);
+        Lease { conn, timer: timers.timer(), reused: false, slot: Slot(pool) }
+    }
+
     /// A connection that carries nothing else.
     pub(crate) async fn lease(self: &Rc<Self>) -> Result<Lease, ConnectError> {
         if let Some(lease) = self.reuse() {
@@ -175,6 +189,11 @@ impl Pool {
 impl Lease {
     pub(crate) fn remote(&self) -> &Remote {
         &self.slot.0.remote
+    }
+
+    /// Whether it may carry another call after this one.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.slot.0.closed.get()
     }
 
     /// How large a buffer the next answer's first read gets.

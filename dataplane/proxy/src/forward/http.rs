@@ -1,0 +1,90 @@
+//! Requests for `http://` URLs: sent on in origin form, each on a connection of its own.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use monoio::net::TcpStream;
+use penstock_config::{Agent, Endpoint, HostHeader, HttpTarget, Target, Upstream};
+use penstock_mcp::Era;
+use penstock_metrics::Metric;
+
+use super::Errand;
+use super::refused::Refused;
+use crate::io::{Conn, Socket};
+use crate::relay::{self, Call, Forwarded};
+use crate::request::{Downstream, Next};
+use crate::shard::{Shard, View};
+use crate::upstream::{Addresses, Pool};
+use crate::world::Remote;
+
+/// How long an answer's first byte may take, and how long a begun one may be silent.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// Sends the request and relays its answer.
+pub(super) async fn run(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    view: &Rc<View>,
+    stream: TcpStream,
+    agent: &Agent,
+    errand: &mut Errand,
+) -> Result<Next, Refused> {
+    down.read_body(shard, view.world.limits()).await.map_err(Refused::Body)?;
+    errand.sent = (down.head_bytes + down.body_bytes) as u64;
+    shard.cells.add(Metric::ForwardSentBytes, errand.sent);
+    let mut target = down.head.path.of(&down.buffer).to_vec();
+    if let Some(query) = down.head.query {
+        target.push(b'?');
+        target.extend_from_slice(query.of(&down.buffer));
+    }
+    let host = match errand.to.port {
+        80 => errand.to.host.to_string(),
+        _ => errand.to.to_string(),
+    };
+    let bytes_max = agent.forward_limits.bytes.map(|limit| limit.saturating_sub(errand.sent));
+    let call = Call {
+        target: &target,
+        host: host.as_bytes(),
+        // Whoever goes away has cancelled.
+        era: Era::Modern,
+        forwarded: Forwarded::Kept,
+        speaks_for: None,
+        bytes_max,
+    };
+    let remote = Arc::new(remote(errand));
+    let conn = Conn::new(Socket::Tcp(stream));
+    let lease = Pool::once(conn, remote, Arc::clone(&shard.cells), &shard.timers);
+    let result = relay::exchange_on(lease, down, shard, &call).await;
+    errand.received = down.answer_bytes;
+    shard.cells.add(Metric::ForwardReceivedBytes, errand.received);
+    let next =
+        result.map_err(|failure| Refused::Exchange { to: errand.to.to_string(), failure })?;
+    errand.end = if next == Next::Keep { "answered" } else { "closed" }.into();
+    Ok(next)
+}
+
+/// The destination as an upstream of one call.
+fn remote(errand: &Errand) -> Remote {
+    let authority = errand.to.to_string();
+    let http = HttpTarget {
+        // It is connected already.
+        endpoint: Endpoint::Name(errand.to.host.to_string(), errand.to.port),
+        tls: None,
+        path: "/".into(),
+        authority: authority.clone(),
+        host: HostHeader::Upstream,
+    };
+    let config = Arc::new(Upstream {
+        name: authority.clone(),
+        target: Target::Http(http.clone()),
+        connections_max: 1,
+        idle_timeout: Duration::ZERO,
+        connect_timeout: Duration::ZERO,
+        first_byte_timeout: ANSWER_TIMEOUT,
+        stream_idle_timeout: ANSWER_TIMEOUT,
+        via: true,
+        forwarded: false,
+    });
+    Remote { config, http, tls: None, addresses: Addresses::unresolved(&authority) }
+}
