@@ -107,9 +107,14 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        // A test that failed may have left its command.
+        let _ = fs::write(self.cgroup().join("cgroup.kill"), "1");
         let bpffs = self.bpffs();
         let _ = Command::new("umount").arg(&bpffs).stderr(Stdio::null()).status();
         let _ = bpffs.parent().map(fs::remove_dir_all);
+        for entry in fs::read_dir(self.cgroup()).into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(entry.path());
+        }
         let _ = fs::remove_dir(self.cgroup());
         // The last one removes it.
         let _ = fs::remove_dir(cgroup2().join("penstock-test-run"));
