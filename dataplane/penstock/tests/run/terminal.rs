@@ -52,9 +52,14 @@ fn drive(script: &str, command: &Command) -> String {
 #[test]
 fn it_is_a_terminal_of_the_same_size_and_told_when_that_changes() {
     let Some(host) = Host::new() else { return };
-    let command = "trap 'stty size' WINCH; test -t 0 && test -t 1 && tty && stty size; while :; do sleep 0.05; done";
-    let script = "expect('/dev/pts/'); expect('33 77'); size(44, 88); expect('44 88'); send('\\x03'); print(end())";
-    assert_eq!(drive(script, &host.run(&["bash", "-c", command])), "-2\n");
+    let command = "import os, signal, sys, time\n\
+        def told(*_): print(*os.get_terminal_size(), flush=True)\n\
+        signal.signal(signal.SIGWINCH, told)\n\
+        signal.signal(signal.SIGINT, signal.SIG_DFL)\n\
+        print(os.ttyname(0), os.isatty(1), os.isatty(2), flush=True); told(); time.sleep(30)";
+    let script = "expect('/dev/pts/'); expect('True True'); expect('77 33'); \
+        size(44, 88); expect('88 44'); send('\\x03'); print(end())";
+    assert_eq!(drive(script, &host.run(&["/usr/bin/python3", "-c", command])), "-2\n");
 }
 
 #[test]
