@@ -14,6 +14,7 @@ use aya::programs::{
 use aya::{Btf, Ebpf, EbpfLoader, Pod};
 use penstock_ebpf_abi as abi;
 
+use crate::capabilities::TO_APPLY;
 use crate::hooks::{self, LSM_PROGRAMS, PROGRAMS};
 use crate::pins::{Pins, SetDirectory, open_to_readers};
 use crate::policy::Policy;
@@ -57,6 +58,7 @@ plain!(Endpoint abi::Endpoint, Settings abi::Settings, Tally abi::Tally);
 /// there is no moment without; a policy that is wider holds once the old set is gone. Where the very
 /// policy is in force already, by the very programs, nothing changes.
 pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, EgressError> {
+    EgressError::unless_capable("putting a policy in force", TO_APPLY)?;
     let pins = Pins::of(&host.bpffs);
     pins.create()?;
     let _lock = pins.lock()?;

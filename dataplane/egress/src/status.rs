@@ -11,6 +11,7 @@ use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray};
 use penstock_config::{EgressMode, Transport};
 use penstock_ebpf_abi::{self as abi, Hook, UDP, counter};
 
+use crate::capabilities::TO_ASK;
 use crate::hooks::{LSM_PROGRAMS, PROGRAMS, Program};
 use crate::pins::{Pins, SetDirectory};
 use crate::policy::{Policy, unmapped};
@@ -103,9 +104,7 @@ pub struct Allowed {
 
 /// Everything that is in force, by agent and cgroup. Needs root.
 pub fn status(host: &Host) -> Result<Vec<Status>, EgressError> {
-    if !sys::is_root() {
-        return Err(EgressError::NotRoot("asking the kernel what it enforces"));
-    }
+    EgressError::unless_capable("asking the kernel what it enforces", TO_ASK)?;
     let sets = Pins::of(&host.bpffs).sets(None);
     let mut found: Vec<Status> = Vec::new();
     for set in &sets {
