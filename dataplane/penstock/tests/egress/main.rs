@@ -7,6 +7,7 @@
 mod layers;
 mod matrix;
 mod older;
+mod packets;
 mod peer;
 mod places;
 mod probe;
@@ -41,5 +42,6 @@ fn main() -> ExitCode {
 fn parts(suite: &mut Suite, world: &World) -> io::Result<()> {
     matrix::run(suite, world)?;
     older::run(suite, world)?;
-    layers::run(suite, world)
+    layers::run(suite, world)?;
+    packets::run(suite, world)
 }

@@ -16,11 +16,17 @@ fn ring() -> Result<IoUring, Failure> {
     IoUring::new(4).map_err(at("ring"))
 }
 
-/// What the entry points to has to live until this returns.
+/// What the entry points to has to live until this returns. If that is because nothing came of it, the
+/// probe is at its end.
 fn submit(ring: &mut IoUring, entry: &Entry) -> io::Result<i32> {
     // SAFETY: the callers keep what the entry points to until it is complete, which is waited for.
     unsafe { ring.submission().push(entry) }.map_err(io::Error::other)?;
-    ring.submit_and_wait(1)?;
+    let limit = types::Timespec::new().nsec(200_000_000);
+    let waited = types::SubmitArgs::new().timespec(&limit);
+    ring.submitter().submit_with_args(1, &waited).map_err(|error| match error.raw_os_error() {
+        Some(libc::ETIME) => io::ErrorKind::TimedOut.into(),
+        _ => error,
+    })?;
     let result = ring.completion().next().map_or(-libc::EIO, |done| done.result());
     if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result) }
 }
