@@ -82,6 +82,7 @@ fn the_end_of_one_way_leaves_the_other_open() {
     let got = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&got);
     let until_end = server(move |mut stream| {
+        // Only an end lets this go on.
         *kept.lock().expect("the bytes") = rest(&mut stream);
         stream.write_all(b"all read").expect("it is sent");
     });
