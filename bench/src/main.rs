@@ -8,6 +8,7 @@
 
 mod call;
 mod compare;
+mod egress;
 mod latency;
 mod load;
 mod machine;
@@ -55,6 +56,8 @@ enum Section {
     Shards,
     /// Thousands of open streams and their memory.
     Streams,
+    /// What confinement costs; needs root.
+    Egress,
 }
 
 #[derive(Serialize)]
@@ -70,9 +73,15 @@ struct Report {
     shards: Option<shards::Shards>,
     #[serde(skip_serializing_if = "Option::is_none")]
     streams: Option<Vec<streams::Streams>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    egress: Option<egress::Egress>,
 }
 
 fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [WORKER, kind, to, millis] = words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        return worker(kind, to, millis);
+    }
     let arguments = Arguments::parse();
     let out = std::path::absolute(&arguments.out)?;
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
@@ -91,6 +100,16 @@ fn main() -> Result<()> {
     fs::write(&file, serde_json::to_vec_pretty(&report)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
     println!("\nIn full: {}", file.display());
+    Ok(())
+}
+
+/// What a process is told that does the traffic of the section `egress`.
+const WORKER: &str = "egress-worker";
+
+fn worker(kind: &str, to: &str, millis: &str) -> Result<()> {
+    let kind = egress::worker::Kind::from_str(kind, false).map_err(anyhow::Error::msg)?;
+    let done = egress::worker::work(kind, to.parse()?, Duration::from_millis(millis.parse()?))?;
+    println!("{}", serde_json::to_string(&done)?);
     Ok(())
 }
 
@@ -124,6 +143,7 @@ fn measure(setting: &Setting, sections: &[Section]) -> Result<Report> {
         latency: None,
         shards: None,
         streams: None,
+        egress: None,
     };
     if wanted(Section::Compare) || wanted(Section::Latency) {
         let rig = Rig::start(setting, &compare::TARGETS)?;
@@ -142,6 +162,9 @@ fn measure(setting: &Setting, sections: &[Section]) -> Result<Report> {
         let streams = as_many_as_allowed(setting.streams)?;
         let setting = Setting { streams, ..setting.clone() };
         streams::print(report.streams.insert(streams::measure(&setting)?));
+    }
+    if wanted(Section::Egress) {
+        egress::print(report.egress.insert(egress::measure(setting)?));
     }
     Ok(report)
 }

@@ -8,7 +8,7 @@ use crate::setup;
 use crate::steps::run;
 
 pub(crate) fn bench(paths: &Paths, arguments: &[&str]) -> Result<()> {
-    setup::for_build()?;
+    setup::for_build(paths)?;
     setup::for_bench()?;
     // By itself: built together with the others, it would get what they ask of shared dependencies.
     build(paths, Profile::Release)?;

@@ -1,7 +1,8 @@
-//! `build`: the penstock binary.
+//! `build`: the penstock binary, and before it the eBPF programs that it embeds.
 
 use anyhow::Result;
 
+use crate::ebpf::ebpf;
 use crate::paths::Paths;
 use crate::steps::run;
 
@@ -25,6 +26,7 @@ impl Profile {
 }
 
 pub(crate) fn build(paths: &Paths, profile: Profile) -> Result<()> {
+    ebpf(paths)?;
     let mut cargo = match profile {
         // As the test suites build it, so that nothing is built twice.
         Profile::Dev => paths.cargo_workspace("build"),

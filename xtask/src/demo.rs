@@ -53,7 +53,7 @@ servers:
 
 pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
     let mut steps = Steps::new();
-    steps.step("setup", setup::for_build)?;
+    steps.step("setup", || setup::for_build(paths))?;
     // The release build, so that the times are those that penstock has in use.
     steps.step("build", || build(paths, Profile::Dev))?;
     let dir = scratch(paths, "demo")?;

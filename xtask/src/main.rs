@@ -6,12 +6,14 @@ mod bench;
 mod build;
 mod ci;
 mod demo;
+mod ebpf;
 mod paths;
 mod process;
 mod setup;
 mod steps;
 mod suites;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -21,16 +23,18 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   setup [--tests]    install what the build needs; with --tests what the suites need too
+  ebpf               build the eBPF programs that penstock embeds; the commands below do it too
   build [--release]  build penstock
   demo [--stay]      build, put penstock in front of a small MCP server, drive sessions through
                      both and end; with --stay both run on until Ctrl-C
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams limits transports lifecycle hostile
-                     conformance clients fuzz
+                     egress run conformance clients fuzz
+  vm-test [SUITE]    run a suite, `egress` unless named, on Debian's stock kernel in QEMU
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
-                     compare latency shards streams
+                     compare latency shards streams egress
   deny               licences, duplicates, sources and advisories of the dependencies
-  ci                 what CI runs: formatting, lints, licences, every test, documentation
+  ci                 what CI runs: formatting, lints, licences, documentation, every test, vm-test
 
 Examples:
   cargo xtask demo --stay          then point a client at the URL it prints
@@ -58,17 +62,20 @@ fn run(args: &[&str]) -> Result<ExitCode> {
     let paths = paths::Paths::find()?;
     match args {
         [] | ["help" | "--help" | "-h", ..] => print!("{USAGE}"),
-        ["setup"] => setup::for_build()?,
+        ["setup"] => setup::for_build(&paths)?,
         ["setup", "--tests"] => {
-            setup::for_build()?;
+            setup::for_build(&paths)?;
             setup::for_tests(&paths)?;
             setup::for_bench()?;
         }
+        ["ebpf"] => ebpf::ebpf(&paths)?,
         ["build"] => build::build(&paths, build::Profile::Dev)?,
         ["build", "--release"] => build::build(&paths, build::Profile::Release)?,
         ["demo"] => demo::demo(&paths, demo::After::End)?,
         ["demo", "--stay"] => demo::demo(&paths, demo::After::Stay)?,
         ["test", suites @ ..] => return test::test(&paths, suites),
+        ["vm-test"] => return vm::vm_test(&paths, "egress"),
+        ["vm-test", suite] => return vm::vm_test(&paths, suite),
         ["bench", arguments @ ..] => bench::bench(&paths, arguments)?,
         ["deny"] => ci::deny(&paths)?,
         ["ci"] => return ci::ci(&paths),

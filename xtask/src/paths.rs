@@ -74,6 +74,19 @@ impl Paths {
     }
 }
 
+/// What `cargo --message-format json` says that it has made to be run.
+pub(crate) fn executables(output: &str) -> Vec<PathBuf> {
+    let after = output.split("\"executable\":\"").skip(1);
+    after.filter_map(|rest| rest.split_once('"')).map(|(path, _)| PathBuf::from(path)).collect()
+}
+
+/// FNV-1a, 64 bits: names what lies in the cache, guards nothing.
+pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// The program's path where `PATH` has it.
 pub(crate) fn which(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
@@ -81,4 +94,17 @@ pub(crate) fn which(program: &str) -> Option<PathBuf> {
         .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|dir| dir.join(program))
         .find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_run_is_an_executable() {
+        let output = r#"{"reason":"compiler-artifact","executable":null,"fresh":true}
+{"reason":"compiler-artifact","filenames":["/t/a"],"executable":"/t/a","fresh":false}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executables(output), [Path::new("/t/a")]);
+    }
 }

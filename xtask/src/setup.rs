@@ -1,18 +1,24 @@
 //! `setup`: what a build or a test needs and the machine lacks is installed, with a word on why.
 
 mod apt;
-mod deny;
+mod tool;
 mod tools;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::paths::Paths;
 
-pub(crate) use deny::{cargo_deny, path as cargo_deny_path};
+pub(crate) use apt::is_root;
+pub(crate) use tool::{BPF_LINKER, CARGO_DENY};
 pub(crate) use tools::python_path;
 
+/// Where Debian keeps the programs of the LLVM that the eBPF toolchain goes by.
+pub(crate) const LLVM_PROGRAMS: &str = "/usr/lib/llvm-22/bin";
+
 /// What compiling penstock needs beside Rust.
-pub(crate) fn for_build() -> Result<()> {
+pub(crate) fn for_build(paths: &Paths) -> Result<()> {
     apt::ensure(&[
         apt::Need { program: "cc", package: "gcc", why: "links programs and compiles ring's C" },
         apt::Need {
@@ -20,7 +26,30 @@ pub(crate) fn for_build() -> Result<()> {
             package: "libc6-dev",
             why: "headers for ring's C",
         },
-    ])
+    ])?;
+    for_ebpf(paths).map(drop)
+}
+
+/// What compiling the eBPF programs needs. Gives their linker.
+pub(crate) fn for_ebpf(paths: &Paths) -> Result<PathBuf> {
+    apt::ensure(&[
+        apt::Need {
+            program: "/usr/lib/rustlib/bpfel-unknown-none",
+            package: "libstd-rust-web-dev-bpf",
+            why: "the `core` of the eBPF programs",
+        },
+        apt::Need {
+            program: "/usr/bin/rustc",
+            package: "rustc-web",
+            why: "the Rust that has this `core`",
+        },
+        apt::Need {
+            program: "/usr/lib/llvm-22/bin/llvm-config",
+            package: "llvm-22-dev",
+            why: "what links the eBPF programs is built on it",
+        },
+    ])?;
+    BPF_LINKER.ensure(paths)
 }
 
 /// What the benchmark holds penstock against.
@@ -32,6 +61,24 @@ pub(crate) fn for_bench() -> Result<()> {
         why: "what penstock is held against",
     }])?;
     if nginx_was_there { Ok(()) } else { apt::stop_service("nginx") }
+}
+
+/// What the suites about confinement need.
+pub(crate) fn for_confinement() -> Result<()> {
+    apt::ensure(&[
+        apt::Need { program: "ip", package: "iproute2", why: "networks for confined agents" },
+        apt::Need { program: "curl", package: "curl", why: "what agents use" },
+        apt::Need { program: "git", package: "git", why: "what agents use" },
+    ])
+}
+
+/// What a machine of QEMU's needs to run a suite.
+pub(crate) fn for_vm() -> Result<()> {
+    apt::ensure(&[
+        apt::Need { program: "qemu-system-x86_64", package: "qemu-system-x86", why: "the machine" },
+        apt::Need { program: "busybox", package: "busybox-static", why: "its shell" },
+        apt::Need { program: "ip", package: "iproute2", why: "its networks" },
+    ])
 }
 
 /// What the suites beyond `unit` need: npm and Python packages in the cache.
@@ -50,6 +97,7 @@ pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
         needs.push(apt::Need { program: "", package: "python3-venv", why });
     }
     apt::ensure(&needs)?;
+    for_confinement()?;
     tools::node(paths)?;
     tools::python(paths)
 }

@@ -60,8 +60,21 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs a command for what it writes to stdout; the user sees the rest.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("{} could not be started", shown(command)))?;
+    if !output.status.success() {
+        bail!("{} ended with {}", shown(command), output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// The first words of a command, for messages.
-pub(crate) fn shown(command: &Command) -> String {
+fn shown(command: &Command) -> String {
     let mut words = vec![format!("`{}", command.get_program().display())];
     words.extend(command.get_args().take(6).map(|word| word.display().to_string()));
     words.join(" ") + "`"

@@ -13,6 +13,7 @@ use anyhow::Result;
 
 use crate::paths::Paths;
 
+pub(crate) use cargo_test::{not_run, tally};
 pub(crate) use gateway::{Gateway, scratch};
 
 /// A suite and what it takes to run it.
@@ -33,6 +34,8 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "hostile", needs_tools: false, run: cargo_test::run },
     Suite { name: "transports", needs_tools: false, run: cargo_test::run },
     Suite { name: "lifecycle", needs_tools: false, run: cargo_test::run },
+    Suite { name: "egress", needs_tools: false, run: cargo_test::run_as_root },
+    Suite { name: "run", needs_tools: true, run: cargo_test::run_as_root },
     Suite { name: "conformance", needs_tools: true, run: conformance::run },
     Suite { name: "clients", needs_tools: true, run: clients::run },
     Suite { name: "fuzz", needs_tools: false, run: fuzz::run },

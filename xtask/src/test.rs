@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::ebpf::ebpf;
 use crate::paths::Paths;
 use crate::setup;
 use crate::steps::{seconds, tail};
@@ -17,6 +18,7 @@ const SHOWN_BYTES: u64 = 64 * 1024;
 
 pub(crate) fn test(paths: &Paths, names: &[&str]) -> Result<ExitCode> {
     let suites = chosen(names)?;
+    ebpf(paths)?;
     let needs_tools = suites.iter().any(|suite| suite.needs_tools);
     let unavailable = needs_tools
         .then(|| setup::for_tests(paths).err().map(|error| format!("{error:#}")))

@@ -122,7 +122,7 @@ fn confined(agent: &Agent, mode: EgressMode) -> String {
 }
 
 /// What stands before a server's path in the URL that agents use.
-fn base(listener: &Listener) -> String {
+pub(crate) fn base(listener: &Listener) -> String {
     let scheme = if listener.tls.is_some() { "https" } else { "http" };
     match &listener.bind {
         Bind::Tcp(address) => match &listener.hosts {

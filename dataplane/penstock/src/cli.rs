@@ -1,5 +1,6 @@
 //! What may stand on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -19,6 +20,7 @@ Examples:
   penstock check                         say what is wrong with it, if anything
   penstock doctor --connect              say what is wrong with the host and the upstreams
   penstock serve                         serve it
+  penstock run --agent claude -- claude  run a command with no way out but penstock
 
 The configuration is --config, else $PENSTOCK_CONFIG, else ./penstock.yaml, else
 /etc/penstock/penstock.yaml. Exit codes are those of sysexits.h."
@@ -50,6 +52,18 @@ changes, and the log says why. SIGTERM or Ctrl-C lets calls end for `limits.drai
 one does not. Exits with 0 then, with 78 where the configuration is wrong, with 69 where something
 else keeps it from serving, such as an address in use.")]
     Serve,
+    /// Run a command as an agent of the configuration, with no way out but penstock.
+    #[command(after_help = "\
+Examples:
+  sudo penstock run --agent claude -- claude
+  sudo penstock run --agent build --user ci -- npm test
+  sudo env \"PATH=$PATH\" penstock run --agent claude -- claude
+
+Needs root (CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_CHOWN,
+CAP_DAC_OVERRIDE, CAP_KILL) and gives all of it up before the command starts. The terminal, stdin,
+stdout and stderr are the command's; the exit status is the command's, or 127 where it is not found,
+126 where it cannot be run, and one of sysexits.h where penstock does not start it.")]
+    Run(RunArgs),
     /// Say what is wrong with a configuration, with line, column and fix.
     #[command(after_help = "\
 Examples:
@@ -73,6 +87,17 @@ With --from, the JSON that points the client at penstock goes to stdout, all els
 client's own file is not changed. Values of environment variables are not copied: the
 configuration refers to them by name.")]
     Init(InitArgs),
+    /// Hold agents to penstock in the kernel: put it in force, prove it, watch it, end it.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  sudo penstock egress apply             put the configuration's `agents` in force
+  sudo penstock egress status            what the kernel enforces, and how much went where
+  sudo penstock egress test              try every way past from within, and find it shut
+  sudo penstock egress events --follow   what is refused, as it happens"
+    )]
+    Egress(EgressCommand),
     /// Say what this host gives penstock, what is degraded and how to mend it.
     #[command(after_help = "\
 Examples:
@@ -104,6 +129,19 @@ Examples:
   penstock completions zsh > \"${fpath[1]}/_penstock\"
   penstock completions fish > ~/.config/fish/completions/penstock.fish")]
     Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Which agent of the configuration it is.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: String,
+    /// Who it runs as, by name or number; else `run_as` of the agent, else who called sudo.
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub(crate) user: Option<String>,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -149,4 +187,126 @@ pub(crate) struct VersionArgs {
 pub(crate) struct CompletionsArgs {
     /// The shell.
     pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EgressCommand {
+    /// Put the configuration in force on the agents' cgroups, without a gap.
+    #[command(after_help = "\
+Examples:
+  penstock egress apply
+  penstock egress apply --agent claude --unit claude.service
+  penstock egress apply --agent claude --pid 4711
+  ExecStartPre=+penstock egress apply --agent claude --here     in a unit of systemd
+
+What it puts in force stays, whatever becomes of this or any other process of penstock, until
+`penstock egress remove`, or until the cgroup is removed. Where none is named it is the agent's own
+cgroup in the configuration, which is made if it can be, and every cgroup that its policy was
+applied to before. Needs root. Exits with 0 where all of it is in force.")]
+    Apply(ApplyArgs),
+    /// Say what the kernel enforces now, and whether that is what the configuration says.
+    #[command(after_help = "\
+Examples:
+  penstock egress status
+  penstock egress status --json | jq -r '.faults[]'
+
+Asks the kernel and not a file of penstock's. Needs root. Exits with 0 where every agent of the
+configuration is held as it says, with 69 otherwise.")]
+    Status(StatusArgs),
+    /// Print what the kernel refused.
+    #[command(after_help = "\
+Examples:
+  penstock egress events
+  penstock egress events --follow --json >> /var/log/penstock-egress.jsonl
+
+Each event goes to one reader; what nobody has read yet comes first. Every refusal is counted (see
+`penstock egress status`), an event of the same process, hook and destination is not repeated
+within a second. Needs root.")]
+    Events(EventsArgs),
+    /// Try every way past from within an agent's cgroup, and prove it shut.
+    #[command(after_help = "\
+Examples:
+  penstock egress test
+  penstock egress test --agent claude --json
+
+Sends no packet where it is shut. Needs root. Exits with 0 where every way is as it should be, with
+69 otherwise.")]
+    Test(TestArgs),
+    /// End enforcement. Processes that still run there go free.
+    #[command(after_help = "\
+Examples:
+  penstock egress remove --agent claude
+  penstock egress remove --all --force
+
+Needs root.")]
+    Remove(RemoveArgs),
+    /// What `test` runs within the cgroup.
+    #[command(hide = true)]
+    Probe {
+        /// Where penstock listens.
+        gateways: Vec<std::net::SocketAddr>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// This agent alone.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Its cgroup, as a path below the root of cgroup v2.
+    #[arg(long, value_name = "PATH", requires = "agent", group = "place")]
+    pub(crate) cgroup: Option<PathBuf>,
+    /// The cgroup of this unit of systemd.
+    #[arg(long, value_name = "UNIT", requires = "agent", group = "place")]
+    pub(crate) unit: Option<String>,
+    /// The cgroup that this process is in.
+    #[arg(long, value_name = "PID", requires = "agent", group = "place")]
+    pub(crate) pid: Option<u32>,
+    /// The cgroup that this command itself is in.
+    #[arg(long, requires = "agent", group = "place")]
+    pub(crate) here: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Wait for more.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// This agent's alone; those of others are read and dropped.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Print JSON Lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// This agent alone.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whom").required(true))]
+pub(crate) struct RemoveArgs {
+    /// This agent alone.
+    #[arg(long, value_name = "NAME", group = "whom")]
+    pub(crate) agent: Option<String>,
+    /// Every agent.
+    #[arg(long, group = "whom")]
+    pub(crate) all: bool,
+    /// Even while processes run there, which then go free.
+    #[arg(long)]
+    pub(crate) force: bool,
 }

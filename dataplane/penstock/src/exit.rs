@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::terminal::{Paint, Style};
 
-/// Exit codes, each with its name in sysexits.h.
+/// Exit codes, each with its name in sysexits.h where it is one of those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// `EX_OK`.
@@ -25,6 +25,10 @@ pub(crate) enum Exit {
     NoPermission = 77,
     /// `EX_CONFIG`: the configuration is wrong.
     Config = 78,
+    /// As env(1) and shells: the command is there and cannot be run.
+    CommandNotExecutable = 126,
+    /// As env(1) and shells: the command is not there.
+    CommandNotFound = 127,
 }
 
 impl From<Exit> for ExitCode {

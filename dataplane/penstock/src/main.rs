@@ -6,11 +6,13 @@ mod check;
 mod cli;
 mod completions;
 mod doctor;
+mod egress;
 mod exit;
 mod init;
 mod locate;
 mod logging;
 mod report;
+mod run;
 mod schema;
 mod serve;
 mod terminal;
@@ -36,7 +38,7 @@ fn main() -> ExitCode {
     };
     let paint = Paint::for_stderr(cli.color);
     match run(&cli, paint) {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(failure) => {
             failure.report(paint);
             failure.exit.into()
@@ -44,17 +46,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, paint: Paint) -> Result<Exit, Failure> {
+fn run(cli: &Cli, paint: Paint) -> Result<ExitCode, Failure> {
     let config = cli.config.as_deref();
-    match &cli.command {
+    let done = match &cli.command {
+        Command::Run(args) => return run::run(args, config, paint),
         Command::Serve => serve(config, paint),
         Command::Check(args) => check::run(args, config, cli.color),
         Command::Init(args) => init::run(args),
+        Command::Egress(command) => egress::run(command, config, cli.color),
         Command::Doctor(args) => doctor::run(args, config, cli.color),
         Command::Schema => schema::run(),
         Command::Version(args) => version::run(args),
         Command::Completions(args) => completions::run(args),
-    }
+    };
+    done.map(ExitCode::from)
 }
 
 fn serve(config: Option<&Path>, paint: Paint) -> Result<Exit, Failure> {

@@ -1,5 +1,6 @@
 //! `penstock serve`: starts the shards, then watches over them until they end.
 
+mod agents;
 mod files;
 mod inside;
 mod names;
@@ -14,12 +15,13 @@ use arc_swap::ArcSwap;
 use penstock_config::{Bind, Snapshot};
 use penstock_control::{Control, Handle, Options};
 use penstock_metrics::Cells;
-use penstock_proxy::{Engine, Inside, Proxy, World};
+use penstock_proxy::{Attest, Engine, Inside, Proxy, World};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing_appender::non_blocking::ErrorCounter;
 
 use crate::exit::{Exit, Failure};
+use agents::Agents;
 use files::Files;
 use inside::Directory;
 use names::Names;
@@ -94,10 +96,16 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf, lost: ErrorCounter) -> Resu
     let names = Arc::new(Names::default());
     let world =
         World::new(snapshot.clone(), &inside, &mut |host, port| names.addresses(host, port))?;
-    let state =
-        Arc::new(State { engine, cells: OnceLock::new(), draining: AtomicBool::new(false), lost });
+    let agents = Arc::new(Agents::new(&snapshot));
+    let state = Arc::new(State {
+        engine,
+        cells: OnceLock::new(),
+        draining: AtomicBool::new(false),
+        lost,
+        agents: Arc::clone(&agents),
+    });
     let control = Control::start(options(&snapshot, &inside, &names, &state))?;
-    let proxy = Proxy::start(world, &state.engine, None)?;
+    let proxy = Proxy::start(world, &state.engine, Some(Arc::clone(&agents) as Arc<dyn Attest>))?;
     // Set once, here.
     let _ = state.cells.set(proxy.cells().to_vec());
     for (listener, address) in snapshot.listeners.iter().zip(&proxy.addresses) {
@@ -152,6 +160,7 @@ struct State {
     draining: AtomicBool,
     /// Lines of the log that nobody read in time.
     lost: ErrorCounter,
+    agents: Arc<Agents>,
 }
 
 impl State {
@@ -176,6 +185,7 @@ impl State {
              # TYPE penstock_log_lines_lost_total counter\n\
              penstock_log_lines_lost_total {lost}"
         );
+        self.agents.metrics(&mut out);
         out
     }
 }
@@ -228,6 +238,7 @@ impl Running {
             if watched.elapsed() >= WATCH {
                 watched = Instant::now();
                 reload |= self.files.changed();
+                self.state.agents.look(&self.current);
             }
             if reload && draining.is_none() {
                 self.reload();
@@ -251,6 +262,12 @@ impl Running {
                 self.proxy.reload(world);
                 self.names.keep(&snapshot);
                 self.files = Files::of(&snapshot, &self.path);
+                if (&snapshot.agents, &snapshot.egress)
+                    != (&self.current.agents, &self.current.egress)
+                {
+                    // Serving takes no privilege, and this does.
+                    tracing::warn!("`penstock egress apply` puts the change of agents in force");
+                }
                 self.current = snapshot;
                 tracing::info!("the configuration was reloaded");
             }

@@ -31,6 +31,27 @@ pub const EVENT_PAUSE_NANOS: u64 = 1_000_000_000;
 /// `0.0.0.0` to `255.255.255.255` lie behind this.
 pub const MAPPED_PREFIX: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
+/// What a set is told beside its rules.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The agent that it is for.
+    pub agent: u64,
+    /// 1 where refusals are only reported: zeros, which an array has where nobody wrote, enforce.
+    pub audit: u32,
+    /// Whether the agent may have Unix sockets.
+    pub unix: u32,
+    /// Whether it may have netlink sockets.
+    pub netlink: u32,
+    /// Which build of the programs it is, for the loader.
+    pub build: u32,
+}
+
+impl Settings {
+    /// What a set does that was told nothing.
+    pub const STRICTEST: Self = Self { agent: 0, audit: 0, unix: 0, netlink: 0, build: 0 };
+}
+
 /// An address and port of one transport.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,11 +131,13 @@ pub enum Hook {
     LsmSocketCreate = 8,
     /// `connect(2)` of a Unix socket, where the kernel has BPF LSM.
     LsmUnixConnect = 9,
+    /// A packet that comes in.
+    Ingress = 10,
 }
 
 impl Hook {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Connect4,
         Self::Connect6,
         Self::Sendmsg4,
@@ -125,6 +148,7 @@ impl Hook {
         Self::Egress,
         Self::LsmSocketCreate,
         Self::LsmUnixConnect,
+        Self::Ingress,
     ];
 }
 
@@ -189,7 +213,8 @@ pub struct Event {
     pub pid: u32,
     /// Its user.
     pub uid: u32,
-    /// The destination. Of a socket just made only the protocol is known.
+    /// The other end: where it would go, or of a packet that comes in, whence it came. Of a socket just
+    /// made only the protocol is known.
     pub to: Endpoint,
     /// The family of the socket.
     pub family: u16,

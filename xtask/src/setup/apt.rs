@@ -11,18 +11,25 @@ use crate::steps::run;
 
 /// A program, the package that brings it, and the reason to have it.
 pub(crate) struct Need {
-    /// Found in `PATH`, or by its absolute path, where it is installed; empty where no file tells.
+    /// Found in `PATH`, or by its absolute path (a folder's too), where it is installed; empty where
+    /// no file tells.
     pub(crate) program: &'static str,
     pub(crate) package: &'static str,
     pub(crate) why: &'static str,
 }
 
+impl Need {
+    fn is_met(&self) -> bool {
+        if self.program.starts_with('/') {
+            return Path::new(self.program).exists();
+        }
+        !self.program.is_empty() && which(self.program).is_some()
+    }
+}
+
 /// Installs what is missing. Where it may not, says what to run.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
-    let missing: Vec<&Need> = needs
-        .iter()
-        .filter(|need| need.program.is_empty() || which(need.program).is_none())
-        .collect();
+    let missing: Vec<&Need> = needs.iter().filter(|need| !need.is_met()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -75,7 +82,7 @@ fn describes_debian(os_release: &str) -> bool {
         .any(|id| id == "debian" || id == "ubuntu")
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0)
 }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::paths::Paths;
+use crate::paths::{Paths, fingerprint};
 use crate::steps::run;
 
 /// Node and the npm packages; `tests/node_modules` points at them.
@@ -80,13 +80,6 @@ fn stamped(paths: &Paths, kind: &str, lock: &str) -> Result<PathBuf> {
     let lock = paths.root.join("tests").join(lock);
     let text = fs::read(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
     Ok(paths.cache.join(format!("{kind}-{:016x}", fingerprint(&text))))
-}
-
-/// FNV-1a, 64 bits: names a folder, guards nothing.
-fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 fn is_complete(dir: &Path) -> bool {

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use penstock_config::{
-    Admin, Backend, CommandTarget, Egress, EgressMode, Limits, Log, Process, Server, Shards, Snapshot, Target, Upstream,
+    Admin, Backend, CommandTarget, Egress, EgressMode, Limits, Log, Process, Server, Shards,
+    Snapshot, Target, Upstream,
 };
 use penstock_control::{Control, Handle, Options, Resolution};
 use serde_json::{Value, json};

@@ -1,5 +1,6 @@
 //! `penstock doctor`: what this host gives penstock.
 
+mod egress;
 mod host;
 mod network;
 mod upstreams;
@@ -66,6 +67,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, color: Color) -> Res
     if let Some(snapshot) = snapshot {
         checks.push(host::descriptors(snapshot));
         checks.extend(network::listeners(snapshot));
+        checks.extend(egress::all(snapshot));
         checks.extend(upstreams::all(snapshot, args.connect));
     }
     let failed = checks.iter().any(|check| check.status == Status::Failed);

@@ -1,0 +1,69 @@
+//! `penstock egress`: what the kernel holds agents to.
+
+mod apply;
+mod check;
+mod events;
+mod remove;
+mod status;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use penstock_config::{Agent, Snapshot};
+use penstock_egress::EgressError;
+
+use crate::cli::EgressCommand;
+use crate::exit::{Exit, Failure};
+use crate::terminal::{Color, Paint};
+use crate::{locate, report};
+
+pub(crate) fn run(
+    command: &EgressCommand,
+    config: Option<&Path>,
+    color: Color,
+) -> Result<Exit, Failure> {
+    if let EgressCommand::Probe { gateways } = command {
+        penstock_egress::probe(gateways);
+        return Ok(Exit::Done);
+    }
+    let snapshot = load(config, color)?;
+    match command {
+        EgressCommand::Apply(args) => apply::run(args, &snapshot),
+        EgressCommand::Status(args) => status::run(args, &snapshot, color),
+        EgressCommand::Events(args) => events::run(args, &snapshot),
+        EgressCommand::Test(args) => check::run(args, &snapshot, color),
+        EgressCommand::Remove(args) => remove::run(args, &snapshot),
+        EgressCommand::Probe { .. } => Ok(Exit::Done),
+    }
+}
+
+fn load(config: Option<&Path>, color: Color) -> Result<Snapshot, Failure> {
+    let path = locate::configuration(config)?;
+    let loaded = penstock_config::load(&path)
+        .map_err(|errors| report::refusal(&errors, Paint::for_stderr(color)))?;
+    Ok(loaded.snapshot)
+}
+
+/// The agents that are meant: the one that is named, or all.
+pub(crate) fn agents(snapshot: &Snapshot, named: Option<&str>) -> Result<Vec<Arc<Agent>>, Failure> {
+    let known = || snapshot.agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>();
+    if snapshot.agents.is_empty() {
+        return Err(Failure::new(Exit::Config, "the configuration has no `agents`")
+            .help("write `agents: { claude: {} }`, and listeners that it may reach"));
+    }
+    let Some(name) = named else { return Ok(snapshot.agents.clone()) };
+    let found = snapshot.agents.iter().find(|agent| agent.name == name);
+    found.map(|agent| vec![Arc::clone(agent)]).ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("the configuration has no agent `{name}`"))
+            .help(format!("it has: {}", known().join(", ")))
+    })
+}
+
+pub(crate) fn failure(error: &EgressError) -> Failure {
+    let exit = match error {
+        EgressError::NotRoot { .. } => Exit::NoPermission,
+        EgressError::TooMany { .. } => Exit::Config,
+        _ => Exit::Unavailable,
+    };
+    Failure::new(exit, error.to_string())
+}

@@ -1,0 +1,148 @@
+//! `penstock run`: a command, confined as an agent of the configuration.
+
+mod clients;
+mod environment;
+
+use std::any::Any;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use penstock_config::{Agent, Bind, EgressMode, Snapshot};
+use penstock_egress::launch::{Launch, LaunchError, User, launch, missing_capabilities};
+use penstock_egress::{Cgroup, EgressError, Host, Policy};
+
+use crate::cli::RunArgs;
+use crate::exit::{Exit, Failure};
+use crate::locate;
+use crate::report;
+use crate::terminal::{Paint, Style};
+
+use clients::Clients;
+use environment::Environment;
+
+pub(crate) fn run(
+    args: &RunArgs,
+    config: Option<&Path>,
+    paint: Paint,
+) -> Result<ExitCode, Failure> {
+    // Before anything else: it is what most people hit first.
+    let missing = missing_capabilities();
+    if !missing.is_empty() {
+        return Err(refused(&LaunchError::Privileges(missing)));
+    }
+    let path = locate::configuration(config)?;
+    let loaded = penstock_config::load(&path).map_err(|errors| report::refusal(&errors, paint))?;
+    let snapshot = loaded.snapshot;
+    let agent = find(&snapshot, &args.agent, &path)?;
+    let user = user(args, &agent)?;
+    let Some((program, arguments)) = args.command.split_first() else {
+        return Err(Failure::new(Exit::Usage, "no command to run"));
+    };
+    let directory = env::current_dir().map_err(|error| {
+        Failure::of_io(&error, Exit::OsError, format!("cannot tell the working directory: {error}"))
+    })?;
+
+    let clients = Clients::write(&snapshot, &user)?;
+    let environment = Environment {
+        snapshot: &snapshot,
+        agent: &agent.name,
+        user: &user,
+        clients: clients.file(),
+    };
+    let environment = environment.made_of(env::vars_os());
+    let (cgroup, hold) = enforce(&snapshot, &agent, paint)?;
+    let ended = launch(&Launch {
+        cgroup,
+        program: program.clone(),
+        arguments: arguments.to_vec(),
+        environment,
+        directory,
+        resources: agent.resources,
+        unix_sockets: agent.unix_sockets,
+        netlink: agent.netlink,
+        keep: kept(&snapshot, &clients),
+        hide: env::var_os("SSH_AUTH_SOCK").map(PathBuf::from).into_iter().collect(),
+        hold,
+        user,
+    })
+    .map_err(|error| refused(&error))?;
+    // Nothing is cleaned up behind the next line, for it may be the end of this process.
+    drop(clients);
+    Ok(ExitCode::from(ended.pass_on()))
+}
+
+fn find(snapshot: &Snapshot, name: &str, path: &Path) -> Result<Arc<Agent>, Failure> {
+    if let Some(agent) = snapshot.agents.iter().find(|agent| agent.name == name) {
+        return Ok(Arc::clone(agent));
+    }
+    let names: Vec<_> = snapshot.agents.iter().map(|agent| format!("`{}`", agent.name)).collect();
+    let message = format!("{} has no agent `{name}`", path.display());
+    Err(Failure::new(Exit::Usage, message).help(if names.is_empty() {
+        format!("write `agents:` into it, and below it `{name}: {{}}`")
+    } else {
+        format!("it has {}", names.join(", "))
+    }))
+}
+
+/// Who the command line says, else the configuration, else whoever called sudo.
+fn user(args: &RunArgs, agent: &Agent) -> Result<User, Failure> {
+    let refused = |error| Failure::new(Exit::Usage, format!("{error}"));
+    if let Some(user) = args.user.as_ref().or(agent.run_as.as_ref()) {
+        return User::parse(user).map_err(refused);
+    }
+    let id = |name| env::var(name).ok().and_then(|id| id.parse().ok());
+    let Some(uid) = id("SUDO_UID") else {
+        let message = format!("no user for agent `{}` to run as", agent.name);
+        return Err(Failure::new(Exit::Usage, message)
+            .help("give one with --user, as `run_as` in the configuration, or come by sudo"));
+    };
+    User::of_ids(uid, id("SUDO_GID")).map_err(refused)
+}
+
+/// The agent's cgroup with its policy in force, and what holds that policy while this process lives.
+fn enforce(
+    snapshot: &Snapshot,
+    agent: &Agent,
+    paint: Paint,
+) -> Result<(PathBuf, Box<dyn Any>), Failure> {
+    if snapshot.egress.mode == EgressMode::Audit {
+        let warning = paint.paint(Style::Warning, "warning:");
+        eprintln!(
+            "{warning} `egress.mode` is `audit`: what the agent does past penstock is reported, not refused"
+        );
+    }
+    let applied = || -> Result<_, EgressError> {
+        let host = Host::prepare(&snapshot.egress.bpffs)?;
+        let cgroup = Cgroup::of(&host, &agent.place)?;
+        let enforced = penstock_egress::apply(&host, &Policy::of(snapshot, agent), &cgroup)?;
+        Ok((cgroup.path, Box::new(enforced) as Box<dyn Any>))
+    };
+    applied().map_err(|error| Failure::new(Exit::OsError, error.to_string()))
+}
+
+/// What the agent sees of `/run`: its list of servers, and penstock's own sockets.
+fn kept(snapshot: &Snapshot, clients: &Clients) -> Vec<PathBuf> {
+    let sockets = snapshot.listeners.iter().filter_map(|listener| match &listener.bind {
+        // The directory: a socket is made anew whenever penstock starts.
+        Bind::Unix { path, .. } => path
+            .parent()
+            .filter(|parent| *parent != Path::new("/run"))
+            .or(Some(path))
+            .map(Path::to_owned),
+        Bind::Tcp(_) => None,
+    });
+    sockets.chain(clients.file().and_then(Path::parent).map(Path::to_owned)).collect()
+}
+
+fn refused(error: &LaunchError) -> Failure {
+    let exit = match error {
+        LaunchError::Privileges(_) => Exit::NoPermission,
+        LaunchError::Stdio { .. } => Exit::Usage,
+        LaunchError::NotFound(_) => Exit::CommandNotFound,
+        LaunchError::NotExecutable { .. } => Exit::CommandNotExecutable,
+        _ => Exit::OsError,
+    };
+    Failure::new(exit, error.to_string())
+}

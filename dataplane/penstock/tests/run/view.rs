@@ -1,0 +1,144 @@
+//! What a command sees of the host.
+
+use std::fs;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+use crate::common::{Folder, eventually};
+use crate::host::{Host, UID, cgroup2, output};
+
+#[test]
+fn a_command_is_in_its_agents_cgroup_from_its_first_instruction_on() {
+    let Some(host) = Host::new() else { return };
+    let mut child = host.run(&["sleep", "20"]).spawn().expect("it starts");
+    let leaf = host.cgroup().join(format!("run-{}", child.id()));
+    let members = || fs::read_to_string(leaf.join("cgroup.procs")).unwrap_or_default();
+    // Process 1 of the namespace, and the command.
+    eventually("both are in it", || members().lines().count() == 2);
+    crate::host::signal(child.id(), "TERM");
+    child.wait().expect("its end");
+    assert!(!leaf.exists(), "the cgroup is left");
+}
+
+#[test]
+fn a_command_cannot_leave_its_cgroup() {
+    let Some(host) = Host::new() else { return };
+    let root = cgroup2();
+    let script = format!(
+        "cat /proc/self/cgroup | grep ^0::; \
+         for file in $(find /sys/fs/cgroup -name cgroup.procs -o -name tasks -o -name cgroup.threads); do \
+           if (echo $$ > $file) 2>/dev/null; then echo \"joined $file\"; fi; \
+         done; \
+         mkdir {root}/own 2>/dev/null && echo made; ls -d {root}/penstock-test-run 2>/dev/null || true",
+        root = root.display(),
+    );
+    // The root of its namespace is its own cgroup, and no other is to be seen.
+    assert_eq!(host.sh(&script), "0::/\n");
+}
+
+#[test]
+fn sockets_of_what_starts_work_outside_are_not_there() {
+    let Some(host) = Host::with(", unix_sockets: true") else { return };
+    let docker = std::path::Path::new("/run/docker.sock");
+    // Where there is a docker, its own will do.
+    let own = (!docker.exists()).then(|| UnixListener::bind(docker).expect("it binds"));
+    let tmux = std::env::temp_dir().join(format!("tmux-{}", std::process::id()));
+    fs::create_dir(&tmux).expect("a directory");
+    std::os::unix::fs::chown(&tmux, Some(UID), None).expect("it is the user's");
+    let _server = UnixListener::bind(tmux.join("default")).expect("it binds");
+    let agent = Folder::new();
+    let _agent = UnixListener::bind(agent.path("agent.sock")).expect("it binds");
+    let script = format!(
+        "import os, socket\n\
+         for path in ['/run/docker.sock', '/var/run/docker.sock', '/run/dbus/system_bus_socket', '/run/systemd/private', '{}', '{}']:\n\
+         \x20   try:\n\
+         \x20       socket.socket(socket.AF_UNIX).connect(path)\n\
+         \x20       print('reached', path)\n\
+         \x20   except (FileNotFoundError, ConnectionRefusedError):\n\
+         \x20       pass\n\
+         print(sorted(os.listdir('/run')), os.listdir('{}'))",
+        tmux.join("default").display(),
+        agent.path("agent.sock").display(),
+        tmux.display(),
+    );
+    let mut run = host.run(&["/usr/bin/python3", "-c", &script]);
+    run.env("SSH_AUTH_SOCK", agent.path("agent.sock"));
+    let said = output(run);
+    if own.is_some() {
+        let _ = fs::remove_file(docker);
+    }
+    let _ = fs::remove_dir_all(&tmux);
+    let (said, errors) =
+        (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert_eq!(said, "['penstock', 'user'] []\n", "{errors}");
+}
+
+#[test]
+fn links_of_the_enforcement_are_out_of_sight() {
+    let Some(host) = Host::new() else { return };
+    let script = format!("ls {} /sys/fs/bpf 2>/dev/null || true", host.bpffs().display());
+    let said = host.sh(&script).replace("/sys/fs/bpf:", "");
+    assert_eq!(said.trim(), "");
+    // It is not empty.
+    assert!(fs::read_dir(host.bpffs()).expect("it is mounted").count() > 0);
+}
+
+#[test]
+fn other_processes_are_not_there_and_the_first_is_closed() {
+    let Some(host) = Host::new() else { return };
+    let script = "ls /proc | grep '^[0-9]' | grep -vx '[0-9]' || echo $$; \
+        for part in environ maps mem fd root cwd ns/net; do \
+          if ls -L /proc/1/$part >/dev/null 2>&1 && cat /proc/1/$part >/dev/null 2>&1; then echo \"open: $part\"; fi; \
+        done; kill -KILL 1; kill -STOP 1; sleep 0.1; echo here";
+    // No process but process 1, the shell and those of the pipe, which have one digit.
+    let said = host.sh(&format!("{script} || true"));
+    assert_eq!(said, "2\nhere\n");
+}
+
+#[test]
+fn mounts_of_the_host_do_not_change() {
+    let Some(host) = Host::new() else { return };
+    // The BPF filesystem of this host, or of a test beside it, is meant to be there.
+    let mounts = || {
+        let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
+        let lines = mounts.lines().filter(|line| !line.contains("/run/penstock-test-"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = mounts();
+    host.sh("true");
+    assert_eq!(mounts(), before);
+}
+
+#[test]
+fn abstract_sockets_of_others_are_out_of_reach() {
+    let Some(host) = Host::with(", unix_sockets: true") else { return };
+    let name = format!("penstock-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("an address");
+    let listener = UnixListener::bind_addr(&address).expect("it binds");
+    let script = format!(
+        "import socket\n\
+         own = socket.socket(socket.AF_UNIX); own.bind('\\0{name}-own'); own.listen()\n\
+         socket.socket(socket.AF_UNIX).connect('\\0{name}-own')\n\
+         try: socket.socket(socket.AF_UNIX).connect('\\0{name}'); print('reached')\n\
+         except PermissionError: print('refused')"
+    );
+    // The control: without penstock it works.
+    let mut outside = std::process::Command::new("/usr/bin/python3");
+    outside.args(["-c", &script]);
+    assert_eq!(crate::host::says(outside), "reached\n");
+    let said = host.python(&script);
+    if said == "reached\n" && !landlock_has_scopes() {
+        println!("not run: abstract sockets: the kernel has no Landlock scopes (6.12)");
+        return;
+    }
+    assert_eq!(said, "refused\n");
+    drop(listener);
+}
+
+/// Whether landlock(7) is of version 6, asked the way that does not need unsafe code here.
+fn landlock_has_scopes() -> bool {
+    let script = "import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1) >= 6)";
+    let mut python = std::process::Command::new("/usr/bin/python3");
+    python.args(["-c", script]);
+    crate::host::says(python) == "True\n"
+}
