@@ -44,7 +44,7 @@ pub fn held(host: &Host, agent: &str) -> io::Result<Held> {
     for set in sets.iter().filter(|set| set.whole && alive.contains(&set.cgroup)) {
         let settings = sys::open_map(&set.path.join("settings"))?;
         let settings = sys::lookup(settings.as_fd(), &0_u32, Settings::STRICTEST)?;
-        held.audited |= settings.is_some_and(|settings| settings.enforce == 0);
+        held.audited |= settings.is_some_and(|settings| settings.audit != 0);
         held.cgroups += 1;
         let counters = sys::open_map(&set.path.join("counters"))?;
         let count = |place: u32| sys::lookup_sum(counters.as_fd(), place);

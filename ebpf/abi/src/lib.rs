@@ -37,19 +37,19 @@ pub const MAPPED_PREFIX: [u8; 12] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 pub struct Settings {
     /// The agent that it is for.
     pub agent: u64,
-    /// 0 where refusals are only reported.
-    pub enforce: u32,
+    /// 1 where refusals are only reported: zeros, which an array has where nobody wrote, enforce.
+    pub audit: u32,
     /// Whether the agent may have Unix sockets.
     pub unix: u32,
     /// Whether it may have netlink sockets.
     pub netlink: u32,
-    /// Zero.
-    pub zero: u32,
+    /// Which build of the programs it is, for the loader.
+    pub build: u32,
 }
 
 impl Settings {
     /// What a set does that was told nothing.
-    pub const STRICTEST: Self = Self { agent: 0, enforce: 1, unix: 0, netlink: 0, zero: 0 };
+    pub const STRICTEST: Self = Self { agent: 0, audit: 0, unix: 0, netlink: 0, build: 0 };
 }
 
 /// An address and port of one transport.

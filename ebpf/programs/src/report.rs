@@ -32,7 +32,7 @@ pub(crate) enum Who {
 pub(crate) fn refuse(refusal: &Refusal) -> i32 {
     count(refusal.hook as u32);
     tell(refusal);
-    if settings().enforce == 0 { PASS } else { REFUSE }
+    if settings().audit == 0 { REFUSE } else { PASS }
 }
 
 pub(crate) fn count(place: u32) {
@@ -80,7 +80,7 @@ fn tell(refusal: &Refusal) {
         family: refusal.family,
         hook: refusal.hook as u8,
         reason: refusal.reason as u8,
-        refused: u8::from(settings().enforce != 0),
+        refused: u8::from(settings().audit == 0),
         zero: [0; 7],
         comm: if process { bpf_get_current_comm().unwrap_or_default() } else { [0; 16] },
     });

@@ -1,7 +1,8 @@
 //! What a command sees of the host.
 
 use std::fs;
-use std::os::unix::net::UnixListener;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 
 use crate::common::{Folder, eventually};
 use crate::host::{Host, UID, cgroup2, output};
@@ -106,4 +107,38 @@ fn mounts_of_the_host_do_not_change() {
     let before = mounts();
     host.sh("true");
     assert_eq!(mounts(), before);
+}
+
+#[test]
+fn abstract_sockets_of_others_are_out_of_reach() {
+    let Some(host) = Host::with(", unix_sockets: true") else { return };
+    let name = format!("penstock-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("an address");
+    let listener = UnixListener::bind_addr(&address).expect("it binds");
+    let script = format!(
+        "import socket\n\
+         own = socket.socket(socket.AF_UNIX); own.bind('\\0{name}-own'); own.listen()\n\
+         socket.socket(socket.AF_UNIX).connect('\\0{name}-own')\n\
+         try: socket.socket(socket.AF_UNIX).connect('\\0{name}'); print('reached')\n\
+         except PermissionError: print('refused')"
+    );
+    // The control: without penstock it works.
+    let mut outside = std::process::Command::new("/usr/bin/python3");
+    outside.args(["-c", &script]);
+    assert_eq!(crate::host::says(outside), "reached\n");
+    let said = host.python(&script);
+    if said == "reached\n" && !landlock_has_scopes() {
+        println!("not run: abstract sockets: the kernel has no Landlock scopes (6.12)");
+        return;
+    }
+    assert_eq!(said, "refused\n");
+    drop(listener);
+}
+
+/// Whether landlock(7) is of version 6, asked the way that does not need unsafe code here.
+fn landlock_has_scopes() -> bool {
+    let script = "import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1) >= 6)";
+    let mut python = std::process::Command::new("/usr/bin/python3");
+    python.args(["-c", script]);
+    crate::host::says(python) == "True\n"
 }
