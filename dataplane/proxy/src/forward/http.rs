@@ -4,14 +4,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monoio::net::TcpStream;
 use penstock_config::{Agent, Endpoint, HostHeader, HttpTarget, Target, Upstream};
 use penstock_mcp::Era;
 use penstock_metrics::Metric;
 
 use super::Errand;
 use super::refused::Refused;
-use crate::io::{Conn, Socket};
+use crate::io::Conn;
 use crate::relay::{self, Call, Forwarded};
 use crate::request::{Downstream, Next};
 use crate::shard::{Shard, View};
@@ -26,7 +25,7 @@ pub(super) async fn run(
     down: &mut Downstream,
     shard: &Rc<Shard>,
     view: &Rc<View>,
-    stream: TcpStream,
+    conn: Conn,
     agent: &Agent,
     errand: &mut Errand,
 ) -> Result<Next, Refused> {
@@ -59,7 +58,6 @@ pub(super) async fn run(
         bytes_max,
     };
     let remote = Arc::new(remote(errand));
-    let conn = Conn::new(Socket::Tcp(stream));
     let lease = Pool::once(conn, remote, Arc::clone(&shard.cells), &shard.timers);
     let result = relay::exchange_on(lease, down, shard, &call).await;
     errand.received = down.answer_bytes;

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use monoio::net::TcpStream;
 use penstock_config::Agent;
 use penstock_metrics::{Metric, Refusal};
 
@@ -15,7 +14,7 @@ use super::flow::{Flow, MOVES_IN_A_ROW};
 use super::hello::{self, Opening};
 use super::refused::shown;
 use super::{Errand, allow};
-use crate::io::{Conn, Socket};
+use crate::io::Conn;
 use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Shard, View};
@@ -59,11 +58,10 @@ pub(super) async fn run(
     down: &mut Downstream,
     shard: &Rc<Shard>,
     view: &Rc<View>,
-    stream: TcpStream,
+    mut far: Conn,
     agent: &Agent,
     errand: &mut Errand,
 ) -> Next {
-    let mut far = Conn::new(Socket::Tcp(stream));
     let early = down.buffer.split_off(down.head_bytes.min(down.buffer.len()));
     count(shard, down, 200);
     down.write(shard, ESTABLISHED.to_vec(), 0).await;
