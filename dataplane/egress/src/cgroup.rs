@@ -58,6 +58,16 @@ impl Cgroup {
         Self::at(host, &path)
     }
 
+    /// The cgroup that this process was started for: in a unit with `Delegate=`, systemd runs
+    /// `ExecStartPre=` in a cgroup below that of the unit, in which the unit's own processes never are.
+    pub fn here(host: &Host) -> Result<Self, EgressError> {
+        let path = path_of_process(std::process::id()).map_err(|error| EgressError::Place {
+            what: "this command".into(),
+            why: error.to_string(),
+        })?;
+        Self::at(host, of_unit(&path))
+    }
+
     fn open(path: &Path) -> Result<Self, EgressError> {
         let file = File::open(path).map_err(EgressError::file("cannot open the cgroup", path))?;
         let metadata =
@@ -101,6 +111,14 @@ pub(crate) fn path_of_process(pid: u32) -> io::Result<PathBuf> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("0::"));
     line.map(PathBuf::from).ok_or_else(|| io::Error::other("it is in no cgroup v2"))
+}
+
+/// The unit's cgroup, where the path is that of its `ExecStartPre=` (systemd.resource-control(5)).
+fn of_unit(path: &Path) -> &Path {
+    match path.parent() {
+        Some(unit) if path.ends_with(".control") => unit,
+        _ => path,
+    }
 }
 
 /// Where systemd keeps a unit. A slice's place is in its name; of others systemd is asked, for a unit
@@ -162,6 +180,13 @@ mod tests {
         let nested = Path::new("a.slice/a-b.slice/a-b-c.slice");
         assert_eq!(slice_path("a-b-c.slice").as_deref(), Some(nested));
         assert_eq!(slice_path("claude.service"), None);
+    }
+
+    #[test]
+    fn a_unit_that_may_have_cgroups_of_its_own_is_confined_and_not_what_starts_it() {
+        let unit = Path::new("/system.slice/claude.service");
+        assert_eq!(of_unit(&unit.join(".control")), unit);
+        assert_eq!(of_unit(unit), unit);
     }
 
     #[test]

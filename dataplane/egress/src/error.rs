@@ -3,14 +3,19 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::capabilities::{Needed, missing};
+
 /// Why enforcement is not to be had.
 #[derive(Debug, thiserror::Error)]
 pub enum EgressError {
-    /// Not root.
-    #[error(
-        "{0} needs root (CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_DAC_OVERRIDE); run it with sudo"
-    )]
-    NotRoot(&'static str),
+    /// Not root, or not all of it.
+    #[error("{doing} needs root ({}); run it with sudo", missing.join(", "))]
+    NotRoot {
+        /// What was to be done.
+        doing: &'static str,
+        /// The capabilities that are missing.
+        missing: Vec<&'static str>,
+    },
     /// A kernel that would leave gaps.
     #[error(
         "Linux {0} cannot confine agents: before 5.15 a process could leave the policy of its cgroup by way of net_cls or net_prio; use 5.15 or later"
@@ -106,6 +111,12 @@ pub enum EgressError {
 }
 
 impl EgressError {
+    /// Fails where this process has not all of these capabilities.
+    pub(crate) fn unless_capable(doing: &'static str, needed: &[Needed]) -> Result<(), Self> {
+        let missing = missing(needed);
+        if missing.is_empty() { Ok(()) } else { Err(Self::NotRoot { doing, missing }) }
+    }
+
     /// For `map_err` on what a path was used for.
     pub(crate) fn file<'a>(
         what: &'static str,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::EgressError;
+use crate::capabilities::TO_MOUNT;
 use crate::sys;
 
 /// The first kernel on which no v1 controller takes a socket out of its v2 cgroup.
@@ -27,9 +28,7 @@ impl Host {
             Some(_) => return Err(EgressError::NotBpffs(bpffs.to_owned())),
             None => {}
         }
-        if !sys::is_root() {
-            return Err(EgressError::NotRoot("mounting the BPF filesystem"));
-        }
+        EgressError::unless_capable("mounting the BPF filesystem", TO_MOUNT)?;
         fs::create_dir_all(bpffs).map_err(EgressError::file("cannot create", bpffs))?;
         let used = fs::read_dir(bpffs).is_ok_and(|mut entries| entries.next().is_some());
         if used {

@@ -6,6 +6,7 @@
 //! agent opened a connection, and [`remove()`] ends it. [`launch`] starts a command in such a cgroup.
 
 mod callers;
+mod capabilities;
 mod cgroup;
 mod check;
 mod costs;

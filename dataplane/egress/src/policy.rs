@@ -44,13 +44,14 @@ impl Policy {
         }
     }
 
-    pub(crate) fn settings(&self) -> Settings {
+    /// What a set is told beside its rules; `build` tells its programs.
+    pub(crate) fn settings(&self, build: u32) -> Settings {
         Settings {
             agent: self.id,
             audit: u32::from(self.mode == EgressMode::Audit),
             unix: u32::from(self.unix_sockets),
             netlink: u32::from(self.netlink),
-            zero: 0,
+            build,
         }
     }
 

@@ -6,6 +6,7 @@ use std::io;
 use aya::maps::{HashMap, Map, MapData, MapError};
 use penstock_config::agent_id;
 
+use crate::capabilities::TO_ASK;
 use crate::pins::Pins;
 use crate::set::{Caller, Connection};
 use crate::status::path_of;
@@ -14,6 +15,7 @@ use crate::{EgressError, Host};
 /// Takes everything away that is in force for an agent; how many cgroups that were. While processes
 /// run there it takes `force`, for they go free.
 pub fn remove(host: &Host, agent: &str, force: bool) -> Result<usize, EgressError> {
+    EgressError::unless_capable("seeing whom it would let go", TO_ASK)?;
     let pins = Pins::of(&host.bpffs);
     let _lock = pins.lock()?;
     let all = Pins::of_all_versions(&host.bpffs);

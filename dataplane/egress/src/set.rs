@@ -1,7 +1,9 @@
 //! A set: the programs, loaded and filled for one agent, attached to one cgroup, pinned.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData};
@@ -12,11 +14,12 @@ use aya::programs::{
 use aya::{Btf, Ebpf, EbpfLoader, Pod};
 use penstock_ebpf_abi as abi;
 
+use crate::capabilities::TO_APPLY;
 use crate::hooks::{self, LSM_PROGRAMS, PROGRAMS};
 use crate::pins::{Pins, SetDirectory, open_to_readers};
 use crate::policy::Policy;
 use crate::status::path_of;
-use crate::{Cgroup, EgressError, Host, probe, sys};
+use crate::{Cgroup, EgressError, Host, probe, status, sys};
 
 /// The programs, as `cargo xtask ebpf` built them.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/penstock.o"));
@@ -39,10 +42,11 @@ pub(crate) const MAPS: [(&str, &str); 5] = [
 /// Those of them that everybody may read.
 const READABLE: [&str; 2] = ["settings", "counters"];
 
-/// Links to the programs of a set, which hold it in force as long as this lives, whatever becomes of
-/// the pins.
+/// Keeps the BPF filesystem, and with it all that is pinned there, as long as this lives: it cannot be
+/// unmounted, but lazily, and then it stays for whoever holds it. Not the links themselves, for they
+/// would hold on to this policy when there is a newer one.
 #[derive(Debug)]
-pub struct Enforced(#[expect(dead_code, reason = "the descriptors are what holds")] Vec<OwnedFd>);
+pub struct Enforced(#[expect(dead_code, reason = "open, it keeps the filesystem")] File);
 
 macro_rules! plain {
     ($($name:ident $inner:path),*) => {$(
@@ -63,32 +67,64 @@ plain!(
 );
 
 /// Puts a policy in force on a cgroup. What was in force there stays so until the new set is, so that
-/// there is no moment without; a policy that is wider holds once the old set is gone.
+/// there is no moment without; a policy that is wider holds once the old set is gone. Where the very
+/// policy is in force already, by the very programs, nothing changes.
 pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, EgressError> {
+    EgressError::unless_capable("putting a policy in force", TO_APPLY)?;
     let pins = Pins::of(&host.bpffs);
     pins.create()?;
     let _lock = pins.lock()?;
+    let kept = File::open(&host.bpffs).map_err(EgressError::file("cannot open", &host.bpffs))?;
     alone(host, &pins, policy, cgroup)?;
+    if in_force(host, &pins, policy, cgroup) {
+        return Ok(Enforced(kept));
+    }
     let mut loaded = load(&pins, policy)?;
     open_to_readers(&pins.callers())?;
     let directory = pins.next(&policy.agent, cgroup.id)?;
-    match attach(&mut loaded, &directory, cgroup) {
-        Ok(links) => {
-            let set = directory.finish()?;
-            let all = Pins::of_all_versions(&host.bpffs);
-            for other in all.iter().flat_map(|pins| pins.sets(Some(&policy.agent))) {
-                if other.cgroup == cgroup.id && other != set {
-                    other.remove()?;
-                }
-            }
-            Ok(Enforced(links))
-        }
-        Err(error) => {
-            // What was in force before stays; of this one nothing is to be left.
-            let _ = directory.remove();
-            Err(error)
+    if let Err(error) = attach(&mut loaded, &directory, cgroup) {
+        // What was in force before stays; of this one nothing is to be left.
+        let _ = directory.remove();
+        return Err(error);
+    }
+    let set = directory.finish()?;
+    let all = Pins::of_all_versions(&host.bpffs);
+    for other in all.iter().flat_map(|pins| pins.sets(Some(&policy.agent))) {
+        if other != set && (other.cgroup == cgroup.id || is_dead(&other)) {
+            other.remove()?;
         }
     }
+    Ok(Enforced(kept))
+}
+
+/// Whether one set is there, whole and live, with these programs and this policy.
+fn in_force(host: &Host, pins: &Pins, policy: &Policy, cgroup: &Cgroup) -> bool {
+    let all = Pins::of_all_versions(&host.bpffs);
+    let others = all.iter().flat_map(|pins| pins.sets(Some(&policy.agent)));
+    if others.filter(|set| set.cgroup == cgroup.id).count() != 1 {
+        return false;
+    }
+    let found = pins.sets(Some(&policy.agent)).into_iter().find(|set| set.cgroup == cgroup.id);
+    // What cannot be read is made anew.
+    found.is_some_and(|set| {
+        set.whole && status::one(host, &set).is_ok_and(|status| status.is(policy))
+    })
+}
+
+/// What tells one build of the programs from another.
+pub(crate) fn build() -> u32 {
+    static BUILD: LazyLock<u32> = LazyLock::new(|| {
+        let hash = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+        OBJECT.iter().fold(0x811c_9dc5, hash)
+    });
+    *BUILD
+}
+
+/// Whether its cgroup was removed, and what was attached with it, as of a unit that was started anew: by
+/// the kernel's word, for not finding the cgroup may have other reasons.
+fn is_dead(set: &SetDirectory) -> bool {
+    let link = sys::open_link(&set.path.join(PROGRAMS[0].name));
+    link.and_then(|link| sys::link_info(link.as_fd())).is_ok_and(|info| info.cgroup == 0)
 }
 
 /// Whether the cgroup is this agent's alone: of two agents one inside the other, nobody could tell who
@@ -120,7 +156,7 @@ fn load(pins: &Pins, policy: &Policy) -> Result<Ebpf, EgressError> {
     let mut object = loader.load(OBJECT).map_err(refused)?;
 
     let mut settings: Array<_, Settings> = typed(&mut object, "SETTINGS")?;
-    settings.set(0, Settings(policy.settings()), 0).map_err(map("SETTINGS"))?;
+    settings.set(0, Settings(policy.settings(build())), 0).map_err(map("SETTINGS"))?;
     let mut gateways: HashMap<_, Endpoint, u32> = typed(&mut object, "GATEWAYS")?;
     let mut rule = 0;
     for endpoint in policy.endpoints()? {
@@ -140,11 +176,7 @@ fn load(pins: &Pins, policy: &Policy) -> Result<Ebpf, EgressError> {
 }
 
 /// Attaches and pins every program, and asks the kernel whether it runs it.
-fn attach(
-    object: &mut Ebpf,
-    directory: &SetDirectory,
-    cgroup: &Cgroup,
-) -> Result<Vec<OwnedFd>, EgressError> {
+fn attach(object: &mut Ebpf, directory: &SetDirectory, cgroup: &Cgroup) -> Result<(), EgressError> {
     for (name, pin) in MAPS {
         let path = directory.path.join(pin);
         data(object, name)?.pin(&path).map_err(map(name))?;
@@ -152,10 +184,9 @@ fn attach(
             open_to_readers(&path)?;
         }
     }
-    let mut links = Vec::new();
     for program in PROGRAMS {
         let link = attach_one(object, program.name, cgroup)?;
-        links.push(pinned(link, &directory.path, &program, cgroup)?);
+        pin(link, &directory.path, &program, cgroup)?;
     }
     if probe::bpf_lsm().is_ok() {
         let btf = Btf::from_sys_fs().map_err(|error| refused("link", "BTF", &error))?;
@@ -166,10 +197,10 @@ fn attach(
                 loaded.attach(cgroup).map_err(|error| refused("link", program.name, &error))?;
             let link =
                 loaded.take_link(id).map_err(|error| refused("link", program.name, &error))?;
-            links.push(pinned(link.into(), &directory.path, &program, cgroup)?);
+            pin(link.into(), &directory.path, &program, cgroup)?;
         }
     }
-    Ok(links)
+    Ok(())
 }
 
 /// Attaches exclusively in name: through a link the kernel always lets several programs run.
@@ -215,13 +246,13 @@ fn attach_one(
     }
 }
 
-/// Pins a link; its descriptor, once the kernel says that the program runs.
-fn pinned(
+/// Pins a link, and asks the kernel whether the program runs.
+fn pin(
     link: FdLink,
     directory: &Path,
     program: &hooks::Program,
     cgroup: &Cgroup,
-) -> Result<OwnedFd, EgressError> {
+) -> Result<(), EgressError> {
     let path = directory.join(program.name);
     link.pin(&path).map_err(|error| refused("link", program.name, &error))?;
     let link = sys::open_link(&path).map_err(EgressError::file("cannot open the pin", &path))?;
@@ -230,7 +261,7 @@ fn pinned(
     if info.cgroup != cgroup.id || !running.contains(&info.program) {
         return Err(EgressError::NotEffective { hook: program.name, cgroup: cgroup.path.clone() });
     }
-    Ok(link)
+    Ok(())
 }
 
 fn of_kind<'a, P>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut P, EgressError>

@@ -11,11 +11,12 @@ use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray};
 use penstock_config::{EgressMode, Transport};
 use penstock_ebpf_abi::{self as abi, Hook, UDP, counter};
 
+use crate::capabilities::TO_ASK;
 use crate::hooks::{LSM_PROGRAMS, PROGRAMS, Program};
 use crate::pins::{Pins, SetDirectory};
 use crate::policy::{Policy, unmapped};
-use crate::set::{Endpoint, Settings, Tally};
-use crate::{EgressError, Host, sys};
+use crate::set::{Endpoint, Settings, Tally, build};
+use crate::{EgressError, Host, bpf_lsm, sys};
 
 /// A policy on a cgroup, as the kernel has it.
 #[derive(Debug, Clone)]
@@ -32,6 +33,7 @@ pub struct Status {
     pub mode: EgressMode,
     /// Whether BPF LSM holds the families of sockets that no hook of IP sees.
     pub lsm: bool,
+    settings: abi::Settings,
     /// What is allowed, and how much of it there was.
     pub rules: Vec<Allowed>,
     /// How often each hook refused; the hooks without any are left out.
@@ -43,7 +45,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether it is what a policy says now.
+    /// Whether it is in force, and what a policy says now, by the programs of this penstock.
     pub fn is(&self, policy: &Policy) -> bool {
         let rules: Vec<_> = self
             .rules
@@ -58,7 +60,10 @@ impl Status {
             .rules
             .iter()
             .map(|rule| (false, rule.protocol, rule.address, rule.prefix, rule.port));
-        self.mode == policy.mode && gateways.chain(networks).eq(rules)
+        self.state == State::Live
+            && self.settings == policy.settings(build())
+            && self.lsm == bpf_lsm().is_ok()
+            && gateways.chain(networks).eq(rules)
     }
 }
 
@@ -99,9 +104,7 @@ pub struct Allowed {
 
 /// Everything that is in force, by agent and cgroup. Needs root.
 pub fn status(host: &Host) -> Result<Vec<Status>, EgressError> {
-    if !sys::is_root() {
-        return Err(EgressError::NotRoot("asking the kernel what it enforces"));
-    }
+    EgressError::unless_capable("asking the kernel what it enforces", TO_ASK)?;
     let sets = Pins::of(&host.bpffs).sets(None);
     let mut found: Vec<Status> = Vec::new();
     for set in &sets {
@@ -119,7 +122,7 @@ pub fn status(host: &Host) -> Result<Vec<Status>, EgressError> {
     Ok(found)
 }
 
-fn one(host: &Host, set: &SetDirectory) -> Result<Status, EgressError> {
+pub(crate) fn one(host: &Host, set: &SetDirectory) -> Result<Status, EgressError> {
     let cgroup = path_of(host, set.cgroup);
     let settings: Option<Settings> = array(&set.path.join("settings"))?.get(&0, 0).ok();
     let settings = settings.map_or(abi::Settings::STRICTEST, |settings| settings.0);
@@ -132,6 +135,7 @@ fn one(host: &Host, set: &SetDirectory) -> Result<Status, EgressError> {
         state: state(set, cgroup.as_deref()),
         cgroup,
         mode: if settings.audit == 0 { EgressMode::Enforce } else { EgressMode::Audit },
+        settings,
         lsm: LSM_PROGRAMS.iter().all(|(program, _)| set.path.join(program.name).exists()),
         rules: rules(&set.path)?,
         refused: hooks.filter(|(_, count)| *count > 0).collect(),

@@ -186,9 +186,3 @@ pub(crate) fn mount_bpffs(at: &Path) -> io::Result<()> {
     };
     if mounted == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
-
-/// Whether this process may use BPF at all: `CAP_BPF` and `CAP_NET_ADMIN`, which root has.
-pub(crate) fn is_root() -> bool {
-    // SAFETY: no arguments, no failure.
-    unsafe { libc::geteuid() == 0 }
-}

@@ -14,20 +14,24 @@ pub(crate) const AGENT_HEADER: &str = "penstock-agent";
 
 /// The caller of a connection. Both are known of an agent that shows a certificate, and of most
 /// callers neither.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Caller {
     /// The id that the kernel gave at accept.
     attested: Option<u64>,
     /// The agent of that id, as the configuration knows it now.
     pub(crate) agent: Option<Arc<Agent>>,
-    /// The names in its client certificate.
-    pub(crate) certificate: Option<Identity>,
+    /// The names in its client certificate; few show one.
+    pub(crate) certificate: Option<Box<Identity>>,
 }
 
 impl Caller {
-    pub(crate) fn new(attested: Option<u64>, world: &World) -> Self {
-        let mut caller = Self::default();
-        caller.speaks_for(attested, world);
+    pub(crate) fn new(
+        attested: Option<u64>,
+        certificate: Option<Box<Identity>>,
+        world: &World,
+    ) -> Self {
+        let mut caller = Self { attested, agent: None, certificate };
+        caller.follow(world);
         caller
     }
 

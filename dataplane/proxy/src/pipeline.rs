@@ -59,7 +59,7 @@ fn log_access(down: &Downstream, server: &str, micros: u64) {
         listener = down.rules.name,
         peer = down.peer.map(tracing::field::display),
         agent = down.caller.agent_name(),
-        identity = down.caller.certificate.as_ref().map(Identity::name),
+        identity = down.caller.certificate.as_deref().map(Identity::name),
         server,
         verb = %printable(down.head.method.of(&down.buffer)),
         path = %printable(down.head.path.of(&down.buffer)),

@@ -182,9 +182,9 @@ async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize) {
                     continue;
                 }
                 shard.cells.inc(Metric::Connections);
-                let caller = Caller::new(shard.attested(&socket, rules, &view), &view.world);
+                let attested = shard.attested(&socket, rules, &view);
                 let rules = Arc::clone(rules);
-                monoio::spawn(connection(Rc::clone(&shard), socket, peer, caller, rules));
+                monoio::spawn(connection(Rc::clone(&shard), socket, peer, attested, rules));
             }
             Err(_) if shard.draining.get() => return,
             Err(error) => {
@@ -204,7 +204,7 @@ async fn connection(
     shard: Rc<Shard>,
     socket: Socket,
     peer: Option<SocketAddr>,
-    mut caller: Caller,
+    attested: Option<u64>,
     rules: Arc<ListenerRules>,
 ) {
     let _open = Gauge::up(&shard, Metric::ConnectionsOpen);
@@ -227,7 +227,8 @@ async fn connection(
             return;
         }
     }
-    caller.certificate = conn.peer_certificate().and_then(Identity::of);
+    let certificate = conn.peer_certificate().and_then(Identity::of).map(Box::new);
+    let caller = Caller::new(attested, certificate, &shard.view().world);
     let mut down = Downstream::new(conn, timer, peer, caller, rules);
     down.serve(&shard).await;
 }

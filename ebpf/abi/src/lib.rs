@@ -43,13 +43,13 @@ pub struct Settings {
     pub unix: u32,
     /// Whether it may have netlink sockets.
     pub netlink: u32,
-    /// Zero.
-    pub zero: u32,
+    /// Which build of the programs it is, for the loader.
+    pub build: u32,
 }
 
 impl Settings {
     /// What a set does that was told nothing.
-    pub const STRICTEST: Self = Self { agent: 0, audit: 0, unix: 0, netlink: 0, zero: 0 };
+    pub const STRICTEST: Self = Self { agent: 0, audit: 0, unix: 0, netlink: 0, build: 0 };
 }
 
 /// An address and port of one transport.

@@ -21,7 +21,7 @@ use seccompiler::BpfProgram;
 use super::cgroup::Leaf;
 use super::report::{Report, Reporter};
 use super::signals::Signals;
-use super::{Launch, privilege, view};
+use super::{Launch, privilege, scope, view};
 
 /// Why the command was not started.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,8 @@ enum Obstacle {
     User { name: String, source: io::Error },
     #[error("cannot enter {} as user {user}: {source}; start in a directory that this user may enter", path.display())]
     Directory { path: std::path::PathBuf, user: String, source: io::Error },
+    #[error("cannot shut abstract Unix sockets of others out: {0}")]
+    Scope(io::Error),
     #[error("cannot install the filter of system calls: {0}")]
     Filter(seccompiler::Error),
     #[error("cannot take over signals: {0}")]
@@ -101,6 +103,7 @@ fn live(
         source,
     })?;
     let signals = Signals::block_all().map_err(Obstacle::Signals)?;
+    scope::restrict().map_err(Obstacle::Scope)?;
     for filter in filters {
         seccompiler::apply_filter(filter).map_err(Obstacle::Filter)?;
     }

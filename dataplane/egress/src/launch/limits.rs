@@ -181,4 +181,23 @@ mod tests {
         assert_eq!(little[0].v2[0].1, "1000 1000000");
         assert!(controls(&Resources::default()).is_empty());
     }
+
+    #[test]
+    fn a_v2_controller_is_enabled_in_every_cgroup_above_the_agents_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        let agent = root.join("penstock/one");
+        fs::create_dir_all(&agent).expect("a folder");
+        let control = |directory: &Path| directory.join("cgroup.subtree_control");
+        for (directory, enabled) in
+            [(root, "cpu memory"), (&root.join("penstock"), ""), (&agent, "")]
+        {
+            fs::write(control(directory), enabled).expect("a file");
+        }
+        hand_down("memory", root, &agent).expect("it is handed down");
+        let read = |directory: &Path| fs::read_to_string(control(directory)).expect("a file");
+        assert_eq!(read(root), "cpu memory", "it had it");
+        assert_eq!(read(&root.join("penstock")), "+memory");
+        assert_eq!(read(&agent), "", "its processes are in it");
+    }
 }

@@ -14,6 +14,7 @@
 //! | [`inside`] | process 1 of the agent's PID namespace: from birth to exec, and then the reaper |
 //! | [`view`] | which mounts the agent sees |
 //! | [`privilege`] | capabilities: what launching needs, how all are given up |
+//! | [`scope`] | abstract Unix sockets of others |
 //! | [`seccomp`] | the system calls that are refused |
 //! | [`outside`] | the launching process while the command runs: signals, job control, the end |
 
@@ -24,6 +25,7 @@ mod limits;
 mod outside;
 mod privilege;
 mod report;
+mod scope;
 mod seccomp;
 mod signals;
 mod stdio;

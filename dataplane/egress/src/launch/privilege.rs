@@ -3,19 +3,20 @@
 use std::io;
 
 use rustix::thread::{
-    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, Gid, Uid, capabilities,
-    clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
-    set_capabilities_secure_bits, set_no_new_privs, set_thread_groups, set_thread_res_gid,
-    set_thread_res_uid,
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, Gid, Uid, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
+    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::user::User;
+use crate::capabilities::{self, Needed};
 
 /// What launching needs, and for what.
-const NEEDED: [(CapabilitySet, &str); 9] = [
-    // The policy's programs and maps.
+const NEEDED: [Needed; 11] = [
+    // The policy's programs and maps, and the cgroups of other agents.
     (CapabilitySet::BPF, "CAP_BPF"),
     (CapabilitySet::NET_ADMIN, "CAP_NET_ADMIN"),
+    (CapabilitySet::DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH"),
     // Namespaces and mounts.
     (CapabilitySet::SYS_ADMIN, "CAP_SYS_ADMIN"),
     // Another user, and that user's files and processes.
@@ -23,6 +24,7 @@ const NEEDED: [(CapabilitySet, &str); 9] = [
     (CapabilitySet::SETGID, "CAP_SETGID"),
     (CapabilitySet::CHOWN, "CAP_CHOWN"),
     (CapabilitySet::DAC_OVERRIDE, "CAP_DAC_OVERRIDE"),
+    (CapabilitySet::FOWNER, "CAP_FOWNER"),
     (CapabilitySet::KILL, "CAP_KILL"),
     // The bounding set.
     (CapabilitySet::SETPCAP, "CAP_SETPCAP"),
@@ -31,8 +33,7 @@ const NEEDED: [(CapabilitySet, &str); 9] = [
 /// The capabilities that launching needs and this process has not. All of them are given up in the
 /// new process before the command starts.
 pub fn missing() -> Vec<&'static str> {
-    let effective = capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
-    NEEDED.iter().filter(|(one, _)| !effective.contains(*one)).map(|(_, name)| *name).collect()
+    capabilities::missing(&NEEDED)
 }
 
 /// Becomes the user, for good: no set keeps a capability, and nothing that is executed gives one.

@@ -54,6 +54,9 @@ pub(super) struct Signals {
 impl Signals {
     /// For the launching process.
     pub(super) fn block() -> io::Result<Self> {
+        // Where it is ignored the kernel buries children itself, and nobody learns how they ended.
+        // SAFETY: the default disposition takes no handler.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
         Self::of(&set(&FOLLOWED))
     }
 

@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
@@ -21,14 +21,19 @@ use super::user::User;
 use crate::host::mounts;
 
 /// Where daemons keep sockets outside `/run`.
-const HIDDEN: [&str; 4] =
-    ["/var/lib/incus", "/var/lib/lxd", "/var/snap/lxd/common/lxd", "/var/lib/docker"];
+const HIDDEN: [&str; 6] = [
+    "/tmp/.ICE-unix",
+    "/tmp/.X11-unix",
+    "/var/lib/incus",
+    "/var/lib/lxd",
+    "/var/snap/lxd/common/lxd",
+    "/var/lib/docker",
+];
 /// The same, below the home of the agent's user.
 const HIDDEN_AT_HOME: [&str; 3] = [".docker/run", ".docker/desktop", ".colima"];
-/// Beginnings of the names of directories in `/tmp` by which a user's own programs outside can be
+/// Beginnings of the names of directories in `/tmp` by which the user's own programs outside can be
 /// told to do something.
-const HIDDEN_IN_TMP: [&str; 7] =
-    [".ICE-unix", ".X11-unix", "dbus-", "screen", "ssh-", "tmux-", "zellij-"];
+const HIDDEN_IN_TMP: [&str; 5] = ["dbus-", "screen", "ssh-", "tmux-", "zellij-"];
 
 /// Bytes that fit into the agent's own `/run`.
 const RUN: &std::ffi::CStr = c"mode=755,size=64m";
@@ -89,7 +94,8 @@ pub(super) fn make(launch: &Launch) -> Result<(), Blocked> {
     for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
         let name = entry.file_name();
         let hidden = |name: &str| HIDDEN_IN_TMP.iter().any(|prefix| name.starts_with(prefix));
-        if name.to_str().is_some_and(hidden) && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let own = |found: fs::Metadata| found.is_dir() && found.uid() == launch.user.uid;
+        if name.to_str().is_some_and(hidden) && entry.metadata().is_ok_and(own) {
             hide(&entry.path())?;
         }
     }

@@ -47,7 +47,7 @@ fn named(args: &ApplyArgs, host: &Host) -> Option<Result<Cgroup, EgressError>> {
         return Some(Cgroup::of(host, &Place::Unit(unit.clone())));
     }
     if args.here {
-        return Some(Cgroup::of_process(host, std::process::id()));
+        return Some(Cgroup::here(host));
     }
     args.pid.map(|pid| Cgroup::of_process(host, pid))
 }
@@ -73,7 +73,8 @@ fn apply(
     cgroup: &Cgroup,
 ) -> Result<(), EgressError> {
     let policy = Policy::of(snapshot, agent);
-    let running = cgroup.processes().len();
+    let own = std::process::id();
+    let running = cgroup.processes().into_iter().filter(|process| *process != own).count();
     penstock_egress::apply(host, &policy, cgroup)?;
     let held = match policy.mode {
         EgressMode::Enforce => "enforced",

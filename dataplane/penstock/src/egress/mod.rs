@@ -61,7 +61,7 @@ pub(crate) fn agents(snapshot: &Snapshot, named: Option<&str>) -> Result<Vec<Arc
 
 pub(crate) fn failure(error: &EgressError) -> Failure {
     let exit = match error {
-        EgressError::NotRoot(_) => Exit::NoPermission,
+        EgressError::NotRoot { .. } => Exit::NoPermission,
         EgressError::TooMany { .. } => Exit::Config,
         _ => Exit::Unavailable,
     };

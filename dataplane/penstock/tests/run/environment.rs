@@ -1,5 +1,9 @@
 //! What a command is told.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::mpsc;
+
 use crate::host::{GID, Host, UID, output, says};
 
 #[test]
@@ -12,6 +16,7 @@ echo "$PENSTOCK_AGENT $HTTPS_PROXY $http_proxy $NO_PROXY $NODE_USE_ENV_PROXY $HO
 echo "$PENSTOCK_MCP_CONFIG" > where; test -w $XDG_RUNTIME_DIR
 "#;
     let said = host.sh(script);
+    let forward = host.forward;
     let expected = format!(
         r#"600 {UID} {GID}
 700 {UID} {GID}
@@ -27,7 +32,7 @@ echo "$PENSTOCK_MCP_CONFIG" > where; test -w $XDG_RUNTIME_DIR
     }}
   }}
 }}
-one http://127.0.0.1:3128 http://127.0.0.1:3128 127.0.0.1,localhost,::1,[::1] 1 / {UID}
+one http://{forward} http://{forward} 127.0.0.1,localhost,::1,[::1] 1 / {UID}
 "#
     );
     assert_eq!(said, expected);
@@ -51,18 +56,72 @@ fn what_was_roots_is_not_handed_on_and_all_else_is() {
     assert!(said.contains("API_KEY=k\n"), "{said}");
 }
 
+/// What the forward listener is asked for while a command runs; the first line of it.
+fn asked(host: &Host, command: &[&str]) -> String {
+    let listener = TcpListener::bind(host.forward).expect("the forward listener's place");
+    let (told, telling) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut line = String::new();
+            let _ = BufReader::new(&stream).read_line(&mut line);
+            if told.send(line).is_err() {
+                return;
+            }
+            let _ = (&stream).write_all(
+                b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            );
+        }
+    });
+    let ended = output(host.run(command));
+    let line = telling.try_recv();
+    line.unwrap_or_else(|_| panic!("nothing: {}", String::from_utf8_lossy(&ended.stderr)))
+}
+
 #[test]
-fn curl_asks_the_forward_listener_for_names_and_penstock_itself_directly() {
+fn tools_ask_the_forward_listener_for_everything_outside() {
+    let tools: [&[&str]; 5] = [
+        &["curl", "-sS", "-m", "5", "https://a.example/"],
+        &["git", "ls-remote", "https://a.example/x.git"],
+        &["/usr/bin/python3", "-c", "import urllib.request as r; r.urlopen('https://a.example/')"],
+        &["python3", "-c", "import requests; requests.get('https://a.example/', timeout=5)"],
+        &["node", "-e", "fetch('https://a.example/')"],
+    ];
+    for tool in tools {
+        let Some(host) = Host::new() else { return };
+        // As the agent's user: root's own may have more.
+        if let Some(lacks) = lacking(&host, tool) {
+            println!("not run: {lacks}");
+            continue;
+        }
+        // Python's own client speaks HTTP/1.0 here.
+        let asked = asked(&host, tool);
+        assert!(asked.starts_with("CONNECT a.example:443 HTTP/1."), "{tool:?}: {asked}");
+    }
+    let Some(host) = Host::new() else { return };
+    let plain = asked(&host, &["curl", "-sS", "-m", "5", "http://a.example/x"]);
+    assert_eq!(plain, "GET http://a.example/x HTTP/1.1\r\n");
+}
+
+/// What is not here for the agent's user.
+fn lacking(host: &Host, tool: &[&str]) -> Option<&'static str> {
+    let (test, lacks): (&[&str], _) = match tool {
+        ["python3", ..] => {
+            (&["python3", "-c", "import requests"], "Python requests is not installed")
+        }
+        ["node", ..] => (
+            &["node", "-e", "process.exit(process.versions.node.split('.')[0] < 24 ? 1 : 0)"],
+            "fetch of Node reads the proxy's variables from version 24 on",
+        ),
+        _ => return None,
+    };
+    (!output(host.run(test)).status.success()).then_some(lacks)
+}
+
+#[test]
+fn what_penstock_serves_is_asked_for_directly() {
     let Some(host) = Host::new() else { return };
     // Nobody listens there in this test: the address that is tried tells which way was taken.
-    let tried = |url: &str| {
-        let said = output(host.run(&["curl", "-sv", "-m", "5", url]));
-        String::from_utf8_lossy(&said.stderr).into_owned()
-    };
-    for url in ["http://a.example/", "https://a.example/"] {
-        let said = tried(url);
-        assert!(said.contains("127.0.0.1:3128") && !said.contains("resolve host"), "{said}");
-    }
-    let said = tried("http://127.0.0.1:8808/mcp/up");
-    assert!(!said.contains(":3128"), "{said}");
+    let said = output(host.run(&["curl", "-sv", "-m", "5", "http://127.0.0.1:8808/mcp/up"]));
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains(":8808") && !said.contains(&host.forward.to_string()), "{said}");
 }

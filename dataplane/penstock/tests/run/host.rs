@@ -1,13 +1,14 @@
 //! A configuration with one agent, and `penstock run` for it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
-use crate::common::{Folder, PATIENCE};
+use crate::common::{Folder, PATIENCE, free_port};
 
 /// Whom commands run as: a user that the user database does not know, in a group of another number.
 pub(crate) const UID: u32 = 54_321;
@@ -17,6 +18,8 @@ pub(crate) const GID: u32 = 54_322;
 pub(crate) struct Host {
     folder: Folder,
     number: u32,
+    /// Where its forward listener would be.
+    pub(crate) forward: SocketAddr,
 }
 
 impl Host {
@@ -33,21 +36,48 @@ impl Host {
             println!("not run: needs root; `cargo xtask test run` as root runs it");
             return None;
         }
-        let host = Self { folder: Folder::new(), number: COUNT.fetch_add(1, Ordering::Relaxed) };
-        let (bpffs, place) = (host.bpffs(), host.place());
-        host.folder.write(
-            "penstock.yaml",
-            &format!(
-                "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"127.0.0.1:3128\", forward: true }} ]\n\
-                 upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n\
-                 egress: {{ bpffs: {} }}\nagents: {{ one: {{ cgroup: {place}, forward: [ \"a.example:443\" ]{keys} }} }}\n",
-                bpffs.display(),
-            ),
-        );
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let host = Self { folder: Folder::new(), number, forward: free_port() };
+        host.configure(keys);
         let work = host.work();
         fs::create_dir(&work).expect("a working directory");
         chown(&work, Some(UID), Some(GID)).expect("it is the agent's");
         Some(host)
+    }
+
+    /// Writes the configuration anew, with these keys for its agent.
+    pub(crate) fn configure(&self, keys: &str) {
+        self.configure_all("enforce", keys, "");
+    }
+
+    /// The same, in a mode of its own and with further agents.
+    pub(crate) fn configure_all(&self, mode: &str, keys: &str, agents: &str) {
+        let (forward, sections) = (self.forward, self.sections(mode, keys, agents));
+        self.folder.write(
+            "penstock.yaml",
+            &format!(
+                "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
+                 upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n{sections}"
+            ),
+        );
+    }
+
+    /// What of the configuration is about agents.
+    pub(crate) fn sections(&self, mode: &str, keys: &str, agents: &str) -> String {
+        let (bpffs, place) = (self.bpffs(), self.place());
+        format!(
+            "egress: {{ mode: {mode}, bpffs: {} }}\n\
+             agents: {{ one: {{ cgroup: {place}, forward: [ \"a.example:443\" ]{keys} }}{agents} }}\n",
+            bpffs.display(),
+        )
+    }
+
+    /// `penstock` of these words, with the configuration.
+    pub(crate) fn penstock(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
+        command.arg("--config").arg(self.folder.path("penstock.yaml")).args(words);
+        command.stdin(Stdio::null());
+        command
     }
 
     /// A directory of the agent's own, where commands start.
@@ -103,9 +133,14 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        // A test that failed may have left its command.
+        let _ = fs::write(self.cgroup().join("cgroup.kill"), "1");
         let bpffs = self.bpffs();
         let _ = Command::new("umount").arg(&bpffs).stderr(Stdio::null()).status();
         let _ = bpffs.parent().map(fs::remove_dir_all);
+        for entry in fs::read_dir(self.cgroup()).into_iter().flatten().flatten() {
+            let _ = fs::remove_dir(entry.path());
+        }
         let _ = fs::remove_dir(self.cgroup());
         // The last one removes it.
         let _ = fs::remove_dir(cgroup2().join("penstock-test-run"));

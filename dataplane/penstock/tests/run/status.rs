@@ -82,3 +82,14 @@ fn an_agent_that_is_not_configured_is_refused_with_those_that_are() {
     assert_eq!(code, 64);
     assert!(said.contains("no agent `two`") && said.contains("`one`"), "{said}");
 }
+
+#[test]
+fn whoever_starts_penstock_may_ignore_its_children() {
+    let Some(host) = Host::new() else { return };
+    let run = host.run(&["sh", "-c", "exit 3"]);
+    let script = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])";
+    let mut python = std::process::Command::new("/usr/bin/python3");
+    python.args(["-c", script]).arg(run.get_program()).args(run.get_args());
+    python.current_dir(host.work());
+    assert_eq!(output(python).status.code(), Some(3));
+}

@@ -52,9 +52,14 @@ fn drive(script: &str, command: &Command) -> String {
 #[test]
 fn it_is_a_terminal_of_the_same_size_and_told_when_that_changes() {
     let Some(host) = Host::new() else { return };
-    let command = "trap 'stty size' WINCH; test -t 0 && test -t 1 && tty && stty size; while :; do sleep 0.05; done";
-    let script = "expect('/dev/pts/'); expect('33 77'); size(44, 88); expect('44 88'); send('\\x03'); print(end())";
-    assert_eq!(drive(script, &host.run(&["bash", "-c", command])), "-2\n");
+    let command = "import os, signal, sys, time\n\
+        def told(*_): print(*os.get_terminal_size(), flush=True)\n\
+        signal.signal(signal.SIGWINCH, told)\n\
+        signal.signal(signal.SIGINT, signal.SIG_DFL)\n\
+        print(os.ttyname(0), os.isatty(1), os.isatty(2), flush=True); told(); time.sleep(30)";
+    let script = "expect('/dev/pts/'); expect('True True'); expect('77 33'); \
+        size(44, 88); expect('88 44'); send('\\x03'); print(end())";
+    assert_eq!(drive(script, &host.run(&["/usr/bin/python3", "-c", command])), "-2\n");
 }
 
 #[test]
@@ -92,6 +97,27 @@ fn a_shell_inside_has_job_control() {
         send('\\x1a'); expect('Stopped'); send('fg\\n'); time.sleep(0.3); send('\\x03'); \
         send('echo y$((2+2))y\\n'); expect('y4y'); send('exit 6\\n'); print(end())";
     assert_eq!(drive(script, &host.run(&["bash", "--norc", "-i"])), "6\n");
+}
+
+#[test]
+fn a_terminal_that_a_dead_job_had_is_taken_back() {
+    let Some(host) = Host::new() else { return };
+    let run = host.run(&["bash", "--norc", "-i"]);
+    // A script's shell does not take it by itself.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "\"$0\" \"$@\"; echo after; read line; echo got $line"]);
+    shell.arg(run.get_program()).args(run.get_args()).current_dir(host.work());
+    let script = "send('echo x$((1+1))x\\n'); expect('x2x'); send('kill -9 $$\\n'); expect('after'); \
+        send('hello\\n'); expect('got hello'); print(end())";
+    assert_eq!(drive(script, &shell), "0\n");
+}
+
+#[test]
+fn a_command_that_stops_where_nobody_could_continue_it_goes_on() {
+    let Some(host) = Host::new() else { return };
+    let command = "import os, signal\nos.setpgid(0, 0)\nos.kill(os.getpid(), signal.SIGTSTP)";
+    let script = "print(end())";
+    assert_eq!(drive(script, &host.run(&["/usr/bin/python3", "-c", command])), "0\n");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What a command sees of the host.
 
 use std::fs;
-use std::os::unix::net::UnixListener;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 
 use crate::common::{Folder, eventually};
-use crate::host::{Host, cgroup2, output};
+use crate::host::{Host, UID, cgroup2, output};
 
 #[test]
 fn a_command_is_in_its_agents_cgroup_from_its_first_instruction_on() {
@@ -43,6 +44,7 @@ fn sockets_of_what_starts_work_outside_are_not_there() {
     let own = (!docker.exists()).then(|| UnixListener::bind(docker).expect("it binds"));
     let tmux = std::env::temp_dir().join(format!("tmux-{}", std::process::id()));
     fs::create_dir(&tmux).expect("a directory");
+    std::os::unix::fs::chown(&tmux, Some(UID), None).expect("it is the user's");
     let _server = UnixListener::bind(tmux.join("default")).expect("it binds");
     let agent = Folder::new();
     let _agent = UnixListener::bind(agent.path("agent.sock")).expect("it binds");
@@ -74,9 +76,21 @@ fn sockets_of_what_starts_work_outside_are_not_there() {
 #[test]
 fn links_of_the_enforcement_are_out_of_sight() {
     let Some(host) = Host::new() else { return };
-    let script = format!("ls {} /sys/fs/bpf 2>/dev/null || true", host.bpffs().display());
-    let said = host.sh(&script).replace("/sys/fs/bpf:", "");
-    assert_eq!(said.trim(), "");
+    let other = host.work().join("bpf");
+    fs::create_dir(&other).expect("a directory");
+    let mount = |arguments: &[&str]| {
+        let status = std::process::Command::new(arguments[0]).args(&arguments[1..]).status();
+        assert!(status.expect("it runs").success());
+    };
+    let place = other.to_str().expect("text");
+    mount(&["mount", "-t", "bpf", "none", place]);
+    fs::create_dir(other.join("somebodys")).expect("a directory in it");
+    let script =
+        format!("ls -d {}/* {place}/* /sys/fs/bpf/* 2>/dev/null || true", host.bpffs().display());
+    let said = output(host.run(&["sh", "-c", &script]));
+    mount(&["umount", place]);
+    assert!(said.status.success());
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "");
     // It is not empty.
     assert!(fs::read_dir(host.bpffs()).expect("it is mounted").count() > 0);
 }
@@ -84,7 +98,7 @@ fn links_of_the_enforcement_are_out_of_sight() {
 #[test]
 fn other_processes_are_not_there_and_the_first_is_closed() {
     let Some(host) = Host::new() else { return };
-    let script = "ls /proc | grep '^[0-9]' | grep -vx '[0-9]'; echo $$; \
+    let script = "ls /proc | grep '^[0-9]' | grep -vx '[0-9]' || echo $$; \
         for part in environ maps mem fd root cwd ns/net; do \
           if ls -L /proc/1/$part >/dev/null 2>&1 && cat /proc/1/$part >/dev/null 2>&1; then echo \"open: $part\"; fi; \
         done; kill -KILL 1; kill -STOP 1; sleep 0.1; echo here";
@@ -96,12 +110,47 @@ fn other_processes_are_not_there_and_the_first_is_closed() {
 #[test]
 fn mounts_of_the_host_do_not_change() {
     let Some(host) = Host::new() else { return };
-    let before = |own: &str| {
+    // The BPF filesystem of this host, or of a test beside it, is meant to be there.
+    let mounts = || {
         let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
-        mounts.lines().filter(|line| !line.contains(own)).map(str::to_owned).collect::<Vec<_>>()
+        let lines = mounts.lines().filter(|line| !line.contains("/run/penstock-test-"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    let own = host.bpffs().display().to_string();
-    let mounts = before(&own);
+    let before = mounts();
     host.sh("true");
-    assert_eq!(before(&own), mounts);
+    assert_eq!(mounts(), before);
+}
+
+#[test]
+fn abstract_sockets_of_others_are_out_of_reach() {
+    let Some(host) = Host::with(", unix_sockets: true") else { return };
+    let name = format!("penstock-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).expect("an address");
+    let listener = UnixListener::bind_addr(&address).expect("it binds");
+    let script = format!(
+        "import socket\n\
+         own = socket.socket(socket.AF_UNIX); own.bind('\\0{name}-own'); own.listen()\n\
+         socket.socket(socket.AF_UNIX).connect('\\0{name}-own')\n\
+         try: socket.socket(socket.AF_UNIX).connect('\\0{name}'); print('reached')\n\
+         except PermissionError: print('refused')"
+    );
+    // The control: without penstock it works.
+    let mut outside = std::process::Command::new("/usr/bin/python3");
+    outside.args(["-c", &script]);
+    assert_eq!(crate::host::says(outside), "reached\n");
+    let said = host.python(&script);
+    if said == "reached\n" && !landlock_has_scopes() {
+        println!("not run: abstract sockets: the kernel has no Landlock scopes (6.12)");
+        return;
+    }
+    assert_eq!(said, "refused\n");
+    drop(listener);
+}
+
+/// Whether landlock(7) is of version 6, asked the way that does not need unsafe code here.
+fn landlock_has_scopes() -> bool {
+    let script = "import ctypes; print(ctypes.CDLL(None).syscall(444, 0, 0, 1) >= 6)";
+    let mut python = std::process::Command::new("/usr/bin/python3");
+    python.args(["-c", script]);
+    crate::host::says(python) == "True\n"
 }

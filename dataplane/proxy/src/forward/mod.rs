@@ -63,7 +63,7 @@ pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<Vi
             if let Some(errand) = &mut errand {
                 errand.end = end;
             }
-            refused.answer(down, shard).await
+            Box::pin(refused.answer(down, shard)).await
         }
     };
     if view.world.snapshot.log.access {
@@ -106,11 +106,12 @@ async fn forward(
     }
     let _place = Place::take(shard, &agent)?;
     let _open = Gauge::up(shard, Metric::ForwardsOpen);
-    let stream = reach::connect(shard, &agent, errand).await?;
+    // Each in a box of its own: a tunnel, of which there may be thousands, is the smallest.
+    let stream = Box::pin(reach::connect(shard, &agent, errand)).await?;
     if down.head.verb == Verb::Connect {
-        Ok(tunnel::run(down, shard, view, stream, &agent, errand).await)
+        Ok(Box::pin(tunnel::run(down, shard, view, stream, &agent, errand)).await)
     } else {
-        http::run(down, shard, view, stream, &agent, errand).await
+        Box::pin(http::run(down, shard, view, stream, &agent, errand)).await
     }
 }
 

@@ -69,7 +69,16 @@ pub(crate) async fn exchange(
         }
         other => other,
     };
-    deliver(down, shard, lease, call, asked, &head, buffer).await
+    let Some(head_bytes) = begun(shard, asked)? else { return Ok(Next::Close) };
+    let relay = Relay::new(down, shard, call, &head);
+    let (ended, next) = relay.run(&mut lease, &head, buffer, head_bytes).await;
+    if ended == Ended::Clean && head.keep_alive {
+        lease.keep();
+    }
+    if down.gone {
+        shard.cells.inc(Metric::Disconnects);
+    }
+    Ok(next)
 }
 
 /// As [`exchange`], on a connection that was made for this request.
@@ -81,24 +90,22 @@ pub(crate) async fn exchange_on(
 ) -> Result<Next, Failure> {
     let (mut head, mut buffer) = (ResponseHead::new(), Vec::new());
     let asked = ask(down, shard, &mut lease, call, &mut head, &mut buffer).await;
-    deliver(down, shard, lease, call, asked, &head, buffer).await
+    let Some(head_bytes) = begun(shard, asked)? else { return Ok(Next::Close) };
+    let relay = Relay::new(down, shard, call, &head);
+    let (_, next) = relay.run(&mut lease, &head, buffer, head_bytes).await;
+    if down.gone {
+        shard.cells.inc(Metric::Disconnects);
+    }
+    Ok(next)
 }
 
-/// Relays the answer of which [`ask`] has read the head.
-async fn deliver(
-    down: &mut Downstream,
-    shard: &Rc<Shard>,
-    mut lease: Lease,
-    call: &Call<'_>,
-    asked: Result<usize, Ask>,
-    head: &ResponseHead,
-    buffer: Vec<u8>,
-) -> Result<Next, Failure> {
-    let head_bytes = match asked {
-        Ok(bytes) => bytes,
+/// How long the answer's head is; `None` where the agent went away before it.
+fn begun(shard: &Shard, asked: Result<usize, Ask>) -> Result<Option<usize>, Failure> {
+    match asked {
+        Ok(bytes) => Ok(Some(bytes)),
         Err(Ask::Gone) => {
             shard.cells.inc(Metric::Disconnects);
-            return Ok(Next::Close);
+            Ok(None)
         }
         Err(Ask::Failed { failure, .. }) => {
             match failure {
@@ -106,18 +113,9 @@ async fn deliver(
                 Failure::Timeout => shard.cells.inc(Metric::UpstreamTimeouts),
                 _ => shard.cells.inc(Metric::UpstreamErrors),
             }
-            return Err(failure);
+            Err(failure)
         }
-    };
-    let relay = Relay::new(down, shard, call, head);
-    let (ended, next) = relay.run(&mut lease, head, buffer, head_bytes).await;
-    if ended == Ended::Clean && head.keep_alive {
-        lease.keep();
     }
-    if down.gone {
-        shard.cells.inc(Metric::Disconnects);
-    }
-    Ok(next)
 }
 
 /// Why there is no answer's head.
@@ -218,6 +216,27 @@ async fn send(
 ) -> Result<io::Result<()>, Failure> {
     let mut out = std::mem::take(&mut down.out);
     out.clear();
+    write_head(&mut out, down, lease, call);
+    let body = down.framed();
+    let separate = (body.len() > JOIN_BYTES).then(|| body.to_vec());
+    if separate.is_none() {
+        out.extend_from_slice(body);
+    }
+    let limit = lease.remote().config.first_byte_timeout;
+    let written = lease.timer.within(limit, lease.conn.write(out, 0)).await;
+    let (mut result, out) = written.map_err(|_| Failure::Timeout)?;
+    down.out = out;
+    if let Some(body) = separate
+        && result.is_ok()
+    {
+        let written = lease.timer.within(limit, lease.conn.write(body, 0)).await;
+        result = written.map_err(|_| Failure::Timeout)?.0;
+    }
+    Ok(result)
+}
+
+/// Appends the request's head as the upstream is to see it.
+fn write_head(out: &mut Vec<u8>, down: &Downstream, lease: &Lease, call: &Call<'_>) {
     let mut extra: Vec<(&str, &[u8])> = Vec::new();
     let mut drop: &[&str] = &[AGENT_HEADER];
     if lease.remote().config.via {
@@ -243,21 +262,5 @@ async fn send(
         extra: &extra,
         keep_alive: lease.is_kept(),
     };
-    write_request(&mut out, &down.buffer, &down.head, &to);
-    let body = down.framed();
-    let separate = (body.len() > JOIN_BYTES).then(|| body.to_vec());
-    if separate.is_none() {
-        out.extend_from_slice(body);
-    }
-    let limit = lease.remote().config.first_byte_timeout;
-    let written = lease.timer.within(limit, lease.conn.write(out, 0)).await;
-    let (mut result, out) = written.map_err(|_| Failure::Timeout)?;
-    down.out = out;
-    if let Some(body) = separate
-        && result.is_ok()
-    {
-        let written = lease.timer.within(limit, lease.conn.write(body, 0)).await;
-        result = written.map_err(|_| Failure::Timeout)?.0;
-    }
-    Ok(result)
+    write_request(out, &down.buffer, &down.head, &to);
 }
