@@ -244,9 +244,10 @@ fn next_set(world: &World, one: &Held) -> Row {
     Ok(())
 }
 
-/// How many connections are known.
+/// How many connections of the first agent are known.
 fn entries(world: &World) -> io::Result<usize> {
-    Ok(callers(world)?.keys().count())
+    let id = agent_id("one");
+    Ok(callers(world)?.iter().flatten().filter(|(_, caller)| caller.0.agent == id).count())
 }
 
 fn callers(world: &World) -> io::Result<HashMap<MapData, Connection, Caller>> {

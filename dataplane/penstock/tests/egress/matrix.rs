@@ -16,8 +16,6 @@ use crate::probe::{Arrives, Refused, To, WAYS, Way};
 use crate::suite::{Fault, Row, Suite, hold};
 use crate::world::{Held, Said, World, policy};
 
-/// How long a packet takes from one end of the wire to who counts it.
-pub(crate) const SETTLED: Duration = Duration::from_millis(3);
 /// How long the kernel goes on with what it could not send at once.
 const QUIET: Duration = Duration::from_millis(1300);
 
@@ -139,7 +137,7 @@ pub(crate) fn works(world: &World, held: &Held, cell: &Cell) -> Row {
             hold!(said.ok(), "where nothing is enforced it should work: {said}");
         }
         Arrives::Seen => {
-            thread::sleep(SETTLED);
+            world.settle()?;
             let seen = world.peer.since(before);
             let through = |packet: &Vec<u8>| destination(packet).is_some();
             hold!(
@@ -168,7 +166,7 @@ fn is_shut(world: &World, held: &Held, events: &mut Events, cell: &Cell) -> Row 
     let (hook, reason) = cell.expected();
     let (packets, visits, counted) = (world.peer.count(), intrusions(), count(world, hook)?);
     let said = cell.try_it(world, held)?;
-    thread::sleep(SETTLED);
+    world.settle()?;
     let events = world.events(events)?;
     if cell.allowed() {
         hold!(said.ok(), "what a rule allows should work: {said}");

@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::packets::Datagram4;
 use super::{TOKEN, Tried, WAIT, at, tcp, udp, unknown};
-use crate::places::HOST4;
+use crate::places::{ALLOWED, HOST4};
 use crate::sys;
 
 pub(crate) fn run(words: &[&str]) -> Tried {
@@ -152,7 +152,7 @@ fn raw(to: SocketAddr) -> Tried {
 /// One message to each of many destinations.
 fn flood(count: u16, to: SocketAddr) -> Tried {
     let socket = udp::datagram(to)?;
-    for port in 1..=count {
+    for port in (1..=count).filter(|port| *port != ALLOWED) {
         must_be_refused(socket.send_to(TOKEN, &SocketAddr::new(to.ip(), port).into()))?;
     }
     Ok(())
