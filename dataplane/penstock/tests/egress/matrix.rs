@@ -21,9 +21,9 @@ pub(crate) const SETTLED: Duration = Duration::from_millis(3);
 /// How long the kernel goes on with what it could not send at once.
 const QUIET: Duration = Duration::from_millis(1300);
 
-struct Cell {
-    name: String,
-    way: &'static Way,
+pub(crate) struct Cell {
+    pub(crate) name: String,
+    pub(crate) way: &'static Way,
     form: Form,
     target: Target,
 }
@@ -64,7 +64,7 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
 }
 
 /// All that make sense.
-fn cells() -> Vec<Cell> {
+pub(crate) fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for way in WAYS {
         for &form in way.forms {
@@ -99,7 +99,7 @@ pub(crate) fn targets_of(way: &Way, form: Form) -> Vec<Target> {
 
 impl Cell {
     /// Whether it works when a policy is in force, too.
-    fn allowed(&self) -> bool {
+    pub(crate) fn allowed(&self) -> bool {
         self.target.allowed && self.way.refused != Refused::Create
     }
 
@@ -108,7 +108,7 @@ impl Cell {
     }
 
     /// The hook and the reason that the kernel has to give.
-    fn expected(&self) -> (Hook, Reason) {
+    pub(crate) fn expected(&self) -> (Hook, Reason) {
         let four = matches!(self.form, Form::V4 | Form::Any4);
         match self.way.refused {
             Refused::Connect4 => (Hook::Connect4, Reason::NoRule),
@@ -128,7 +128,7 @@ impl Cell {
 }
 
 /// The positive control: a row that fails with nothing enforced would prove nothing later.
-fn works(world: &World, held: &Held, cell: &Cell) -> Row {
+pub(crate) fn works(world: &World, held: &Held, cell: &Cell) -> Row {
     let before = world.peer.count();
     let said = cell.try_it(world, held)?;
     if let Some(why) = lacking(&said) {

@@ -227,6 +227,15 @@ impl Running {
         self.child.stdin.as_mut().map_or(Ok(()), |stdin| stdin.write_all(b"go\n"))
     }
 
+    /// Tells a loop of connects to stop, and takes its counts: done, refused, anything else.
+    pub(crate) fn counts(&mut self) -> io::Result<[u64; 3]> {
+        self.go()?;
+        let line = self.line()?;
+        let mut numbers = line.split(' ').map(|number| number.parse().map_err(io::Error::other));
+        let mut next = || numbers.next().unwrap_or_else(|| Err(io::Error::other(line.clone())));
+        Ok([next()?, next()?, next()?])
+    }
+
     /// What it says in the end.
     pub(crate) fn end(&mut self) -> io::Result<Said> {
         let mut lines = Vec::new();

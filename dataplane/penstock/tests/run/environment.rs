@@ -109,7 +109,7 @@ fn lacking(host: &Host, tool: &[&str]) -> Option<&'static str> {
             (&["python3", "-c", "import requests"], "Python requests is not installed")
         }
         ["node", ..] => (
-            &["node", "-e", "process.exit(process.versions.node.split('.')[0] < 24)"],
+            &["node", "-e", "process.exit(process.versions.node.split('.')[0] < 24 ? 1 : 0)"],
             "fetch of Node reads the proxy's variables from version 24 on",
         ),
         _ => return None,

@@ -42,7 +42,13 @@ pub(super) async fn run(
         80 => errand.to.host.to_string(),
         _ => errand.to.to_string(),
     };
-    let bytes_max = agent.forward_limits.bytes.map(|limit| limit.saturating_sub(errand.sent));
+    let bytes_max = match agent.forward_limits.bytes {
+        Some(limit) if errand.sent > limit => {
+            let agent = agent.name.clone();
+            return Err(Refused::Bytes { agent, bytes: errand.sent, limit });
+        }
+        limit => limit.map(|limit| limit - errand.sent),
+    };
     let call = Call {
         target: &target,
         host: host.as_bytes(),

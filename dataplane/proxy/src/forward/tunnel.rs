@@ -13,6 +13,7 @@ use penstock_metrics::{Metric, Refusal};
 use super::destination::{Destination, Host};
 use super::flow::{Flow, MOVES_IN_A_ROW};
 use super::hello::{self, Opening};
+use super::refused::shown;
 use super::{Errand, allow};
 use crate::io::{Conn, Socket};
 use crate::request::{Downstream, Next};
@@ -67,6 +68,7 @@ pub(super) async fn run(
     count(shard, down, 200);
     down.write(shard, ESTABLISHED.to_vec(), 0).await;
     down.shrink();
+    shard.cells.add(Metric::ForwardSentBytes, early.len() as u64);
     let mut tunnel = Tunnel::new(agent, errand, early);
     let end = if down.gone {
         End::Near(io::ErrorKind::BrokenPipe.into())
@@ -234,7 +236,7 @@ impl Gate {
             // An address is no name for SNI (RFC 6066 section 3).
             (Host::Address(_), None) => Ok(true),
             (Host::Name(_), None) => Err(End::NoName),
-            (_, Some(name)) => Err(End::OtherName(name)),
+            (_, Some(name)) => Err(End::OtherName(shown(name.as_bytes()))),
         }
     }
 }
