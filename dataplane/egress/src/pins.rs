@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <bpffs>/v1/callers, events             shared by all sets
+//! <bpffs>/v1/changing, reading           empty, and locked by who changes sets or reads events
 //! <bpffs>/v1/agents/<agent>/<cgroup id>/<n>/<links and maps of a set>
 //! ```
 //!
@@ -11,7 +12,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use penstock_ebpf_abi::VERSION;
@@ -35,7 +36,7 @@ pub(crate) struct SetDirectory {
     pub(crate) whole: bool,
 }
 
-/// Held while sets come and go; let go when dropped.
+/// Let go when dropped.
 pub(crate) struct Lock(#[expect(dead_code, reason = "its descriptor is the lock")] File);
 
 impl Pins {
@@ -67,9 +68,16 @@ impl Pins {
     }
 
     pub(crate) fn lock(&self) -> Result<Lock, EgressError> {
-        let file = File::open(&self.root).map_err(EgressError::file("cannot open", &self.root))?;
-        file.lock().map_err(EgressError::file("cannot lock", &self.root))?;
+        let path = self.root.join("changing");
+        let file = lockable(&path)?;
+        file.lock().map_err(EgressError::file("cannot lock", &path))?;
         Ok(Lock(file))
+    }
+
+    /// For the one reader of events; none while there is another.
+    pub(crate) fn try_reading(&self) -> Result<Option<Lock>, EgressError> {
+        let file = lockable(&self.root.join("reading"))?;
+        Ok(file.try_lock().is_ok().then_some(Lock(file)))
     }
 
     /// A directory for a set to come, behind all that the agent has at that cgroup.
@@ -144,6 +152,17 @@ fn directory(path: &Path) -> Result<(), EgressError> {
         .map_err(EgressError::file("cannot open to readers", path))
 }
 
+/// A directory that nobody else can open: whoever can open a thing can lock it, and keep others waiting.
+fn lockable(path: &Path) -> Result<File, EgressError> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(EgressError::file("cannot create", path)(error));
+        }
+        _ => {}
+    }
+    File::open(path).map_err(EgressError::file("cannot open", path))
+}
+
 /// Lets everybody read a map: who calls, which is no more than /proc/net/tcp tells and the names of
 /// agents, and how often something was refused. What an agent may reach is nobody else's business.
 pub(crate) fn open_to_readers(path: &Path) -> Result<(), EgressError> {
@@ -155,4 +174,24 @@ fn entries(path: &Path) -> Vec<(PathBuf, String)> {
     let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
     let named = |entry: fs::DirEntry| Some((entry.path(), entry.file_name().into_string().ok()?));
     entries.flatten().filter_map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_can_open_what_is_locked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pins = Pins { root: folder.path().join("v1") };
+        pins.create().expect("the directories");
+        let _changing = pins.lock().expect("a lock");
+        let _reading = pins.try_reading().expect("asked").expect("a lock");
+        for name in ["changing", "reading"] {
+            let mode = fs::metadata(pins.root.join(name)).expect("its mode").permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+        }
+        assert!(pins.try_reading().expect("asked").is_none(), "one reader at a time");
+        assert!(pins.sets(None).is_empty());
+    }
 }
