@@ -55,7 +55,8 @@ pub(crate) fn clippy(paths: &Paths) -> Command {
     cargo
 }
 
-fn build(paths: &Paths, linker: &Path, to: &Path) -> Result<()> {
+/// Builds the object anew.
+pub(crate) fn build(paths: &Paths, linker: &Path, to: &Path) -> Result<()> {
     let mut flags = flags();
     flags.push(format!("-Clinker={}", linker.display()));
     // The verifier shows source lines; they read the same wherever the object was built.

@@ -7,6 +7,7 @@ mod build;
 mod ci;
 mod demo;
 mod ebpf;
+mod mutants;
 mod paths;
 mod process;
 mod setup;
@@ -30,6 +31,7 @@ Usage: cargo xtask COMMAND
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams limits transports lifecycle hostile
                      egress run conformance clients fuzz
+  mutants [NAME...]  break the eBPF programs, one rule at a time, and see the suite `egress` catch it
   vm-test [SUITE]    run a suite, `egress` unless named, on Debian's stock kernel in QEMU
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
                      compare latency shards streams egress
@@ -79,6 +81,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["demo"] => demo::demo(&paths, demo::After::End)?,
         ["demo", "--stay"] => demo::demo(&paths, demo::After::Stay)?,
         ["test", suites @ ..] => return test::test(&paths, suites),
+        ["mutants", names @ ..] => return mutants::mutants(&paths, names),
         ["vm-test"] => return vm::vm_test(&paths, "egress"),
         ["vm-test", suite] => return vm::vm_test(&paths, suite),
         ["bench", arguments @ ..] => bench::bench(&paths, arguments)?,

@@ -115,8 +115,10 @@ pub fn since_boot() -> Duration {
 fn event(raw: &abi::Event) -> Option<Event> {
     let hook = *Hook::ALL.get(usize::from(raw.hook))?;
     let address = unmapped(raw.to.address);
-    let somewhere =
-        !matches!(hook, Hook::SockCreate | Hook::LsmSocketCreate | Hook::LsmUnixConnect);
+    let somewhere = !matches!(
+        hook,
+        Hook::SockCreate | Hook::Setsockopt | Hook::LsmSocketCreate | Hook::LsmUnixConnect
+    );
     let comm = raw.comm.split(|byte| *byte == 0).next().unwrap_or_default();
     let process =
         Process { pid: raw.pid, uid: raw.uid, comm: String::from_utf8_lossy(comm).into_owned() };

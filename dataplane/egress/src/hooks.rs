@@ -18,9 +18,10 @@ const fn program(name: &'static str, attach_type: u32, hook: Option<Hook>) -> Pr
 }
 
 /// What every set has, the authority first: while the others are attached it holds already.
-pub(crate) const PROGRAMS: [Program; 10] = [
+pub(crate) const PROGRAMS: [Program; 11] = [
     program("egress", 1, Some(Hook::Egress)),
     program("ingress", 0, Some(Hook::Ingress)),
+    program("setsockopt", 22, Some(Hook::Setsockopt)),
     program("sock_create", 2, Some(Hook::SockCreate)),
     program("connect4", 10, Some(Hook::Connect4)),
     program("connect6", 11, Some(Hook::Connect6)),
@@ -52,6 +53,7 @@ pub fn hook_name(hook: Hook) -> &'static str {
         Hook::SockCreate => "sock_create",
         Hook::Egress => "egress",
         Hook::Ingress => "ingress",
+        Hook::Setsockopt => "setsockopt",
         Hook::LsmSocketCreate => "lsm_socket_create",
         Hook::LsmUnixConnect => "lsm_unix_connect",
     }

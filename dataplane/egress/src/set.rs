@@ -2,15 +2,11 @@
 
 use std::fs::File;
 use std::os::fd::AsFd as _;
-use std::path::Path;
 use std::sync::LazyLock;
 
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData};
-use aya::programs::links::FdLink;
-use aya::programs::{
-    CgroupAttachMode, CgroupSkbAttachType, CgroupSock, CgroupSockAddr, LsmCgroup, Program, SockOps,
-};
+use aya::programs::{LsmCgroup, Program};
 use aya::{Btf, Ebpf, EbpfLoader, Pod};
 use penstock_ebpf_abi as abi;
 
@@ -185,77 +181,46 @@ fn attach(object: &mut Ebpf, directory: &SetDirectory, cgroup: &Cgroup) -> Resul
         }
     }
     for program in PROGRAMS {
-        let link = attach_one(object, program.name, cgroup)?;
-        pin(link, &directory.path, &program, cgroup)?;
+        load_one(object, program.name)?;
+        attach_one(object, directory, &program, cgroup)?;
     }
     if probe::bpf_lsm().is_ok() {
         let btf = Btf::from_sys_fs().map_err(|error| refused("link", "BTF", &error))?;
         for (program, hook) in LSM_PROGRAMS {
             let loaded: &mut LsmCgroup = of_kind(object, program.name)?;
             loaded.load(hook, &btf).map_err(|error| refused("program", program.name, &error))?;
-            let id =
-                loaded.attach(cgroup).map_err(|error| refused("link", program.name, &error))?;
-            let link =
-                loaded.take_link(id).map_err(|error| refused("link", program.name, &error))?;
-            pin(link.into(), &directory.path, &program, cgroup)?;
+            attach_one(object, directory, &program, cgroup)?;
         }
     }
     Ok(())
 }
 
-/// Attaches exclusively in name: through a link the kernel always lets several programs run.
-fn attach_one(
-    object: &mut Ebpf,
-    name: &'static str,
-    cgroup: &Cgroup,
-) -> Result<FdLink, EgressError> {
-    const MODE: CgroupAttachMode = CgroupAttachMode::Single;
-    let failed = |error| refused("program", name, &error);
-    let unlinked = |error: aya::programs::links::LinkError| refused("link", name, &error);
-    let program = object.program_mut(name).ok_or_else(|| missing(name))?;
-    match program {
-        Program::CgroupSkb(program) => {
-            program.load().map_err(failed)?;
-            let way = if name == "ingress" {
-                CgroupSkbAttachType::Ingress
-            } else {
-                CgroupSkbAttachType::Egress
-            };
-            let id = program.attach(cgroup, way, MODE).map_err(failed)?;
-            program.take_link(id).map_err(failed)?.try_into().map_err(unlinked)
-        }
-        Program::CgroupSock(program) => {
-            let program: &mut CgroupSock = program;
-            program.load().map_err(failed)?;
-            let id = program.attach(cgroup, MODE).map_err(failed)?;
-            program.take_link(id).map_err(failed)?.try_into().map_err(unlinked)
-        }
-        Program::CgroupSockAddr(program) => {
-            let program: &mut CgroupSockAddr = program;
-            program.load().map_err(failed)?;
-            let id = program.attach(cgroup, MODE).map_err(failed)?;
-            program.take_link(id).map_err(failed)?.try_into().map_err(unlinked)
-        }
-        Program::SockOps(program) => {
-            let program: &mut SockOps = program;
-            program.load().map_err(failed)?;
-            let id = program.attach(cgroup, MODE).map_err(failed)?;
-            program.take_link(id).map_err(failed)?.try_into().map_err(unlinked)
-        }
-        _ => Err(missing(name)),
+/// Has the kernel verify a program.
+fn load_one(object: &mut Ebpf, name: &'static str) -> Result<(), EgressError> {
+    match object.program_mut(name).ok_or_else(|| missing(name))? {
+        Program::CgroupSkb(program) => program.load(),
+        Program::CgroupSock(program) => program.load(),
+        Program::CgroupSockAddr(program) => program.load(),
+        Program::CgroupSockopt(program) => program.load(),
+        Program::SockOps(program) => program.load(),
+        _ => return Err(missing(name)),
     }
+    .map_err(|error| refused("program", name, &error))
 }
 
-/// Pins a link, and asks the kernel whether the program runs.
-fn pin(
-    link: FdLink,
-    directory: &Path,
+/// Attaches and pins a program, and asks the kernel whether it runs.
+fn attach_one(
+    object: &mut Ebpf,
+    directory: &SetDirectory,
     program: &hooks::Program,
     cgroup: &Cgroup,
 ) -> Result<(), EgressError> {
-    let path = directory.join(program.name);
-    link.pin(&path).map_err(|error| refused("link", program.name, &error))?;
-    let link = sys::open_link(&path).map_err(EgressError::file("cannot open the pin", &path))?;
+    let loaded = object.program_mut(program.name).ok_or_else(|| missing(program.name))?;
+    let loaded = loaded.fd().map_err(|error| refused("program", program.name, &error))?;
+    let link = sys::attach(loaded.as_fd(), cgroup.as_fd(), program.attach_type)
+        .map_err(|error| refused("link", program.name, &error))?;
+    let path = directory.path.join(program.name);
+    sys::pin(link.as_fd(), &path).map_err(EgressError::file("cannot pin", &path))?;
     let info = sys::link_info(link.as_fd()).map_err(map(program.name))?;
     let running = sys::effective(cgroup.as_fd(), program.attach_type).map_err(map(program.name))?;
     if info.cgroup != cgroup.id || !running.contains(&info.program) {

@@ -7,10 +7,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 const MAP_LOOKUP_ELEM: libc::c_int = 1;
+const OBJ_PIN: libc::c_int = 6;
 const OBJ_GET: libc::c_int = 7;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const PROG_QUERY: libc::c_int = 16;
 const MAP_FREEZE: libc::c_int = 22;
+const LINK_CREATE: libc::c_int = 28;
 /// `BPF_F_RDONLY`: the descriptor may read the map and no more.
 const READ_ONLY: u32 = 1 << 3;
 /// `BPF_F_QUERY_EFFECTIVE`: what runs for the cgroup, its ancestors' programs included.
@@ -26,6 +28,50 @@ fn bpf<T>(command: libc::c_int, fields: &mut T) -> io::Result<libc::c_long> {
         libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(fields), size_of::<T>())
     };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Attaches a program to a cgroup beside those that are there, for as long as the link is held or
+/// pinned.
+pub(crate) fn attach(
+    program: BorrowedFd<'_>,
+    cgroup: BorrowedFd<'_>,
+    attach_type: u32,
+) -> io::Result<OwnedFd> {
+    #[repr(C)]
+    struct Fields {
+        program: u32,
+        target: u32,
+        attach_type: u32,
+        flags: u32,
+    }
+    let mut fields = Fields {
+        program: program.as_raw_fd().cast_unsigned(),
+        target: cgroup.as_raw_fd().cast_unsigned(),
+        attach_type,
+        flags: 0,
+    };
+    made(bpf(LINK_CREATE, &mut fields)?)
+}
+
+/// Pins a link: what it attaches stays so until it is unpinned.
+pub(crate) fn pin(link: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    #[repr(C)]
+    struct Fields {
+        path: u64,
+        descriptor: u32,
+        flags: u32,
+    }
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let descriptor = link.as_raw_fd().cast_unsigned();
+    let mut fields = Fields { path: path.as_ptr() as u64, descriptor, flags: 0 };
+    bpf(OBJ_PIN, &mut fields).map(|_| ())
+}
+
+/// A descriptor that the kernel has just made for us.
+fn made(descriptor: libc::c_long) -> io::Result<OwnedFd> {
+    let descriptor = i32::try_from(descriptor).map_err(io::Error::other)?;
+    // SAFETY: nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 /// Opens a pinned map to read it, which takes no capability but the file's permission.
@@ -47,10 +93,7 @@ fn open(path: &Path, flags: u32) -> io::Result<OwnedFd> {
     }
     let path = CString::new(path.as_os_str().as_bytes())?;
     let mut fields = Fields { path: path.as_ptr() as u64, descriptor: 0, flags };
-    let descriptor = bpf(OBJ_GET, &mut fields)?;
-    let descriptor = i32::try_from(descriptor).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just made it for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    made(bpf(OBJ_GET, &mut fields)?)
 }
 
 /// Looks up one key. `V` must be plain data of the map's value size.

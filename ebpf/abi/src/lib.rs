@@ -133,11 +133,13 @@ pub enum Hook {
     LsmUnixConnect = 9,
     /// A packet that comes in.
     Ingress = 10,
+    /// `setsockopt(2)`.
+    Setsockopt = 11,
 }
 
 impl Hook {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Connect4,
         Self::Connect6,
         Self::Sendmsg4,
@@ -149,6 +151,7 @@ impl Hook {
         Self::LsmSocketCreate,
         Self::LsmUnixConnect,
         Self::Ingress,
+        Self::Setsockopt,
     ];
 }
 
@@ -182,11 +185,13 @@ pub enum Reason {
     Fragment = 5,
     /// No whole header of IP, TCP or UDP.
     Header = 6,
+    /// Joining a group makes the kernel tell the network so.
+    Group = 7,
 }
 
 impl Reason {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NoRule,
         Self::Bind,
         Self::Protocol,
@@ -194,6 +199,7 @@ impl Reason {
         Self::Options,
         Self::Fragment,
         Self::Header,
+        Self::Group,
     ];
 }
 

@@ -11,6 +11,7 @@
 mod callers;
 mod lsm;
 mod maps;
+mod options;
 mod packet;
 mod policy;
 mod report;

@@ -50,6 +50,7 @@ fn name(snapshot: &Snapshot, event: &Event) -> String {
 fn as_text(event: &Event, agent: &str) -> String {
     let who = match &event.process {
         Some(process) => format!("{}[{}] uid {}", process.comm, process.pid, process.uid),
+        None if event.hook == Hook::Setsockopt => "a process".to_owned(),
         None => "a packet".to_owned(),
     };
     let verdict = if event.refused { "refused" } else { "would refuse" };
@@ -100,6 +101,7 @@ fn protocol(number: u16) -> String {
         1 => "icmp".into(),
         6 => "tcp".into(),
         17 => "udp".into(),
+        41 => "ipv6".into(),
         58 => "icmpv6".into(),
         132 => "sctp".into(),
         136 => "udp-lite".into(),
@@ -118,6 +120,7 @@ fn reason(reason: Reason) -> &'static str {
         Reason::Options => "options or extension headers can send it elsewhere",
         Reason::Fragment => "a fragment hides its ports",
         Reason::Header => "its header is not whole",
+        Reason::Group => "joining a group has the kernel tell the network",
     }
 }
 
@@ -130,5 +133,6 @@ fn reason_code(reason: Reason) -> &'static str {
         Reason::Options => "options",
         Reason::Fragment => "fragment",
         Reason::Header => "header",
+        Reason::Group => "group",
     }
 }

@@ -8,7 +8,7 @@ use penstock_egress::{Events, Policy};
 use crate::matrix::{cells, works};
 use crate::probe::WAYS;
 use crate::suite::{Fault, Suite, hold};
-use crate::world::{World, policy};
+use crate::world::{World, policy, unread};
 
 pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
     if !suite.wants("audit/") {
@@ -21,7 +21,7 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
     for way in WAYS {
         suite.row(&format!("audit/{}", way.name), || {
             for cell in cells().iter().filter(|cell| cell.way.name == way.name) {
-                world.events(&mut events)?;
+                unread(&mut events)?;
                 works(world, &held, cell).map_err(|fault| match fault {
                     Fault::Broken(why) => Fault::Broken(format!("{}: {why}", cell.name)),
                     not_run @ Fault::NotRun(_) => not_run,
@@ -30,7 +30,7 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
                     continue;
                 }
                 let (hook, reason) = cell.expected();
-                let told = world.events(&mut events)?;
+                let told = unread(&mut events)?;
                 let event = told.iter().find(|e| e.hook == hook && e.reason == reason);
                 let Some(event) = event else {
                     return Err(Fault::Broken(format!("{}: no event: {told:?}", cell.name)));

@@ -14,7 +14,7 @@ use penstock_egress::{Callers, Policy};
 use socket2::{Domain, Socket, Type};
 
 use crate::places::{HOST4, HOST6, v4, v6};
-use crate::probe::WAIT;
+use crate::probe::limit;
 use crate::suite::{Row, Suite, hold};
 use crate::world::{Held, Running, World, policy, setting};
 
@@ -153,7 +153,7 @@ fn take_port() -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_linger(Some(Duration::ZERO))?;
     socket.bind(&v4(Ipv4Addr::LOCALHOST, SOURCE).into())?;
-    socket.connect_timeout(&gateway().into(), WAIT)?;
+    socket.connect_timeout(&gateway().into(), limit())?;
     Ok(socket)
 }
 

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 use crate::places::{HOST4, PEER4, SERVICE, v4};
-use crate::probe::{self, TOKEN, WAIT};
+use crate::probe::{self, TOKEN, limit};
 use crate::suite::{Fault, Row, Suite, hold};
 use crate::sys;
 use crate::world::{Held, Running, Said, World, policy};
@@ -44,7 +44,7 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
         let at = listener.local_addr()?;
         let mut process = with(world, &held, &["held", "accepts"], listener.into())?;
         let answered = world.peer.inside(move || {
-            let mut stream = TcpStream::connect_timeout(&at, WAIT)?;
+            let mut stream = TcpStream::connect_timeout(&at, limit())?;
             let mut token = [0; TOKEN.len()];
             io::Read::read_exact(&mut stream, &mut token)?;
             stream.write_all(&token)

@@ -77,7 +77,7 @@ fn nothing_leaves(world: &World, held: &Held, way: &Way) -> Row {
                 continue;
             }
             let to = target.at.to_string();
-            tries.push((target.at, world.start(held, &["way", way.name, &to])?));
+            tries.push((target.at, world.start(held, &["impatient", "way", way.name, &to])?));
         }
     }
     for (to, mut running) in tries {

@@ -18,7 +18,7 @@ use crate::suite::{Row, Suite, hold};
 use crate::sys;
 use crate::world::{Held, Running, World, policy};
 
-pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
+pub(crate) fn run(suite: &mut Suite, world: &World) {
     suite.row("lifecycle/applier-killed", || applier_killed(world));
     suite.row("lifecycle/replaced-under-load", || replaced(world));
     suite.row("lifecycle/killed-at-any-moment", || killed_at_any_moment(world));
@@ -27,7 +27,6 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
     suite.row("lifecycle/link-unpinned", || unpinned(world));
     suite.row("lifecycle/bpffs-unmounted", || unmounted(world));
     suite.row("lifecycle/removed", || removed(world));
-    Ok(())
 }
 
 fn forbidden() -> String {
@@ -74,7 +73,7 @@ fn replaced(world: &World) -> Row {
     let mut always = world.start(&held, &["held", "loop", &allowed])?;
     never.ready()?;
     always.ready()?;
-    for _ in 0..30 {
+    for _ in 0..15 {
         drop(world.hold(&wider, &held)?);
         drop(world.hold(&policy("replaced"), &held)?);
     }
@@ -160,7 +159,8 @@ fn cgroup_removed(world: &World) -> Row {
 
 fn unpinned(world: &World) -> Row {
     let held = world.cgroup("unpinned")?;
-    for name in ["egress", "ingress", "connect4", "bind6", "sock_ops", "sock_create"] {
+    for name in ["egress", "ingress", "connect4", "bind6", "setsockopt", "sock_ops", "sock_create"]
+    {
         drop(world.hold(&policy("unpinned"), &held)?);
         let set = pins(world, &held, "unpinned");
         let below = set.parent().map(PathBuf::from).unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::places::{
 };
 use crate::probe::{Arrives, Refused, To, WAYS, Way};
 use crate::suite::{Fault, Row, Suite, hold};
-use crate::world::{Held, Said, World, policy};
+use crate::world::{Held, Said, World, policy, unread};
 
 /// How long the kernel goes on with what it could not send at once.
 const QUIET: Duration = Duration::from_millis(1300);
@@ -36,7 +36,7 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
     thread::sleep(QUIET);
     let enforced = world.hold(&policy("matrix"), &held)?;
     let mut events = Events::open(&world.host).map_err(io::Error::other)?;
-    world.events(&mut events)?;
+    unread(&mut events)?;
     let (packets, visits) = (world.peer.count(), intrusions());
     let mut let_out = 0;
     for (cell, shown) in wanted.iter().zip(shown) {
@@ -102,7 +102,16 @@ impl Cell {
     }
 
     fn try_it(&self, world: &World, held: &Held) -> io::Result<Said> {
-        world.probe(held, &["way", self.way.name, &self.target.at.to_string()])
+        let to = self.target.at.to_string();
+        let words = ["impatient", "way", self.way.name, &to];
+        // What is only seen to arrive is answered by nobody.
+        let patient = usize::from(self.way.arrives != Arrives::Seen && !self.ends_in_silence());
+        world.probe(held, &words[patient..])
+    }
+
+    /// Whether a refusal is found out by waiting alone.
+    fn ends_in_silence(&self) -> bool {
+        matches!(self.way.refused, Refused::Packet(_, libc::ETIMEDOUT))
     }
 
     /// The hook and the reason that the kernel has to give.
@@ -119,6 +128,7 @@ impl Cell {
             Refused::Sendmsg => (Hook::Sendmsg6, Reason::NoRule),
             Refused::Bind if four => (Hook::Bind4, Reason::Bind),
             Refused::Bind => (Hook::Bind6, Reason::Bind),
+            Refused::Option => (Hook::Setsockopt, Reason::Group),
             Refused::Create => (Hook::SockCreate, Reason::Protocol),
             Refused::Packet(reason, _) => (Hook::Egress, reason),
         }
@@ -167,7 +177,7 @@ fn is_shut(world: &World, held: &Held, events: &mut Events, cell: &Cell) -> Row 
     let (packets, visits, counted) = (world.peer.count(), intrusions(), count(world, hook)?);
     let said = cell.try_it(world, held)?;
     world.settle()?;
-    let events = world.events(events)?;
+    let events = unread(events)?;
     if cell.allowed() {
         hold!(said.ok(), "what a rule allows should work: {said}");
         hold!(events.is_empty(), "what a rule allows was reported: {events:?}");
@@ -194,7 +204,7 @@ fn is_shut(world: &World, held: &Held, events: &mut Events, cell: &Cell) -> Row 
 /// Whether an event names the process and the destination, as far as its hook knows them.
 fn names(event: &Event, cell: &Cell, said: &Said) -> bool {
     match event.hook {
-        Hook::Egress => event.process.is_none(),
+        Hook::Egress | Hook::Setsockopt => event.process.is_none(),
         hook => {
             let process = event.process.as_ref().is_some_and(|process| process.pid == said.pid);
             let place = (cell.target.at.ip().to_canonical(), cell.target.at.port());

@@ -9,12 +9,18 @@ use penstock_egress::{Events, Hook, Reason};
 
 use crate::peer::shown;
 use crate::places::{HOST4, PEER4, PEER6, SERVICE, v4, v6};
-use crate::probe::{TOKEN, WAIT};
+use crate::probe::TOKEN;
 use crate::suite::{Row, Suite, hold};
-use crate::world::{Held, Running, World, policy, setting};
+use crate::world::{Held, Running, World, policy, setting, unread};
 
+/// How long the peer waits to be let in.
+const MOMENT: Duration = Duration::from_millis(200);
 /// What a connection may carry, and how it ends.
 const USES: [&str; 7] = ["write", "zerocopy", "urgent", "sendfile", "splice", "shutdown", "reset"];
+
+/// Why the packets of a raw socket are refused, each for one of these.
+const RAW_REASONS: [Reason; 5] =
+    [Reason::NoRule, Reason::Header, Reason::Fragment, Reason::Options, Reason::Protocol];
 
 pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
     if suite.wants("older/") {
@@ -37,10 +43,13 @@ fn older(suite: &mut Suite, world: &World) -> io::Result<()> {
     for (form, to) in places {
         let to = to.to_string();
         for how in USES {
-            let running = world.start(&held, &["held", "tcp", how, &to])?;
+            let running = world.start(&held, &["impatient", "held", "tcp", how, &to])?;
             open.push((format!("older/tcp-{how}/{form}"), running));
         }
-        open.push((format!("older/udp/{form}"), world.start(&held, &["held", "udp", &to])?));
+        open.push((
+            format!("older/udp/{form}"),
+            world.start(&held, &["impatient", "held", "udp", &to])?,
+        ));
     }
     let to = v4(PEER4, SERVICE).to_string();
     open.push(("older/raw/v4".to_owned(), world.start(&held, &["held", "raw", &to])?));
@@ -55,7 +64,7 @@ fn older(suite: &mut Suite, world: &World) -> io::Result<()> {
     let mut events = Events::open(&world.host).map_err(io::Error::other)?;
     for (name, mut running) in open {
         suite.row(&name, || {
-            world.events(&mut events)?;
+            unread(&mut events)?;
             let before = world.peer.count();
             running.go()?;
             let said = running.end()?;
@@ -63,21 +72,12 @@ fn older(suite: &mut Suite, world: &World) -> io::Result<()> {
             hold!(!said.ok(), "it works still");
             let came = world.peer.since(before);
             hold!(came.is_empty(), "it ended so: {said}; the peer saw {}", shown(&came));
-            let told = world.events(&mut events)?;
+            let told = unread(&mut events)?;
             // Sent on an IPv6 socket, an IPv4 datagram is asked for as if it had no connection.
             let hooks = [Hook::Egress, Hook::Sendmsg4];
             let why = |reason| told.iter().any(|e| hooks.contains(&e.hook) && e.reason == reason);
             let raw = name.starts_with("older/raw");
-            let reasons: &[Reason] = match raw {
-                true => &[
-                    Reason::NoRule,
-                    Reason::Header,
-                    Reason::Fragment,
-                    Reason::Options,
-                    Reason::Protocol,
-                ],
-                false => &[Reason::NoRule],
-            };
+            let reasons: &[Reason] = if raw { &RAW_REASONS } else { &[Reason::NoRule] };
             hold!(reasons.iter().all(|reason| why(*reason)), "events tell another tale: {told:?}");
             Ok(())
         });
@@ -131,14 +131,14 @@ struct Visit {
 
 /// Has an agent listen without `bind`, and the peer come.
 fn visit(world: &World, held: &Held) -> io::Result<Visit> {
-    let mut listener = world.start(held, &["held", "listen"])?;
+    let mut listener = world.start(held, &["impatient", "held", "listen"])?;
     let port: u16 = listener.line()?.parse().map_err(io::Error::other)?;
     let before = world.peer.count();
     let at = SocketAddr::from((HOST4, port));
     let came = world.peer.inside(move || {
-        let Ok(mut stream) = TcpStream::connect_timeout(&at, WAIT * 2) else { return Ok(false) };
+        let Ok(mut stream) = TcpStream::connect_timeout(&at, MOMENT * 2) else { return Ok(false) };
         let sent = stream.write_all(TOKEN);
-        thread::sleep(WAIT);
+        thread::sleep(MOMENT);
         sent.map(|()| true)
     })?;
     let said = listener.end()?;

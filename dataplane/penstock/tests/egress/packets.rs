@@ -14,10 +14,15 @@ use crate::layers::pins;
 use crate::places::{ALLOWED, GATEWAY, PEER4, PEER6};
 use crate::suite::{Row, Suite, hold};
 use crate::sys;
-use crate::world::{World, policy};
+use crate::world::{World, policy, unread};
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
+/// Commands of bpf(2).
+const OBJ_GET: i32 = 7;
+const PROG_TEST_RUN: i32 = 10;
+const PROG_GET_FD_BY_ID: i32 = 13;
+const OBJ_GET_INFO_BY_FD: i32 = 15;
 /// What the kernel takes off before the program sees a packet (Ethernet).
 const LINK_BYTES: usize = 14;
 
@@ -31,9 +36,9 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
     let mut events = Events::open(&world.host).map_err(io::Error::other)?;
     for (name, packet, expected) in table() {
         suite.row(&format!("packets/{name}"), || {
-            world.events(&mut events)?;
+            unread(&mut events)?;
             let passed = program.passes(&packet)?;
-            let told = world.events(&mut events)?;
+            let told = unread(&mut events)?;
             let reason = told.iter().find(|event| event.hook == Hook::Egress).map(|e| e.reason);
             hold!(passed == expected.is_none(), "passed: {passed}, {reason:?}: {packet:02x?}");
             hold!(reason == expected, "refused for {reason:?}, not {expected:?}: {packet:02x?}");
@@ -60,20 +65,20 @@ impl Program {
         struct Info {
             descriptor: u32,
             bytes: u32,
-            info: u64,
+            address: u64,
         }
         let path = std::ffi::CString::new(link.as_os_str().as_encoded_bytes())?;
         let link = sys::bpf_descriptor(
-            7,
+            OBJ_GET,
             &mut Get { path: path.as_ptr() as u64, descriptor: 0, flags: 0 },
         )?;
         // Kind, id, program.
         let mut info = [0_u32; 3];
         let descriptor = link.as_raw_fd().cast_unsigned();
         let address = info.as_mut_ptr() as u64;
-        sys::bpf(15, &mut Info { descriptor, bytes: 12, info: address })?;
+        sys::bpf(OBJ_GET_INFO_BY_FD, &mut Info { descriptor, bytes: 12, address })?;
         let mut by_id = [info[2], 0, 0];
-        Ok(Self(sys::bpf_descriptor(13, &mut by_id)?))
+        Ok(Self(sys::bpf_descriptor(PROG_GET_FD_BY_ID, &mut by_id)?))
     }
 
     /// Whether it lets a packet pass, which begins with the header of IP.
@@ -97,18 +102,14 @@ impl Program {
         let version = packet.first().map_or(0, |byte| byte >> 4);
         frame[12..].copy_from_slice(if version == 6 { &[0x86, 0xdd] } else { &[8, 0] });
         frame.extend(packet);
-        self.run(&mut Test {
+        let mut test = Test {
             program: self.0.as_raw_fd().cast_unsigned(),
             bytes: u32::try_from(frame.len()).map_err(io::Error::other)?,
             data: frame.as_ptr() as u64,
             ..Test::default()
-        })
-        .map(|test| test.returned == 1)
-    }
-
-    fn run<'a, T>(&self, test: &'a mut T) -> io::Result<&'a T> {
-        sys::bpf(10, test)?;
-        Ok(test)
+        };
+        sys::bpf(PROG_TEST_RUN, &mut test)?;
+        Ok(test.returned == 1)
     }
 }
 
@@ -268,7 +269,7 @@ fn is_allowed(packet: &[u8]) -> bool {
     let read = || -> Option<(IpAddr, u8, u16)> {
         let first = *packet.first()?;
         let (ip, protocol, transport): (IpAddr, u8, usize) = match first {
-            0x45 if number(6)? & 0x3fff == 0 => {
+            0x45 if [0, 0x4000, 0x8000, 0xc000].contains(&number(6)?) => {
                 let ip: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
                 (ip.into(), *packet.get(9)?, 20)
             }

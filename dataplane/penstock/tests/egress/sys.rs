@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -204,12 +204,6 @@ pub(crate) fn inherited(number: i32) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 
-/// Lets a descriptor outlive the start of another program.
-pub(crate) fn inheritable(descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: numbers only.
-    done(unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0) }).map(drop)
-}
-
 /// A descriptor of bpf(2): a command and its fields, the rest of which the kernel takes to be zero.
 pub(crate) fn bpf<T>(command: i32, fields: &mut T) -> io::Result<i32> {
     // SAFETY: the fields are those of the command and live for the call; the kernel reads and
@@ -253,8 +247,8 @@ pub(crate) fn packet(socket: &Socket, into: &mut [u8]) -> io::Result<(usize, boo
         )
     };
     let read = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
-    let ours = from.sll_hatype == libc::ARPHRD_LOOPBACK
-        || from.sll_pkttype == u8::try_from(libc::PACKET_OUTGOING).unwrap_or_default();
+    let ours =
+        from.sll_hatype == libc::ARPHRD_LOOPBACK || from.sll_pkttype == libc::PACKET_OUTGOING;
     Ok((read.min(into.len()), !ours))
 }
 

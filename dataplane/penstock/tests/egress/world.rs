@@ -111,15 +111,6 @@ impl World {
         }
         Err(io::Error::other("no packet reaches the peer any more"))
     }
-
-    /// Whatever was refused and not read yet.
-    pub(crate) fn events(&self, events: &mut Events) -> io::Result<Vec<Event>> {
-        let mut found = Vec::new();
-        while let Some(event) = events.next(Duration::ZERO)? {
-            found.push(event);
-        }
-        Ok(found)
-    }
 }
 
 impl Drop for World {
@@ -129,6 +120,15 @@ impl Drop for World {
             let _ = sys::unmount(&entry.path());
         }
     }
+}
+
+/// Whatever was refused and not read yet.
+pub(crate) fn unread(events: &mut Events) -> io::Result<Vec<Event>> {
+    let mut found = Vec::new();
+    while let Some(event) = events.next(Duration::ZERO)? {
+        found.push(event);
+    }
+    Ok(found)
 }
 
 /// Ends what still runs in a cgroup of ours and takes it away, with all below it.
@@ -277,7 +277,7 @@ fn reached() -> io::Result<()> {
     let service = SocketAddr::from((PEER6, SERVICE));
     let mut answer = Ok(());
     for _ in 0..50 {
-        answer = TcpStream::connect_timeout(&service, probe::WAIT).map(drop);
+        answer = TcpStream::connect_timeout(&service, Duration::from_millis(200)).map(drop);
         if answer.is_ok() {
             break;
         }
@@ -308,7 +308,10 @@ fn wire(peer: &Peer) -> io::Result<()> {
     ip(&format!("-6 route add default via {PEER6}"))?;
     // So that what has to be refused would work.
     setting("ipv4/ping_group_range", "0 2147483647")?;
-    setting("ipv4/tcp_fastopen", "5")
+    setting("ipv4/tcp_fastopen", "5")?;
+    // So that what the kernel has to say of groups, it says soon.
+    setting(&format!("ipv4/conf/{DEVICE}/igmpv3_unsolicited_report_interval"), "10")?;
+    setting(&format!("ipv6/conf/{DEVICE}/mldv2_unsolicited_report_interval"), "10")
 }
 
 /// A setting of the calling thread's network namespace.

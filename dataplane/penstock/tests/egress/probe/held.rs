@@ -10,7 +10,7 @@ use std::time::Instant;
 use socket2::{Domain, Socket, Type};
 
 use super::packets::Datagram4;
-use super::{TOKEN, Tried, WAIT, at, tcp, udp, unknown};
+use super::{TOKEN, Tried, at, limit, tcp, udp, unknown};
 use crate::places::{ALLOWED, HOST4};
 use crate::sys;
 
@@ -79,8 +79,8 @@ fn wait() -> Tried {
 /// A connection that works, and then what is sent on it.
 fn connection(how: &str, to: SocketAddr) -> Tried {
     let mut socket = tcp::stream(to)?;
-    socket.connect_timeout(&to.into(), WAIT).map_err(at("connect"))?;
-    socket.set_read_timeout(Some(WAIT)).map_err(at("option"))?;
+    socket.connect_timeout(&to.into(), limit()).map_err(at("connect"))?;
+    socket.set_read_timeout(Some(limit())).map_err(at("option"))?;
     socket.write_all(TOKEN).map_err(at("send"))?;
     socket.read_exact(&mut [0; TOKEN.len()]).map_err(at("receive"))?;
     wait()?;
@@ -172,9 +172,9 @@ fn listen() -> Tried {
     socket.listen(8).map_err(at("listen"))?;
     let name = socket.local_addr().map_err(at("name"))?;
     println!("{}", name.as_socket().map_or(0, |name| name.port()));
-    socket.set_read_timeout(Some(WAIT * 6)).map_err(at("option"))?;
+    socket.set_read_timeout(Some(limit() * 6)).map_err(at("option"))?;
     let (connection, _) = socket.accept().map_err(at("accept"))?;
-    connection.set_read_timeout(Some(WAIT * 2)).map_err(at("option"))?;
+    connection.set_read_timeout(Some(limit() * 2)).map_err(at("option"))?;
     (&connection).read_exact(&mut [0; TOKEN.len()]).map_err(at("receive"))
 }
 
@@ -188,12 +188,11 @@ fn connect_again_and_again(to: SocketAddr) -> Tried {
     while !stopped.is_finished() && started.elapsed().as_secs() < 60 {
         let socket = tcp::stream(to)?;
         socket.set_linger(Some(std::time::Duration::ZERO)).map_err(at("option"))?;
-        match socket.connect_timeout(&to.into(), WAIT) {
+        match socket.connect_timeout(&to.into(), limit() * 3) {
             // Accepted, or else those that wait for it were soon too many.
-            Ok(()) if tcp::talk(socket).is_ok() => done += 1,
-            Ok(()) => other += 1,
+            Ok(()) if tcp::talk_within(socket, limit() * 3).is_ok() => done += 1,
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => refused += 1,
-            Err(_) => other += 1,
+            _ => other += 1,
         }
     }
     println!("{done} {refused} {other}");

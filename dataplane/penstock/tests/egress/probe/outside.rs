@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd as _;
 use io_uring::{IoUring, opcode, types};
 use socket2::Socket;
 
-use super::{TOKEN, Tried, WAIT, at, tcp, unknown};
+use super::{TOKEN, Tried, at, limit, tcp, unknown};
 use crate::sys;
 
 /// `WHAT PROCS TO`: connects outside, then enters the cgroup of `PROCS`.
@@ -15,7 +15,7 @@ pub(crate) fn run(words: &[&str]) -> Tried {
     let [what, procs, to] = words else { return Err(unknown()) };
     let to: SocketAddr = to.parse().map_err(|_| unknown())?;
     let socket = tcp::stream(to)?;
-    socket.connect_timeout(&to.into(), WAIT).map_err(at("connect"))?;
+    socket.connect_timeout(&to.into(), limit()).map_err(at("connect"))?;
     match *what {
         "moves-in" => {
             fs::write(procs, "0").map_err(at("move"))?;

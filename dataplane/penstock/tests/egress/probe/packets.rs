@@ -1,12 +1,12 @@
 //! Bytes of headers and options, written by hand.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Options that name the routers to pass (RFC 791).
 pub(crate) const LOOSE: u8 = 0x83;
 pub(crate) const STRICT: u8 = 0x89;
 
-/// An extension header of nothing but padding (RFC 8200): next header, length, PadN of four bytes.
+/// An extension header of nothing but padding (RFC 8200): next header, length, `PadN` of four bytes.
 pub(crate) const PADDING: [u8; 8] = [0, 0, 1, 4, 0, 0, 0, 0];
 
 /// A source route by one router: the packet is addressed to it, whatever the socket says.
@@ -32,6 +32,25 @@ pub(crate) fn control(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
     message.extend(data);
     message.resize(message.len().next_multiple_of(8), 0);
     message
+}
+
+/// A group to join at a device (`group_req`, RFC 3678 section 5.1.1).
+pub(crate) fn group_request(device: u32, group: IpAddr) -> Vec<u8> {
+    let mut request = u64::from(device).to_ne_bytes().to_vec();
+    match group {
+        IpAddr::V4(ip) => {
+            request.extend(2_u16.to_ne_bytes());
+            request.extend([0, 0]);
+            request.extend(ip.octets());
+        }
+        IpAddr::V6(ip) => {
+            request.extend(10_u16.to_ne_bytes());
+            request.extend([0; 6]);
+            request.extend(ip.octets());
+        }
+    }
+    request.resize(8 + 128, 0);
+    request
 }
 
 /// The source of one packet (`IP_PKTINFO`).

@@ -9,7 +9,7 @@ use io_uring::squeue::Entry;
 use io_uring::{IoUring, opcode, types};
 use socket2::{Domain, SockAddr, Socket};
 
-use super::{Failure, TOKEN, Tried, WAIT, at, tcp, udp};
+use super::{Failure, TOKEN, Tried, at, limit, tcp, udp};
 use crate::sys;
 
 fn ring() -> Result<IoUring, Failure> {
@@ -90,7 +90,7 @@ pub(crate) fn send(to: SocketAddr) -> Tried {
 pub(crate) fn send_message(to: SocketAddr) -> Tried {
     let mut ring = ring()?;
     let socket = udp::datagram(to)?;
-    socket.set_read_timeout(Some(WAIT)).map_err(at("option"))?;
+    socket.set_read_timeout(Some(limit())).map_err(at("option"))?;
     let address = SockAddr::from(to);
     let mut part = libc::iovec { iov_base: TOKEN.as_ptr().cast_mut().cast(), iov_len: TOKEN.len() };
     let message = sys::header(&address, &mut part);

@@ -2,10 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{TOKEN, Tried, WAIT, at, packets};
+use super::{TOKEN, Tried, at, limit, packets};
 use crate::places::{GATEWAY, METADATA4, METADATA6, PEER4, v4, v6};
 use crate::sys;
 
@@ -18,14 +19,18 @@ pub(crate) fn connect(to: SocketAddr) -> Tried {
 }
 
 pub(crate) fn connected(socket: Socket, to: SocketAddr) -> Tried {
-    socket.connect_timeout(&to.into(), WAIT).map_err(at("connect"))?;
+    socket.connect_timeout(&to.into(), limit()).map_err(at("connect"))?;
     talk(socket)
 }
 
 /// Sends a token and waits until it is back.
-pub(crate) fn talk(mut socket: Socket) -> Tried {
-    socket.set_read_timeout(Some(WAIT)).map_err(at("option"))?;
-    socket.set_write_timeout(Some(WAIT)).map_err(at("option"))?;
+pub(crate) fn talk(socket: Socket) -> Tried {
+    talk_within(socket, limit())
+}
+
+pub(crate) fn talk_within(mut socket: Socket, limit: Duration) -> Tried {
+    socket.set_read_timeout(Some(limit)).map_err(at("option"))?;
+    socket.set_write_timeout(Some(limit)).map_err(at("option"))?;
     socket.write_all(TOKEN).map_err(at("send"))?;
     socket.read_exact(&mut [0; TOKEN.len()]).map_err(at("receive"))
 }
@@ -33,8 +38,8 @@ pub(crate) fn talk(mut socket: Socket) -> Tried {
 /// Data with the SYN (RFC 7413), by which a connection needs no `connect`.
 pub(crate) fn fast_open(to: SocketAddr) -> Tried {
     let mut socket = stream(to)?;
-    socket.set_read_timeout(Some(WAIT)).map_err(at("option"))?;
-    socket.set_write_timeout(Some(WAIT)).map_err(at("option"))?;
+    socket.set_read_timeout(Some(limit())).map_err(at("option"))?;
+    socket.set_write_timeout(Some(limit())).map_err(at("option"))?;
     socket.send_to_with_flags(TOKEN, &to.into(), libc::MSG_FASTOPEN).map_err(at("send"))?;
     socket.read_exact(&mut [0; TOKEN.len()]).map_err(at("receive"))
 }
@@ -63,7 +68,7 @@ pub(crate) fn reconnect(to: SocketAddr) -> Tried {
         }
         SocketAddr::V6(_) => v6(Ipv6Addr::LOCALHOST, GATEWAY),
     };
-    socket.connect_timeout(&gateway.into(), WAIT).map_err(at("gateway"))?;
+    socket.connect_timeout(&gateway.into(), limit()).map_err(at("gateway"))?;
     sys::disconnect(&socket).map_err(at("disconnect"))?;
     connected(socket, to)
 }

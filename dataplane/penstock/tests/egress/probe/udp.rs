@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use socket2::{Domain, MsgHdr, Protocol, Socket, Type};
 
-use super::{Failure, TOKEN, Tried, WAIT, at, packets};
+use super::{Failure, TOKEN, Tried, at, limit, packets};
 use crate::places::{ALLOWED, GROUP4, GROUP6, HOST4, METADATA4, METADATA6, PEER4, PEER6, v4, v6};
 use crate::{sys, world};
 
@@ -15,18 +15,19 @@ const SEGMENT: i32 = 103;
 const SOL_UDP: i32 = 17;
 /// `IPPROTO_UDPLITE`
 const LITE: i32 = 136;
+const MCAST_JOIN_GROUP: i32 = 42;
 
 pub(crate) fn datagram(to: SocketAddr) -> Result<Socket, Failure> {
     let socket = Socket::new(Domain::for_address(to), Type::DGRAM, Some(Protocol::UDP))
         .map_err(at("socket"))?;
-    socket.set_read_timeout(Some(WAIT)).map_err(at("option"))?;
+    socket.set_read_timeout(Some(limit())).map_err(at("option"))?;
     Ok(socket)
 }
 
 fn hear(socket: &Socket) -> Tried {
     let started = Instant::now();
     // An ICMP error of an earlier try is no answer.
-    while started.elapsed() < WAIT {
+    while started.elapsed() < limit() {
         match (&*socket).read(&mut [0; 9000]) {
             Ok(bytes) if bytes > 0 => return Ok(()),
             Ok(_) => {}
@@ -83,7 +84,7 @@ pub(crate) fn unspecified(to: SocketAddr) -> Tried {
 pub(crate) fn crossed(to: SocketAddr) -> Tried {
     let socket =
         Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP)).map_err(at("socket"))?;
-    socket.set_read_timeout(Some(WAIT)).map_err(at("option"))?;
+    socket.set_read_timeout(Some(limit())).map_err(at("option"))?;
     socket.send_to(TOKEN, &to.into()).map_err(at("send"))?;
     hear(&socket)
 }
@@ -92,7 +93,7 @@ pub(crate) fn crossed(to: SocketAddr) -> Tried {
 pub(crate) fn crossed_connect(to: SocketAddr) -> Tried {
     let mut socket =
         Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP)).map_err(at("socket"))?;
-    socket.set_read_timeout(Some(WAIT)).map_err(at("option"))?;
+    socket.set_read_timeout(Some(limit())).map_err(at("option"))?;
     socket.connect(&to.into()).map_err(at("connect"))?;
     socket.write_all(TOKEN).map_err(at("send"))?;
     hear(&socket)
@@ -194,9 +195,23 @@ pub(crate) fn join(to: SocketAddr) -> Tried {
     } else {
         socket.join_multicast_v6(&GROUP6, world::device_index()).map_err(at("join"))?;
     }
-    // Reports are sent with a delay (RFC 3810 section 9.10).
-    std::thread::sleep(std::time::Duration::from_millis(1200));
+    reported();
     Ok(())
+}
+
+/// The same by the option that is of both protocols (RFC 3678).
+pub(crate) fn join_group(to: SocketAddr) -> Tried {
+    let socket = datagram(to)?;
+    let level = if to.is_ipv4() { libc::IPPROTO_IP } else { libc::IPPROTO_IPV6 };
+    let request = packets::group_request(world::device_index(), to.ip());
+    sys::set(&socket, level, MCAST_JOIN_GROUP, &request).map_err(at("join"))?;
+    reported();
+    Ok(())
+}
+
+/// Reports are sent with a delay of chance (RFC 3810 section 9.11), here a short one.
+fn reported() {
+    std::thread::sleep(std::time::Duration::from_millis(100));
 }
 
 /// To an address that is allowed, by way of one that is not.

@@ -57,6 +57,8 @@ pub(crate) enum Refused {
     Connect4,
     Create,
     Bind,
+    /// The option is; of which process the kernel does not say.
+    Option,
     /// The calls go through and the packet does not; with what errno they end.
     Packet(Reason, i32),
 }
@@ -130,6 +132,8 @@ pub(crate) static WAYS: &[Way] = &[
     way("udp-pktinfo", Udp, ONLY4, All, Echo, SENT, udp::packet_info),
     way("udp-device", Udp, PLAIN, Outside, Echo, SENT, udp::device),
     way("udp-multicast", Udp, PLAIN, Group, Seen, SENT, udp::everybody),
+    way("udp-join", Udp, PLAIN, Group, Seen, Refused::Option, udp::join),
+    way("udp-join-group", Udp, PLAIN, Group, Seen, Refused::Option, udp::join_group),
     way("udp-broadcast", Udp, ONLY4, Broadcast, Seen, SENT, udp::everybody),
     way("udp-loose-route", Udp, ONLY4, Allowed, Seen, UNSENT, udp::loose_route),
     way("udp-loose-route-once", Udp, ONLY4, Allowed, Seen, UNSENT, udp::loose_route_once),
