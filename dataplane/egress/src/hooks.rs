@@ -33,9 +33,10 @@ pub(crate) const PROGRAMS: [Program; 11] = [
 ];
 
 /// What a set has besides where the kernel has BPF LSM, each with the hook of the kernel's.
-pub(crate) const LSM_PROGRAMS: [(Program, &str); 2] = [
+pub(crate) const LSM_PROGRAMS: [(Program, &str); 3] = [
     (program("lsm_socket_create", LSM_CGROUP, Some(Hook::LsmSocketCreate)), "socket_create"),
     (program("lsm_unix_connect", LSM_CGROUP, Some(Hook::LsmUnixConnect)), "unix_stream_connect"),
+    (program("lsm_unix_send", LSM_CGROUP, Some(Hook::LsmUnixConnect)), "unix_may_send"),
 ];
 
 /// `BPF_LSM_CGROUP`

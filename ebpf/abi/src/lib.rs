@@ -129,7 +129,7 @@ pub enum Hook {
     Egress = 7,
     /// `socket(2)` of any family, where the kernel has BPF LSM.
     LsmSocketCreate = 8,
-    /// `connect(2)` of a Unix socket, where the kernel has BPF LSM.
+    /// `connect(2)` of a Unix socket or a datagram from one, where the kernel has BPF LSM.
     LsmUnixConnect = 9,
     /// A packet that comes in.
     Ingress = 10,

@@ -7,6 +7,7 @@
 mod audit;
 mod callers;
 mod escapes;
+mod families;
 mod layers;
 mod lifecycle;
 mod limits;
@@ -53,5 +54,6 @@ fn parts(suite: &mut Suite, world: &World) -> io::Result<()> {
     lifecycle::run(suite, world);
     callers::run(suite, world)?;
     limits::run(suite, world);
-    escapes::run(suite, world)
+    escapes::run(suite, world)?;
+    families::run(suite, world)
 }

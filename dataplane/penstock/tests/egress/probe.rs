@@ -1,6 +1,7 @@
 //! Processes that try to get past: this program again, in a cgroup that it enters before all else.
 
 mod applier;
+mod family;
 mod held;
 mod outside;
 mod packets;
@@ -90,6 +91,7 @@ fn run(words: &[&str]) -> Tried {
         ["posture", rest @ ..] => posture::run(rest),
         ["held", rest @ ..] => held::run(rest),
         ["apply", rest @ ..] => applier::run(rest),
+        ["family", rest @ ..] => family::run(rest),
         ["outside", rest @ ..] => outside::run(rest),
         _ => Err(unknown()),
     }
