@@ -30,6 +30,20 @@ impl Host {
 
     /// The same, with these keys beside, each with a comma in front.
     pub(crate) fn with(keys: &str) -> Option<Self> {
+        let host = Self::unconfigured()?;
+        let forward = host.forward;
+        host.configure(
+            &format!(
+                "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
+                 upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n"
+            ),
+            &format!("forward: [ \"a.example:443\" ]{keys}"),
+        );
+        Some(host)
+    }
+
+    /// Without a configuration yet.
+    pub(crate) fn unconfigured() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if effective_user() != 0 {
             assert!(std::env::var_os("CI").is_none(), "the suite `run` needs root, in CI too");
@@ -38,20 +52,22 @@ impl Host {
         }
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let host = Self { folder: Folder::new(), number, forward: free_port() };
-        let (bpffs, place, forward) = (host.bpffs(), host.place(), host.forward);
-        host.folder.write(
-            "penstock.yaml",
-            &format!(
-                "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
-                 upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n\
-                 egress: {{ bpffs: {} }}\nagents: {{ one: {{ cgroup: {place}, forward: [ \"a.example:443\" ]{keys} }} }}\n",
-                bpffs.display(),
-            ),
-        );
         let work = host.work();
         fs::create_dir(&work).expect("a working directory");
         chown(&work, Some(UID), Some(GID)).expect("it is the agent's");
         Some(host)
+    }
+
+    /// Writes the configuration: what it begins with, and the keys of its one agent.
+    pub(crate) fn configure(&self, text: &str, keys: &str) {
+        let (bpffs, place) = (self.bpffs(), self.place());
+        let bpffs = bpffs.display();
+        self.folder.write(
+            "penstock.yaml",
+            &format!(
+                "{text}egress: {{ bpffs: {bpffs} }}\nagents: {{ one: {{ cgroup: {place}, {keys} }} }}\n"
+            ),
+        );
     }
 
     /// A directory of the agent's own, where commands start.
@@ -85,11 +101,18 @@ impl Host {
 
     /// `penstock run` up to the agent.
     pub(crate) fn bare(&self) -> Command {
-        let mut run = Command::new(env!("CARGO_BIN_EXE_penstock"));
-        run.arg("--config").arg(self.folder.path("penstock.yaml")).args(["run", "--agent", "one"]);
-        run.current_dir(self.work()).stdin(Stdio::null());
+        let mut run = self.penstock();
+        run.args(["run", "--agent", "one"]);
+        run.current_dir(self.work());
         run.env_remove("RUNTIME_DIRECTORY").env_remove("SUDO_UID").env_remove("SUDO_GID");
         run
+    }
+
+    /// penstock with this configuration.
+    pub(crate) fn penstock(&self) -> Command {
+        let mut penstock = Command::new(env!("CARGO_BIN_EXE_penstock"));
+        penstock.arg("--config").arg(self.folder.path("penstock.yaml")).stdin(Stdio::null());
+        penstock
     }
 
     /// What a shell script says that must succeed.

@@ -5,10 +5,16 @@
 mod common;
 
 mod calls;
+mod changes;
+mod clients;
+mod destination;
 mod environment;
 mod host;
 mod identity;
 mod life;
+mod reach;
+mod serving;
+mod shown;
 mod sockets;
 mod status;
 mod terminal;
