@@ -1,6 +1,5 @@
 //! What was refused, as it happens.
 
-use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd as _;
@@ -10,7 +9,7 @@ use std::time::Duration;
 use aya::maps::{Map, MapData, RingBuf};
 use penstock_ebpf_abi::{self as abi, Hook, Reason};
 
-use crate::pins::Pins;
+use crate::pins::{Lock, Pins};
 use crate::policy::unmapped;
 use crate::status::path_of;
 use crate::{EgressError, Host};
@@ -56,22 +55,21 @@ pub struct Events {
     ring: RingBuf<MapData>,
     host: Host,
     // Held: of two readers each would get some.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Events {
     /// Begins to read; what nobody has read yet comes first.
     pub fn open(host: &Host) -> Result<Self, EgressError> {
-        let path = Pins::of(&host.bpffs).events();
+        let pins = Pins::of(&host.bpffs);
+        let path = pins.events();
         let failed = |error: aya::maps::MapError| {
             EgressError::file("cannot read the events at", &path)(io::Error::other(error))
         };
         if !path.exists() {
             return Err(EgressError::NotMounted(host.bpffs.clone()));
         }
-        let agents = path.with_file_name("agents");
-        let lock = File::open(&agents).map_err(EgressError::file("cannot open", &agents))?;
-        lock.try_lock().map_err(|_| EgressError::Read)?;
+        let lock = pins.try_read()?;
         let map = MapData::from_pin(&path).map_err(failed)?;
         let ring = RingBuf::try_from(Map::RingBuf(map)).map_err(failed)?;
         Ok(Self { ring, host: host.clone(), _lock: lock })

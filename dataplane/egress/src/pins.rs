@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <bpffs>/v1/callers, events             shared by all sets
+//! <bpffs>/v1/changing, reading           locked while sets change, and while events are read
 //! <bpffs>/v1/agents/<agent>/<cgroup id>/<n>/<links and maps of a set>
 //! ```
 //!
@@ -36,6 +37,7 @@ pub(crate) struct SetDirectory {
 }
 
 /// Held while sets come and go; let go when dropped.
+#[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "its descriptor is the lock")] File);
 
 impl Pins {
@@ -62,13 +64,31 @@ impl Pins {
     }
 
     pub(crate) fn create(&self) -> Result<(), EgressError> {
-        directory(&self.root)?;
-        directory(&self.root.join("agents"))
+        directory(&self.root, FOR_ALL)?;
+        directory(&self.root.join("agents"), FOR_ALL)?;
+        directory(&self.root.join(CHANGING), OWN)?;
+        directory(&self.root.join(READING), OWN)
     }
 
+    /// Waits until nobody else makes or removes sets.
     pub(crate) fn lock(&self) -> Result<Lock, EgressError> {
-        let file = File::open(&self.root).map_err(EgressError::file("cannot open", &self.root))?;
-        file.lock().map_err(EgressError::file("cannot lock", &self.root))?;
+        let path = self.root.join(CHANGING);
+        let file = File::open(&path).map_err(EgressError::file("cannot open", &path))?;
+        file.lock().map_err(EgressError::file("cannot lock", &path))?;
+        Ok(Lock(file))
+    }
+
+    /// The reading of events, unless somebody else reads.
+    pub(crate) fn try_read(&self) -> Result<Lock, EgressError> {
+        let path = self.root.join(READING);
+        let file = File::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => EgressError::NotRoot {
+                doing: "reading the events",
+                missing: vec!["CAP_DAC_OVERRIDE"],
+            },
+            _ => EgressError::file("cannot open", &path)(error),
+        })?;
+        file.try_lock().map_err(|_| EgressError::Read)?;
         Ok(Lock(file))
     }
 
@@ -77,10 +97,10 @@ impl Pins {
         let last = self.sets(Some(agent)).into_iter().rfind(|set| set.cgroup == cgroup);
         let number = last.map_or(1, |set| set.number + 1);
         let below = self.root.join("agents").join(agent).join(cgroup.to_string());
-        directory(&self.root.join("agents").join(agent))?;
-        directory(&below)?;
+        directory(&self.root.join("agents").join(agent), FOR_ALL)?;
+        directory(&below, FOR_ALL)?;
         let path = below.join(format!("{number}-new"));
-        directory(&path)?;
+        directory(&path, FOR_ALL)?;
         Ok(SetDirectory { path, agent: agent.to_owned(), cgroup, number, whole: false })
     }
 
@@ -132,7 +152,14 @@ impl SetDirectory {
 }
 
 /// That there are pins is for everybody to see; each has a mode of its own.
-fn directory(path: &Path) -> Result<(), EgressError> {
+const FOR_ALL: u32 = 0o755;
+/// Whoever can open a directory can lock it, and keep others waiting.
+const OWN: u32 = 0o700;
+/// Directories that are locked.
+const CHANGING: &str = "changing";
+const READING: &str = "reading";
+
+fn directory(path: &Path, mode: u32) -> Result<(), EgressError> {
     match DirBuilder::new().create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(EgressError::file("cannot create", path)(error));
@@ -140,8 +167,8 @@ fn directory(path: &Path) -> Result<(), EgressError> {
         _ => {}
     }
     // Whatever the umask is.
-    fs::set_permissions(path, Permissions::from_mode(0o755))
-        .map_err(EgressError::file("cannot open to readers", path))
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .map_err(EgressError::file("cannot set the mode of", path))
 }
 
 /// Lets everybody read a map: who calls, which is no more than /proc/net/tcp tells and the names of

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -144,6 +144,30 @@ fn check_as_json_is_data_whether_the_file_is_good_or_bad() {
     assert_eq!(problem["line"], 1);
     assert_eq!(problem["severity"], "error");
     assert_eq!(problem["help"], "write one of: error, warn, info, debug");
+}
+
+#[test]
+fn root_is_not_led_by_a_configuration_that_another_user_left_in_the_directory() {
+    let folder = Folder::new();
+    let own = folder.write("penstock.yaml", GOOD);
+    if chown(&own, Some(54_321), None).is_err() {
+        assert!(std::env::var_os("CI").is_none(), "this test needs root, in CI too");
+        return println!("not run: only root gives a file to another user");
+    }
+    for command in [&["check"][..], &["run", "--agent", "a", "--", "true"], &["egress", "apply"]] {
+        let output = folder.penstock(command);
+        assert_eq!(code(&output), 77, "{command:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("belongs to user 54321"), "{}", stderr(&output));
+    }
+    assert_eq!(code(&folder.penstock(&["check", "--config", "penstock.yaml"])), 0, "by its name");
+
+    // Nor by one that is root's and that another put in its place.
+    let elsewhere = folder.write("elsewhere.yaml", GOOD);
+    fs::remove_file(&own).expect("it goes");
+    symlink(&elsewhere, &own).expect("a link");
+    assert_eq!(code(&folder.penstock(&["check"])), 0);
+    lchown(&own, Some(54_321), None).expect("it is given away");
+    assert_eq!(code(&folder.penstock(&["check"])), 77);
 }
 
 #[test]

@@ -30,20 +30,6 @@ impl Host {
 
     /// The same, with these keys beside, each with a comma in front.
     pub(crate) fn with(keys: &str) -> Option<Self> {
-        let host = Self::unconfigured()?;
-        let forward = host.forward;
-        host.configure(
-            &format!(
-                "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
-                 upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n"
-            ),
-            &format!("forward: [ \"a.example:443\" ]{keys}"),
-        );
-        Some(host)
-    }
-
-    /// Without a configuration yet.
-    pub(crate) fn unconfigured() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         if effective_user() != 0 {
             assert!(std::env::var_os("CI").is_none(), "the suite `run` needs root, in CI too");
@@ -52,22 +38,48 @@ impl Host {
         }
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let host = Self { folder: Folder::new(), number, forward: free_port() };
+        host.configure(keys);
         let work = host.work();
         fs::create_dir(&work).expect("a working directory");
         chown(&work, Some(UID), Some(GID)).expect("it is the agent's");
         Some(host)
     }
 
-    /// Writes the configuration: what it begins with, and the keys of its one agent.
-    pub(crate) fn configure(&self, text: &str, keys: &str) {
+    /// Writes the configuration anew, with these keys for its agent.
+    pub(crate) fn configure(&self, keys: &str) {
+        self.configure_all("enforce", keys, "");
+    }
+
+    /// The same, in a mode of its own and with further agents.
+    pub(crate) fn configure_all(&self, mode: &str, keys: &str, agents: &str) {
+        let (forward, sections) = (self.forward, self.sections(mode, keys, agents));
+        self.write(&format!(
+            "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
+             upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n{sections}"
+        ));
+    }
+
+    /// The same, whole.
+    pub(crate) fn write(&self, configuration: &str) {
+        self.folder.write("penstock.yaml", configuration);
+    }
+
+    /// What of the configuration is about agents.
+    pub(crate) fn sections(&self, mode: &str, keys: &str, agents: &str) -> String {
         let (bpffs, place) = (self.bpffs(), self.place());
-        let bpffs = bpffs.display();
-        self.folder.write(
-            "penstock.yaml",
-            &format!(
-                "{text}egress: {{ bpffs: {bpffs} }}\nagents: {{ one: {{ cgroup: {place}, {keys} }} }}\n"
-            ),
-        );
+        format!(
+            "egress: {{ mode: {mode}, bpffs: {} }}\n\
+             agents: {{ one: {{ cgroup: {place}, forward: [ \"a.example:443\" ]{keys} }}{agents} }}\n",
+            bpffs.display(),
+        )
+    }
+
+    /// `penstock` of these words, with the configuration.
+    pub(crate) fn penstock(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
+        command.arg("--config").arg(self.folder.path("penstock.yaml")).args(words);
+        command.stdin(Stdio::null());
+        command
     }
 
     /// A directory of the agent's own, where commands start.
@@ -80,7 +92,8 @@ impl Host {
         cgroup2().join(self.place())
     }
 
-    fn place(&self) -> String {
+    /// The same, as the configuration writes it.
+    pub(crate) fn place(&self) -> String {
         format!("penstock-test-run/{}-{}", std::process::id(), self.number)
     }
 
@@ -101,18 +114,11 @@ impl Host {
 
     /// `penstock run` up to the agent.
     pub(crate) fn bare(&self) -> Command {
-        let mut run = self.penstock();
-        run.args(["run", "--agent", "one"]);
-        run.current_dir(self.work());
+        let mut run = Command::new(env!("CARGO_BIN_EXE_penstock"));
+        run.arg("--config").arg(self.folder.path("penstock.yaml")).args(["run", "--agent", "one"]);
+        run.current_dir(self.work()).stdin(Stdio::null());
         run.env_remove("RUNTIME_DIRECTORY").env_remove("SUDO_UID").env_remove("SUDO_GID");
         run
-    }
-
-    /// penstock with this configuration.
-    pub(crate) fn penstock(&self) -> Command {
-        let mut penstock = Command::new(env!("CARGO_BIN_EXE_penstock"));
-        penstock.arg("--config").arg(self.folder.path("penstock.yaml")).stdin(Stdio::null());
-        penstock
     }
 
     /// What a shell script says that must succeed.

@@ -7,6 +7,7 @@ mod common;
 mod calls;
 mod changes;
 mod clients;
+mod commands;
 mod destination;
 mod environment;
 mod host;

@@ -39,7 +39,7 @@ impl Serving {
         if !tools() {
             return None;
         }
-        let host = Host::unconfigured()?;
+        let host = Host::new()?;
         let shown = Shown::new(&format!("127.0.0.2 {ALLOWED} {OTHER}\n"));
         let destination = Destination::new(&[ALLOWED, OTHER]);
         let mcp = free_port();
@@ -71,22 +71,20 @@ impl Serving {
 
     /// The same, with more keys of the agent, each with a comma in front.
     pub(crate) fn configure(&self, rules: &[String], keys: &str) {
-        let Self { mcp, upstream, .. } = self;
-        self.host.configure(
-            &format!(
-                "shards: 1\nlisteners: [ {{ name: mcp, address: \"{mcp}\" }}, {{ name: forward, address: \"{}\", forward: true }} ]\n\
-                 upstreams: {{ fixture: {{ url: \"http://{upstream}/mcp\" }} }}\nservers: {{ fixture: fixture }}\nlog: {{ access: true }}\n",
-                self.host.forward
-            ),
-            &format!("forward: {rules:?}{keys}"),
-        );
+        let Self { mcp, upstream, host, .. } = self;
+        let (bpffs, place, forward) = (host.bpffs(), host.place(), host.forward);
+        host.write(&format!(
+            "shards: 1\nlog: {{ access: true }}\n\
+             listeners: [ {{ address: \"{mcp}\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
+             upstreams: {{ fixture: {{ url: \"http://{upstream}/mcp\" }} }}\nservers: {{ fixture: fixture }}\n\
+             egress: {{ bpffs: {} }}\nagents: {{ one: {{ cgroup: {place}, forward: {rules:?}{keys} }} }}\n",
+            bpffs.display(),
+        ));
     }
 
     /// Has the kernel hold the agent as the configuration says.
     pub(crate) fn apply(&self) {
-        let mut apply = self.host.penstock();
-        apply.args(["egress", "apply"]);
-        says(apply);
+        says(self.host.penstock(&["egress", "apply"]));
     }
 
     /// Starts `serve`, and waits until it serves.
@@ -97,8 +95,8 @@ impl Serving {
         let user = format!("--reuid={SERVER}");
         let group = format!("--regid={SERVER}");
         serve.args([&user, &group, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]);
-        let penstock = self.host.penstock();
-        serve.arg(penstock.get_program()).args(penstock.get_args()).arg("serve");
+        let penstock = self.host.penstock(&["serve"]);
+        serve.arg(penstock.get_program()).args(penstock.get_args());
         serve.env_remove("RUNTIME_DIRECTORY").env("XDG_RUNTIME_DIR", own);
         let mut serve = self.shown.there(&serve);
         serve.stdin(Stdio::null()).stderr(log.expect("a log"));
@@ -169,8 +167,7 @@ impl Serving {
 
     /// What the kernel has refused since the last time.
     pub(crate) fn events(&self) -> Vec<serde_json::Value> {
-        let mut events = self.host.penstock();
-        events.args(["egress", "events", "--json", "--agent", "one"]);
+        let events = self.host.penstock(&["egress", "events", "--json", "--agent", "one"]);
         says(events).lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
     }
 }

@@ -64,8 +64,9 @@ pub(crate) fn tools() -> bool {
             let output = Command::new(program).args(arguments).output();
             output.is_ok_and(|output| output.status.success())
         };
-        // 22.21 is the first Node whose `fetch` can be told of a proxy by the environment.
-        let node = "const [a, b] = process.versions.node.split('.'); process.exit(a * 100 + +b < 2221 ? 1 : 0)";
+        // Whether `fetch` can be told of a proxy, as from 22.21 and 24.0 on.
+        let node =
+            "process.exit(process.allowedNodeEnvironmentFlags.has('--use-env-proxy') ? 0 : 1)";
         runs("python3", ["-c", "import requests, mcp"]) && runs("node", ["-e", node])
     });
     if !found {

@@ -225,8 +225,9 @@ fn an_agent_that_goes_without_a_close_notify_leaves_nothing() {
         client.send(&call(1));
         let _ = client.stream.sock.read(&mut [0; 10]);
     }
-    eventually("every descriptor but one upstream's is closed", || {
-        penstock.descriptors() <= before + 1
+    // A call whose agent is gone may still be under way when the next one comes.
+    eventually("every descriptor but those of two idle upstream connections is closed", || {
+        penstock.descriptors() <= before + 2
     });
 }
 
