@@ -17,6 +17,8 @@ pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub(crate) struct Answer {
     status: u16,
     refusal: Refusal,
+    /// Whether the body is the status line's reason as well.
+    aloud: bool,
     content_type: &'static str,
     body: Vec<u8>,
     allow: Option<&'static str>,
@@ -28,7 +30,12 @@ impl Answer {
         let mut body = message.into_bytes();
         body.push(b'\n');
         let content_type = "text/plain; charset=utf-8";
-        Self { status, refusal, content_type, body, allow: None }
+        Self { status, refusal, aloud: false, content_type, body, allow: None }
+    }
+
+    /// The same, in the status line too: of an answer to `CONNECT` many clients show nothing else.
+    pub(crate) fn aloud(status: u16, refusal: Refusal, message: String) -> Self {
+        Self { aloud: true, ..Self::plain(status, refusal, message) }
     }
 
     /// A JSON-RPC error, to the request's `id` where it has one.
@@ -41,7 +48,7 @@ impl Answer {
         let mut body = Vec::with_capacity(256);
         kind.write(id, message, &mut body);
         let content_type = "application/json";
-        Self { status: kind.status(), refusal, content_type, body, allow: None }
+        Self { status: kind.status(), refusal, aloud: false, content_type, body, allow: None }
     }
 
     /// A message that is not let in.
@@ -112,13 +119,15 @@ impl Answer {
         if self.status == 503 {
             extra.push(("Retry-After", b"1"));
         }
-        write_simple(&mut out, self.status, self.content_type, &extra, &self.body, keep);
+        let said = String::from_utf8_lossy(&self.body);
+        let said = said.trim_end();
+        let phrase = self.aloud.then_some(said);
+        write_simple(&mut out, self.status, phrase, self.content_type, &extra, &self.body, keep);
         if to.head.verb == Verb::Head {
             out.truncate(out.len() - self.body.len());
         }
         to.out = to.write(shard, out, 0).await;
-        let said = String::from_utf8_lossy(&self.body);
-        tracing::debug!(status = self.status, said = said.trim_end(), "refused");
+        tracing::debug!(status = self.status, said, "refused");
     }
 }
 

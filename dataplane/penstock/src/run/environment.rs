@@ -66,7 +66,7 @@ impl Environment<'_> {
             for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
                 set(name, proxy.clone().into());
             }
-            // Node 24's fetch reads them only then.
+            // Node's fetch, from 22.21 and 24.0 on, reads them only then.
             set("NODE_USE_ENV_PROXY", "1".into());
         }
         variables.into_iter().collect()

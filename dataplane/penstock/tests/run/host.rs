@@ -53,13 +53,15 @@ impl Host {
     /// The same, in a mode of its own and with further agents.
     pub(crate) fn configure_all(&self, mode: &str, keys: &str, agents: &str) {
         let (forward, sections) = (self.forward, self.sections(mode, keys, agents));
-        self.folder.write(
-            "penstock.yaml",
-            &format!(
-                "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
-                 upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n{sections}"
-            ),
-        );
+        self.write(&format!(
+            "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
+             upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n{sections}"
+        ));
+    }
+
+    /// The same, whole.
+    pub(crate) fn write(&self, configuration: &str) {
+        self.folder.write("penstock.yaml", configuration);
     }
 
     /// What of the configuration is about agents.
@@ -90,7 +92,8 @@ impl Host {
         cgroup2().join(self.place())
     }
 
-    fn place(&self) -> String {
+    /// The same, as the configuration writes it.
+    pub(crate) fn place(&self) -> String {
         format!("penstock-test-run/{}-{}", std::process::id(), self.number)
     }
 

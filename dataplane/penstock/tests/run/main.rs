@@ -5,11 +5,17 @@
 mod common;
 
 mod calls;
+mod changes;
+mod clients;
 mod commands;
+mod destination;
 mod environment;
 mod host;
 mod identity;
 mod life;
+mod reach;
+mod serving;
+mod shown;
 mod sockets;
 mod status;
 mod terminal;

@@ -1,6 +1,7 @@
 //! Programs that agents are made of simply work.
 
 use crate::host::{Host, says};
+use crate::shown::Shown;
 
 #[test]
 fn shells_have_pipes_jobs_and_waits() {
@@ -60,7 +61,7 @@ c.exec('echo exec | cat', (e, out) => { console.log(out.trim());
     let text =
         format!("if (process.argv[2] === 'child') process.send('fork'); else {{ {script} }}");
     std::fs::write(host.work().join("ways.js"), text).expect("a script");
-    let said = says(host.run(&["node", "ways.js"]));
+    let said = says(Shown::new("").there(&host.run(&["node", "ways.js"])));
     assert_eq!(said, "sync\nexec\nspawn\nfork\nworker\nread\n");
 }
 

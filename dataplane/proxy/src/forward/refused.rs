@@ -97,7 +97,7 @@ impl Refused {
             Self::Body(answer) => answer,
             other => {
                 let (status, refusal) = other.status();
-                Answer::plain(status, refusal, other.to_string())
+                Answer::aloud(status, refusal, other.to_string())
             }
         };
         answer.write(down, shard, keep).await;
