@@ -54,6 +54,15 @@ impl Host {
         Some(host)
     }
 
+    /// With one more listener.
+    pub(crate) fn listening(self, listener: &str) -> Self {
+        let file = self.folder.path("penstock.yaml");
+        let text = fs::read_to_string(&file).expect("the configuration");
+        let text = text.replacen("listeners: [", &format!("listeners: [ {{ {listener} }},"), 1);
+        fs::write(file, text).expect("the configuration");
+        self
+    }
+
     /// A directory of the agent's own, where commands start.
     pub(crate) fn work(&self) -> PathBuf {
         self.folder.path("work")

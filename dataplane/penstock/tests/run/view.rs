@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::PathBuf;
 
 use crate::common::{Folder, eventually};
 use crate::host::{Host, UID, cgroup2, output};
@@ -71,6 +72,26 @@ fn sockets_of_what_starts_work_outside_are_not_there() {
     let (said, errors) =
         (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     assert_eq!(said, "['penstock', 'user'] []\n", "{errors}");
+}
+
+#[test]
+fn of_a_users_runtime_directory_a_listener_brings_itself_into_sight_and_nothing_else() {
+    let user = UID + 7;
+    let directory = PathBuf::from(format!("/run/user/{user}"));
+    let own = directory.join("penstock.sock");
+    let Some(host) = Host::with(", unix_sockets: true") else { return };
+    let host = host.listening(&format!("unix: {}", own.display()));
+    fs::create_dir_all(&directory).expect("a runtime directory");
+    std::os::unix::fs::chown(&directory, Some(user), None).expect("it is the user's");
+    let sockets =
+        [own, directory.join("bus")].map(|path| UnixListener::bind(path).expect("it binds"));
+    let mut run = host.run_as(&user.to_string(), &["ls", &directory.display().to_string()]);
+    run.current_dir("/");
+    let said = output(run);
+    drop(sockets);
+    let _ = fs::remove_dir_all(&directory);
+    let errors = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "penstock.sock\n", "{errors}");
 }
 
 #[test]
