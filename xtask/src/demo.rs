@@ -1,5 +1,8 @@
-//! `demo`: a server, penstock in front of it, sessions through both, and what they looked like.
+//! `demo`: a server, penstock in front of it, sessions through both, what they looked like, and an agent
+//! that has no other way.
 
+mod agent;
+mod confine;
 mod http;
 mod mock;
 mod screen;
@@ -23,6 +26,7 @@ use crate::steps::Steps;
 use crate::suites::{Gateway, scratch};
 use screen::{note, title};
 
+pub(crate) use agent::run as run_agent;
 pub(crate) use mock::stdio as serve_stdio;
 
 /// What happens when everything has been shown.
@@ -36,6 +40,8 @@ pub(crate) enum After {
 
 /// The command with which penstock starts xtask as a stdio server.
 pub(crate) const SERVER_COMMAND: &str = "demo-server";
+/// The command with which xtask is an agent.
+pub(crate) const AGENT_COMMAND: &str = "demo-agent";
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -49,6 +55,16 @@ upstreams:
 servers:
   weather: weather
   program: program
+
+agents:
+  demo:
+    cgroup: CGROUP
+
+egress:
+  bpffs: BPFFS
+
+log:
+  access: true
 ";
 
 pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
@@ -59,7 +75,10 @@ pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
     let dir = scratch(paths, "demo")?;
     let upstream = mock::start()?;
     let program = env::current_exe().context("xtask does not know where it is")?;
+    let place = confine::Place::new();
     let config = SERVERS
+        .replace("CGROUP", &place.cgroup)
+        .replace("BPFFS", &place.bpffs().display().to_string())
         .replace("UPSTREAM", &upstream.to_string())
         .replace("PROGRAM", &program.display().to_string().replace('\'', "''"))
         .replace("COMMAND", SERVER_COMMAND);
@@ -71,11 +90,14 @@ pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
     stdio_session(gateway.address)?;
     refusals(gateway.address)?;
     metrics(gateway.admin)?;
+    let world = confine::World { paths, gateway: gateway.address, server: upstream, dir: &dir };
+    let confined = confine::show(&world, place)?;
 
     if after == After::Stay {
         stay(&mut gateway, &dir)?;
     }
     gateway.stop()?;
+    drop(confined);
     println!("\nEnded, and every process it started with it.");
     if after == After::End {
         println!("`cargo xtask demo --stay` leaves it running; docs/getting-started.md goes on.");

@@ -26,7 +26,7 @@ Usage: cargo xtask COMMAND
   ebpf               build the eBPF programs that penstock embeds; the commands below do it too
   build [--release]  build penstock
   demo [--stay]      build, put penstock in front of a small MCP server, drive sessions through
-                     both and end; with --stay both run on until Ctrl-C
+                     both, confine an agent and end; with --stay both run on until Ctrl-C
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams limits transports lifecycle hostile
                      egress run conformance clients fuzz
@@ -57,6 +57,11 @@ fn run(args: &[&str]) -> Result<ExitCode> {
     if args == [demo::SERVER_COMMAND] {
         // Started by penstock, without cargo's environment.
         demo::serve_stdio()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let [demo::AGENT_COMMAND, targets @ ..] = args {
+        // Started by penstock, within an agent's confinement.
+        demo::run_agent(targets)?;
         return Ok(ExitCode::SUCCESS);
     }
     let paths = paths::Paths::find()?;

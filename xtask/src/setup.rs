@@ -69,6 +69,11 @@ pub(crate) fn for_confinement() -> Result<()> {
         apt::Need { program: "ip", package: "iproute2", why: "networks for confined agents" },
         apt::Need { program: "curl", package: "curl", why: "what agents use" },
         apt::Need { program: "git", package: "git", why: "what agents use" },
+        apt::Need {
+            program: "/usr/lib/python3/dist-packages/requests",
+            package: "python3-requests",
+            why: "what agents use",
+        },
     ])
 }
 

@@ -69,7 +69,7 @@ impl Events {
         if !path.exists() {
             return Err(EgressError::NotMounted(host.bpffs.clone()));
         }
-        let lock = pins.try_reading()?.ok_or(EgressError::Read)?;
+        let lock = pins.try_read()?;
         let map = MapData::from_pin(&path).map_err(failed)?;
         let ring = RingBuf::try_from(Map::RingBuf(map)).map_err(failed)?;
         Ok(Self { ring, host: host.clone(), _lock: lock })

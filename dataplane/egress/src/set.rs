@@ -24,6 +24,12 @@ use crate::{Cgroup, EgressError, Host, probe, status, sys};
 /// The programs, as `cargo xtask ebpf` built them.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/penstock.o"));
 
+/// The programs, for tests that load them in other ways than [`apply`].
+#[doc(hidden)]
+pub fn object() -> &'static [u8] {
+    OBJECT
+}
+
 /// Maps that a set pins beside its links, for whoever asks what it does.
 pub(crate) const MAPS: [(&str, &str); 5] = [
     ("SETTINGS", "settings"),
@@ -52,7 +58,13 @@ macro_rules! plain {
         unsafe impl Pod for $name {}
     )*};
 }
-plain!(Endpoint abi::Endpoint, Settings abi::Settings, Tally abi::Tally);
+plain!(
+    Caller abi::Caller,
+    Connection abi::Connection,
+    Endpoint abi::Endpoint,
+    Settings abi::Settings,
+    Tally abi::Tally
+);
 
 /// Puts a policy in force on a cgroup. What was in force there stays so until the new set is, so that
 /// there is no moment without; a policy that is wider holds once the old set is gone. Where the very

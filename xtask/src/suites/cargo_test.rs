@@ -3,13 +3,12 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Outcome, Run, Tally, count_before};
+use super::{Outcome, Run, Tally, count_before, scratch};
 use crate::setup;
 use crate::steps::logged;
 
@@ -30,12 +29,15 @@ pub(super) fn run_as_root(run: &Run) -> Result<Outcome> {
     }
     setup::for_confinement()?;
     let mut cargo = run.paths.cargo_workspace("test");
-    // The clients that agents use, where `setup --tests` has put them.
-    let node = run.paths.node().and_then(|node| Some(node.parent()?.to_path_buf()));
-    let python = setup::python_path(run.paths)?.parent().map(PathBuf::from);
-    let path = env::var_os("PATH").unwrap_or_default();
-    let path = node.into_iter().chain(python).chain(env::split_paths(&path));
-    cargo.env("PATH", env::join_paths(path).context("PATH holds what no path may")?);
+    // The Node of the other suites: agents are no user that sees into our cache.
+    if let Some(node) = run.paths.node().filter(|node| node.exists()) {
+        let programs = scratch(run.paths, run.name)?;
+        let copy = programs.join("node");
+        fs::copy(&node, &copy).with_context(|| format!("cannot copy {}", node.display()))?;
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = [programs].into_iter().chain(env::split_paths(&path));
+        cargo.env("PATH", env::join_paths(path).context("PATH holds what no path may")?);
+    }
     test(run, &mut cargo, &["--test-threads=1", "--show-output"])
 }
 

@@ -229,3 +229,78 @@ fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, Backe
 fn compare(argument: u8, by: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, by, value)
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    const X86_64: u32 = 0xc000_003e;
+    const I386: u32 = 0x4000_0003;
+
+    /// What the kernel would make of a call: the strictest of all filters' answers.
+    fn answer(filters: &[BpfProgram], machine: u32, call: u32, arguments: &[u64]) -> u32 {
+        let mut data = [0_u32; 16];
+        (data[0], data[1]) = (call, machine);
+        for (place, argument) in arguments.iter().enumerate() {
+            let (low, high) = (argument & u64::from(u32::MAX), argument >> 32);
+            data[4 + 2 * place] = u32::try_from(low).expect("32 bits");
+            data[5 + 2 * place] = u32::try_from(high).expect("32 bits");
+        }
+        // The lower an action the stricter it is, but for killing, which has the highest bit.
+        let rank = |answer: &u32| (answer & 0x7fff_0000, answer >> 31 == 0);
+        let answers = filters.iter().map(|filter| run(filter, &data));
+        answers.min_by_key(rank).expect("a filter")
+    }
+
+    /// Runs the instructions that filters here are made of.
+    fn run(program: &BpfProgram, data: &[u32; 16]) -> u32 {
+        let (mut at, mut held) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = &program[at];
+            at += 1;
+            let jump = |test: bool| usize::from(if test { *jt } else { *jf });
+            match code {
+                0x20 => held = data[*k as usize / 4],
+                0x54 => held &= k,
+                0x05 => at += *k as usize,
+                0x15 => at += jump(held == *k),
+                0x25 => at += jump(held > *k),
+                0x35 => at += jump(held >= *k),
+                0x06 => return *k,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    #[test]
+    fn calls_by_the_numbers_of_another_abi_are_refused() {
+        let filters = filters(false, false).expect("they compile");
+        let number = |call: libc::c_long| u32::try_from(call).expect("a number");
+        let (socket, read) = (number(libc::SYS_socket), number(libc::SYS_read));
+        let allowed = libc::SECCOMP_RET_ALLOW;
+        let refused = |error: libc::c_int| libc::SECCOMP_RET_ERRNO | error.cast_unsigned();
+        assert_eq!(answer(&filters, X86_64, read, &[]), allowed);
+        assert_eq!(answer(&filters, X86_64, socket, &[2, 1, 0]), allowed);
+        assert_eq!(answer(&filters, X86_64, socket, &[40, 1, 0]), refused(libc::EAFNOSUPPORT));
+        assert_eq!(answer(&filters, X86_64, socket, &[2, 3, 1]), refused(libc::EPERM));
+        for call in [read, socket, number(libc::SYS_bpf)] {
+            let x32 = call | 0x4000_0000;
+            assert_eq!(answer(&filters, X86_64, x32, &[2, 1, 0]), refused(libc::ENOSYS));
+        }
+        assert_eq!(answer(&filters, I386, 3, &[]), libc::SECCOMP_RET_KILL_PROCESS);
+    }
+
+    #[test]
+    fn bits_that_the_kernel_does_not_read_change_nothing() {
+        let filters = filters(true, true).expect("they compile");
+        let refused = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned();
+        for (call, arguments) in [
+            (libc::SYS_ioctl, [0, 0xffff_ffff_0000_5412, 0]),
+            (libc::SYS_clone, [0xffff_ffff_1000_0011, 0, 0]),
+            (libc::SYS_socket, [0xffff_ffff_0000_0002, 0xffff_ffff_0008_0003, 0]),
+        ] {
+            let call = u32::try_from(call).expect("a number");
+            assert_eq!(answer(&filters, X86_64, call, &arguments), refused);
+        }
+    }
+}

@@ -4,12 +4,11 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::thread;
 
 use penstock_config::{EgressRule, Transport as Over};
 use penstock_egress::{EgressError, Policy, apply};
 
-use crate::matrix::{SETTLED, targets_of};
+use crate::matrix::targets_of;
 use crate::peer::{intrusions, shown};
 use crate::places::{ALLOWED, GATEWAY, PEER4, SERVICE, v4};
 use crate::probe::{Arrives, Refused, WAYS, Way};
@@ -85,7 +84,7 @@ fn nothing_leaves(world: &World, held: &Held, way: &Way) -> Row {
         let said = running.end()?;
         hold!(!said.ok() || way.arrives == Arrives::Seen, "{to}: {said}");
     }
-    thread::sleep(SETTLED);
+    world.settle()?;
     let came = world.peer.since(before);
     hold!(came.is_empty(), "the peer saw {}", shown(&came));
     hold!(intrusions() == visits, "a listener was reached that no rule allows");
@@ -117,7 +116,7 @@ fn postures(suite: &mut Suite, world: &World) -> io::Result<()> {
         }
     }
     drop(world.hold(&policy("parent"), &parent)?);
-    thread::sleep(SETTLED * 10);
+    world.settle()?;
     for (name, words, control) in shown {
         suite.row(&name, || {
             // In a network of its own there is nobody to reach.
@@ -125,7 +124,7 @@ fn postures(suite: &mut Suite, world: &World) -> io::Result<()> {
             hold!(control.ok() || alone, "where nothing is enforced it should work: {control}");
             let (before, visits) = (world.peer.count(), intrusions());
             let said = world.probe(&child, &words)?;
-            thread::sleep(SETTLED);
+            world.settle()?;
             hold!(said.errno == libc::EPERM, "it should be refused: {said}");
             hold!(intrusions() == visits, "a listener was reached");
             hold!(world.peer.count() == before, "packets reached the peer");

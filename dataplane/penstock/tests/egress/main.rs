@@ -4,7 +4,12 @@
 //! cgroups. A row first shows that something works where nothing is enforced, then that it does not.
 //! `cargo xtask test egress` runs it; words after `--` choose rows by their names.
 
+mod audit;
+mod callers;
+mod escapes;
 mod layers;
+mod lifecycle;
+mod limits;
 mod matrix;
 mod older;
 mod packets;
@@ -43,5 +48,10 @@ fn parts(suite: &mut Suite, world: &World) -> io::Result<()> {
     matrix::run(suite, world)?;
     older::run(suite, world)?;
     layers::run(suite, world)?;
-    packets::run(suite, world)
+    packets::run(suite, world)?;
+    audit::run(suite, world)?;
+    lifecycle::run(suite, world)?;
+    callers::run(suite, world)?;
+    limits::run(suite, world)?;
+    escapes::run(suite, world)
 }

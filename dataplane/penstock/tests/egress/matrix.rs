@@ -16,14 +16,12 @@ use crate::probe::{Arrives, Refused, To, WAYS, Way};
 use crate::suite::{Fault, Row, Suite, hold};
 use crate::world::{Held, Said, World, policy};
 
-/// How long a packet takes from one end of the wire to who counts it.
-pub(crate) const SETTLED: Duration = Duration::from_millis(3);
 /// How long the kernel goes on with what it could not send at once.
 const QUIET: Duration = Duration::from_millis(1300);
 
-struct Cell {
-    name: String,
-    way: &'static Way,
+pub(crate) struct Cell {
+    pub(crate) name: String,
+    pub(crate) way: &'static Way,
     form: Form,
     target: Target,
 }
@@ -64,7 +62,7 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
 }
 
 /// All that make sense.
-fn cells() -> Vec<Cell> {
+pub(crate) fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for way in WAYS {
         for &form in way.forms {
@@ -99,7 +97,7 @@ pub(crate) fn targets_of(way: &Way, form: Form) -> Vec<Target> {
 
 impl Cell {
     /// Whether it works when a policy is in force, too.
-    fn allowed(&self) -> bool {
+    pub(crate) fn allowed(&self) -> bool {
         self.target.allowed && self.way.refused != Refused::Create
     }
 
@@ -108,7 +106,7 @@ impl Cell {
     }
 
     /// The hook and the reason that the kernel has to give.
-    fn expected(&self) -> (Hook, Reason) {
+    pub(crate) fn expected(&self) -> (Hook, Reason) {
         let four = matches!(self.form, Form::V4 | Form::Any4);
         match self.way.refused {
             Refused::Connect4 => (Hook::Connect4, Reason::NoRule),
@@ -128,7 +126,7 @@ impl Cell {
 }
 
 /// The positive control: a row that fails with nothing enforced would prove nothing later.
-fn works(world: &World, held: &Held, cell: &Cell) -> Row {
+pub(crate) fn works(world: &World, held: &Held, cell: &Cell) -> Row {
     let before = world.peer.count();
     let said = cell.try_it(world, held)?;
     if let Some(why) = lacking(&said) {
@@ -139,7 +137,7 @@ fn works(world: &World, held: &Held, cell: &Cell) -> Row {
             hold!(said.ok(), "where nothing is enforced it should work: {said}");
         }
         Arrives::Seen => {
-            thread::sleep(SETTLED);
+            world.settle()?;
             let seen = world.peer.since(before);
             let through = |packet: &Vec<u8>| destination(packet).is_some();
             hold!(
@@ -168,7 +166,7 @@ fn is_shut(world: &World, held: &Held, events: &mut Events, cell: &Cell) -> Row 
     let (hook, reason) = cell.expected();
     let (packets, visits, counted) = (world.peer.count(), intrusions(), count(world, hook)?);
     let said = cell.try_it(world, held)?;
-    thread::sleep(SETTLED);
+    world.settle()?;
     let events = world.events(events)?;
     if cell.allowed() {
         hold!(said.ok(), "what a rule allows should work: {said}");

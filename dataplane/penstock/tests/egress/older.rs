@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use penstock_egress::{Events, Hook, Reason};
 
-use crate::matrix::SETTLED;
 use crate::peer::shown;
 use crate::places::{HOST4, PEER4, PEER6, SERVICE, v4, v6};
 use crate::probe::{TOKEN, WAIT};
@@ -60,7 +59,7 @@ fn older(suite: &mut Suite, world: &World) -> io::Result<()> {
             let before = world.peer.count();
             running.go()?;
             let said = running.end()?;
-            thread::sleep(SETTLED);
+            world.settle()?;
             hold!(!said.ok(), "it works still");
             let came = world.peer.since(before);
             hold!(came.is_empty(), "it ended so: {said}; the peer saw {}", shown(&came));

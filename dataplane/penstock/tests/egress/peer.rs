@@ -11,7 +11,7 @@ use std::thread;
 
 use std::os::fd::AsRawFd as _;
 
-use crate::places::{GROUP4, GROUP6};
+use crate::places::{FENCE, GROUP4, GROUP6};
 use crate::sys;
 
 /// Connections and datagrams that came where none may.
@@ -26,6 +26,7 @@ pub(crate) fn intrusions() -> u64 {
 pub(crate) struct Peer {
     namespace: File,
     seen: Arc<Mutex<Vec<Vec<u8>>>>,
+    fences: Arc<AtomicU64>,
 }
 
 impl Peer {
@@ -35,7 +36,7 @@ impl Peer {
             File::open("/proc/thread-self/ns/net")
         });
         let namespace = made.join().map_err(|_| io::Error::other("a thread died"))??;
-        Ok(Self { namespace, seen: Arc::default() })
+        Ok(Self { namespace, seen: Arc::default(), fences: Arc::default() })
     }
 
     /// The namespace, as a path that other processes can open.
@@ -58,18 +59,25 @@ impl Peer {
 
     /// Begins to see packets.
     pub(crate) fn watch(&self) -> io::Result<()> {
-        let seen = self.seen.clone();
+        let (seen, fences) = (self.seen.clone(), self.fences.clone());
         let socket = self.inside(sys::packet_socket)?;
         thread::spawn(move || {
             let mut packet = [0; 256];
             while let Ok((bytes, came)) = sys::packet(&socket, &mut packet) {
                 let packet = packet.get(..bytes).unwrap_or_default();
-                if came && !is_of_the_network(packet) {
+                if came && is_fence(packet) {
+                    fences.fetch_add(1, Ordering::SeqCst);
+                } else if came && !is_of_the_network(packet) {
                     seen.lock().unwrap_or_else(PoisonError::into_inner).push(packet.to_vec());
                 }
             }
         });
         Ok(())
+    }
+
+    /// How many fences came so far.
+    pub(crate) fn fences(&self) -> u64 {
+        self.fences.load(Ordering::SeqCst)
     }
 
     /// How many packets came so far.
@@ -82,6 +90,12 @@ impl Peer {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(count..).unwrap_or_default().to_vec()
     }
+}
+
+fn is_fence(packet: &[u8]) -> bool {
+    packet.first() == Some(&0x45)
+        && packet.get(9) == Some(&17)
+        && packet.get(22..24) == Some(&FENCE.to_be_bytes()[..])
 }
 
 /// Whether nobody asked for a packet: the kernel's own search for neighbours and routers, and its

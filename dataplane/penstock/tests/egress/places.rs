@@ -23,6 +23,8 @@ pub(crate) const OTHER: u16 = 9999;
 pub(crate) const SERVICE: u16 = 7777;
 /// What the peer offers and a rule allows, over UDP.
 pub(crate) const ALLOWED: u16 = 5353;
+/// Where a packet goes that says only that those before it have come.
+pub(crate) const FENCE: u16 = 4444;
 /// Of the metadata service.
 pub(crate) const HTTP: u16 = 80;
 

@@ -1,6 +1,8 @@
 //! Processes that try to get past: this program again, in a cgroup that it enters before all else.
 
+mod applier;
 mod held;
+mod outside;
 mod packets;
 mod posture;
 mod raw;
@@ -76,6 +78,8 @@ fn run(words: &[&str]) -> Tried {
         }
         ["posture", rest @ ..] => posture::run(rest),
         ["held", rest @ ..] => held::run(rest),
+        ["apply", rest @ ..] => applier::run(rest),
+        ["outside", rest @ ..] => outside::run(rest),
         _ => Err(unknown()),
     }
 }

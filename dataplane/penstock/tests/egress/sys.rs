@@ -153,7 +153,7 @@ pub(crate) fn sendfile(to: &impl AsRawFd, file: &File, bytes: usize) -> io::Resu
 
 /// Hands a descriptor to the process at the other end of a Unix socket (unix(7)).
 pub(crate) fn send_descriptor(through: &impl AsRawFd, passed: &impl AsRawFd) -> io::Result<()> {
-    let mut control = [0_u8; 64];
+    let mut control = [0_u64; 8];
     let mut byte = *b"x";
     let mut part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
     // SAFETY: a message of one byte and one control message, whose buffer is large and aligned
@@ -176,7 +176,7 @@ pub(crate) fn send_descriptor(through: &impl AsRawFd, passed: &impl AsRawFd) -> 
 
 /// Takes a descriptor that was sent so.
 pub(crate) fn receive_descriptor(through: &impl AsRawFd) -> io::Result<OwnedFd> {
-    let mut control = [0_u8; 64];
+    let mut control = [0_u64; 8];
     let mut byte = [0_u8; 1];
     let mut part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
     // SAFETY: as in sending; the kernel writes no more than the lengths that it is told, and a
@@ -186,7 +186,7 @@ pub(crate) fn receive_descriptor(through: &impl AsRawFd) -> io::Result<OwnedFd> 
         message.msg_iov = &raw mut part;
         message.msg_iovlen = 1;
         message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = control.len() as _;
+        message.msg_controllen = size_of_val(&control) as _;
         if libc::recvmsg(through.as_raw_fd(), &raw mut message, 0) < 0 {
             return Err(io::Error::last_os_error());
         }

@@ -4,7 +4,7 @@
 use std::env;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, ChildStdout, Command, Stdio};
 use std::thread;
@@ -16,7 +16,8 @@ use tempfile::TempDir;
 
 use crate::peer::{Peer, echo};
 use crate::places::{
-    ALLOWED, GATEWAY, HOST4, HOST6, HTTP, METADATA4, METADATA6, OTHER, PEER4, PEER6, SERVICE, WRONG,
+    ALLOWED, FENCE, GATEWAY, HOST4, HOST6, HTTP, METADATA4, METADATA6, OTHER, PEER4, PEER6,
+    SERVICE, WRONG,
 };
 use crate::{probe, sys};
 
@@ -35,6 +36,7 @@ pub(crate) struct World {
     /// Below the root of the cgroup v2 hierarchy.
     below: PathBuf,
     scratch: TempDir,
+    fence: UdpSocket,
 }
 
 impl World {
@@ -50,7 +52,8 @@ impl World {
         let scratch = TempDir::new()?;
         let host = Host::prepare(&scratch.path().join("bpf")).map_err(io::Error::other)?;
         let below = PathBuf::from(format!("penstock-test-{}", process::id()));
-        Ok(Self { host, peer, below, scratch })
+        let fence = UdpSocket::bind((HOST4, 0))?;
+        Ok(Self { host, peer, below, scratch, fence })
     }
 
     /// A second place for pins, mounted.
@@ -92,6 +95,21 @@ impl World {
             .env(probe::PEER, self.peer.namespace())
             .stdout(Stdio::piped());
         command
+    }
+
+    /// Waits until the peer has seen whatever is on its way.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        // Of another core a packet may still be about to be delivered.
+        thread::sleep(Duration::from_millis(1));
+        let before = self.peer.fences();
+        self.fence.send_to(&[], (PEER4, FENCE))?;
+        for _ in 0..2000 {
+            if self.peer.fences() > before {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_micros(500));
+        }
+        Err(io::Error::other("no packet reaches the peer any more"))
     }
 
     /// Whatever was refused and not read yet.
@@ -225,6 +243,15 @@ impl Running {
 
     pub(crate) fn go(&mut self) -> io::Result<()> {
         self.child.stdin.as_mut().map_or(Ok(()), |stdin| stdin.write_all(b"go\n"))
+    }
+
+    /// Tells a loop of connects to stop, and takes its counts: done, refused, anything else.
+    pub(crate) fn counts(&mut self) -> io::Result<[u64; 3]> {
+        self.go()?;
+        let line = self.line()?;
+        let mut numbers = line.split(' ').map(|number| number.parse().map_err(io::Error::other));
+        let mut next = || numbers.next().unwrap_or_else(|| Err(io::Error::other(line.clone())));
+        Ok([next()?, next()?, next()?])
     }
 
     /// What it says in the end.

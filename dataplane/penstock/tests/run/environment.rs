@@ -102,6 +102,10 @@ fn tools_ask_the_forward_listener_for_everything_outside() {
     assert_eq!(plain, "GET http://a.example/x HTTP/1.1\r\n");
 }
 
+/// Fails in a Node without the option that the variable `NODE_USE_ENV_PROXY` stands for.
+const NODE_KNOWS: &str =
+    "process.exit(process.allowedNodeEnvironmentFlags.has('--use-env-proxy') ? 0 : 1)";
+
 /// What is not here for the agent's user.
 fn lacking(host: &Host, tool: &[&str]) -> Option<&'static str> {
     let (test, lacks): (&[&str], _) = match tool {
@@ -109,8 +113,8 @@ fn lacking(host: &Host, tool: &[&str]) -> Option<&'static str> {
             (&["python3", "-c", "import requests"], "Python requests is not installed")
         }
         ["node", ..] => (
-            &["node", "-e", "process.exit(process.versions.node.split('.')[0] < 24)"],
-            "fetch of Node reads the proxy's variables from version 24 on",
+            &["node", "-e", NODE_KNOWS],
+            "fetch of this Node does not read the proxy's variables, as from 22.21 and 24 on",
         ),
         _ => return None,
     };

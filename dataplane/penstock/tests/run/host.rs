@@ -38,16 +38,7 @@ impl Host {
         }
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let host = Self { folder: Folder::new(), number, forward: free_port() };
-        let (bpffs, place, forward) = (host.bpffs(), host.place(), host.forward);
-        host.folder.write(
-            "penstock.yaml",
-            &format!(
-                "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
-                 upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n\
-                 egress: {{ bpffs: {} }}\nagents: {{ one: {{ cgroup: {place}, forward: [ \"a.example:443\" ]{keys} }} }}\n",
-                bpffs.display(),
-            ),
-        );
+        host.configure(keys);
         let work = host.work();
         fs::create_dir(&work).expect("a working directory");
         chown(&work, Some(UID), Some(GID)).expect("it is the agent's");
@@ -61,6 +52,41 @@ impl Host {
         let text = text.replacen("listeners: [", &format!("listeners: [ {{ {listener} }},"), 1);
         fs::write(file, text).expect("the configuration");
         self
+    }
+
+    /// Writes the configuration anew, with these keys for its agent.
+    pub(crate) fn configure(&self, keys: &str) {
+        self.configure_all("enforce", keys, "");
+    }
+
+    /// The same, in a mode of its own and with further agents.
+    pub(crate) fn configure_all(&self, mode: &str, keys: &str, agents: &str) {
+        let (forward, sections) = (self.forward, self.sections(mode, keys, agents));
+        self.folder.write(
+            "penstock.yaml",
+            &format!(
+                "listeners: [ {{ address: \"127.0.0.1:8808\" }}, {{ address: \"{forward}\", forward: true }} ]\n\
+                 upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up, other: up }}\n{sections}"
+            ),
+        );
+    }
+
+    /// What of the configuration is about agents.
+    pub(crate) fn sections(&self, mode: &str, keys: &str, agents: &str) -> String {
+        let (bpffs, place) = (self.bpffs(), self.place());
+        format!(
+            "egress: {{ mode: {mode}, bpffs: {} }}\n\
+             agents: {{ one: {{ cgroup: {place}, forward: [ \"a.example:443\" ]{keys} }}{agents} }}\n",
+            bpffs.display(),
+        )
+    }
+
+    /// `penstock` of these words, with the configuration.
+    pub(crate) fn penstock(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
+        command.arg("--config").arg(self.folder.path("penstock.yaml")).args(words);
+        command.stdin(Stdio::null());
+        command
     }
 
     /// A directory of the agent's own, where commands start.

@@ -23,6 +23,16 @@ fn a_command_is_the_user_that_is_named_with_that_users_groups() {
 }
 
 #[test]
+fn groups_of_whoever_starts_penstock_are_left_behind() {
+    let Some(host) = Host::new() else { return };
+    let run = host.run(&["id", "-G"]);
+    let mut with_groups = Command::new("setpriv");
+    with_groups.args(["--groups", "7,8"]).arg(run.get_program()).args(run.get_args());
+    with_groups.current_dir(host.work());
+    assert_eq!(says(with_groups), format!("{GID}\n"));
+}
+
+#[test]
 fn the_configuration_says_who_where_the_command_line_does_not() {
     let Some(host) = Host::with(", run_as: nobody") else { return };
     let mut run = host.bare();

@@ -5,6 +5,7 @@
 mod common;
 
 mod calls;
+mod commands;
 mod environment;
 mod host;
 mod identity;

@@ -100,6 +100,27 @@ fn a_shell_inside_has_job_control() {
 }
 
 #[test]
+fn a_terminal_that_a_dead_job_had_is_taken_back() {
+    let Some(host) = Host::new() else { return };
+    let run = host.run(&["bash", "--norc", "-i"]);
+    // A script's shell does not take it by itself.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "\"$0\" \"$@\"; echo after; read line; echo got $line"]);
+    shell.arg(run.get_program()).args(run.get_args()).current_dir(host.work());
+    let script = "send('echo x$((1+1))x\\n'); expect('x2x'); send('kill -9 $$\\n'); expect('after'); \
+        send('hello\\n'); expect('got hello'); print(end())";
+    assert_eq!(drive(script, &shell), "0\n");
+}
+
+#[test]
+fn a_command_that_stops_where_nobody_could_continue_it_goes_on() {
+    let Some(host) = Host::new() else { return };
+    let command = "import os, signal\nos.setpgid(0, 0)\nos.kill(os.getpid(), signal.SIGTSTP)";
+    let script = "print(end())";
+    assert_eq!(drive(script, &host.run(&["/usr/bin/python3", "-c", command])), "0\n");
+}
+
+#[test]
 fn the_end_of_the_terminal_is_the_end_of_the_command() {
     let Some(host) = Host::new() else { return };
     let command = "trap 'touch hung; exit 4' HUP; echo ready; while :; do sleep 0.05; done";

@@ -97,9 +97,21 @@ fn of_a_users_runtime_directory_a_listener_brings_itself_into_sight_and_nothing_
 #[test]
 fn links_of_the_enforcement_are_out_of_sight() {
     let Some(host) = Host::new() else { return };
-    let script = format!("ls {} /sys/fs/bpf 2>/dev/null || true", host.bpffs().display());
-    let said = host.sh(&script).replace("/sys/fs/bpf:", "");
-    assert_eq!(said.trim(), "");
+    let other = host.work().join("bpf");
+    fs::create_dir(&other).expect("a directory");
+    let mount = |arguments: &[&str]| {
+        let status = std::process::Command::new(arguments[0]).args(&arguments[1..]).status();
+        assert!(status.expect("it runs").success());
+    };
+    let place = other.to_str().expect("text");
+    mount(&["mount", "-t", "bpf", "none", place]);
+    fs::create_dir(other.join("somebodys")).expect("a directory in it");
+    let script =
+        format!("ls -d {}/* {place}/* /sys/fs/bpf/* 2>/dev/null || true", host.bpffs().display());
+    let said = output(host.run(&["sh", "-c", &script]));
+    mount(&["umount", place]);
+    assert!(said.status.success());
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "");
     // It is not empty.
     assert!(fs::read_dir(host.bpffs()).expect("it is mounted").count() > 0);
 }

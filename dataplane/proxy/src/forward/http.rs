@@ -4,14 +4,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use monoio::net::TcpStream;
 use penstock_config::{Agent, Endpoint, HostHeader, HttpTarget, Target, Upstream};
 use penstock_mcp::Era;
 use penstock_metrics::Metric;
 
 use super::Errand;
 use super::refused::Refused;
-use crate::io::{Conn, Socket};
+use crate::io::Conn;
 use crate::relay::{self, Call, Forwarded};
 use crate::request::{Downstream, Next};
 use crate::shard::{Shard, View};
@@ -26,7 +25,7 @@ pub(super) async fn run(
     down: &mut Downstream,
     shard: &Rc<Shard>,
     view: &Rc<View>,
-    stream: TcpStream,
+    conn: Conn,
     agent: &Agent,
     errand: &mut Errand,
 ) -> Result<Next, Refused> {
@@ -42,7 +41,13 @@ pub(super) async fn run(
         80 => errand.to.host.to_string(),
         _ => errand.to.to_string(),
     };
-    let bytes_max = agent.forward_limits.bytes.map(|limit| limit.saturating_sub(errand.sent));
+    let bytes_max = match agent.forward_limits.bytes {
+        Some(limit) if errand.sent > limit => {
+            let agent = agent.name.clone();
+            return Err(Refused::Bytes { agent, bytes: errand.sent, limit });
+        }
+        limit => limit.map(|limit| limit - errand.sent),
+    };
     let call = Call {
         target: &target,
         host: host.as_bytes(),
@@ -53,7 +58,6 @@ pub(super) async fn run(
         bytes_max,
     };
     let remote = Arc::new(remote(errand));
-    let conn = Conn::new(Socket::Tcp(stream));
     let lease = Pool::once(conn, remote, Arc::clone(&shard.cells), &shard.timers);
     let result = relay::exchange_on(lease, down, shard, &call).await;
     errand.received = down.answer_bytes;

@@ -107,11 +107,11 @@ async fn forward(
     let _place = Place::take(shard, &agent)?;
     let _open = Gauge::up(shard, Metric::ForwardsOpen);
     // Each in a box of its own: a tunnel, of which there may be thousands, is the smallest.
-    let stream = Box::pin(reach::connect(shard, &agent, errand)).await?;
+    let conn = Box::pin(reach::connect(shard, &agent, errand)).await?;
     if down.head.verb == Verb::Connect {
-        Ok(Box::pin(tunnel::run(down, shard, view, stream, &agent, errand)).await)
+        Ok(Box::pin(tunnel::run(down, shard, view, conn, &agent, errand)).await)
     } else {
-        Box::pin(http::run(down, shard, view, stream, &agent, errand)).await
+        Box::pin(http::run(down, shard, view, conn, &agent, errand)).await
     }
 }
 

@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
-use monoio::net::TcpStream;
 use penstock_config::Agent;
 
 use super::destination::Host;
 use super::refused::Refused;
 use super::{Errand, address, allow};
+use crate::io::Conn;
 use crate::shard::Shard;
-use crate::upstream::race;
+use crate::upstream::dial;
 
 /// How long a connection may take to be made, over all addresses of a name.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ pub(super) async fn connect(
     shard: &Rc<Shard>,
     agent: &Agent,
     errand: &mut Errand,
-) -> Result<TcpStream, Refused> {
+) -> Result<Conn, Refused> {
     let addresses = match &errand.to.host {
         Host::Address(address) => vec![SocketAddr::new(*address, errand.to.port)],
         Host::Name(host) => {
@@ -35,18 +35,17 @@ pub(super) async fn connect(
     };
     let (limit, stagger) = (shard.timers.timer(), shard.timers.timer());
     let to = || errand.to.to_string();
-    let stream = match limit.within(CONNECT_TIMEOUT, race(&addresses, &stagger)).await {
-        Ok(Ok(stream)) => stream,
+    let (conn, there, here) = match limit.within(CONNECT_TIMEOUT, dial(&addresses, &stagger)).await
+    {
+        Ok(Ok(dialled)) => dialled,
         Ok(Err(error)) => return Err(Refused::Connect { to: to(), error }),
         Err(_) => return Err(Refused::Slow { to: to(), seconds: CONNECT_TIMEOUT.as_secs() }),
     };
-    errand.address = stream.peer_addr().ok();
-    if let (Some(there), Ok(here)) = (errand.address, stream.local_addr())
-        && there.ip() == here.ip()
-    {
+    errand.address = Some(there);
+    if there.ip() == here.ip() {
         permitted(agent, errand, there, Some(OWN))?;
     }
-    Ok(stream)
+    Ok(conn)
 }
 
 /// Those of a name's addresses that may be connected to.

@@ -44,6 +44,11 @@ pub(super) enum Refused {
          agents.{agent}.forward_connections"
     )]
     Busy { agent: String, limit: u32 },
+    #[error(
+        "the request has {bytes} bytes, and agent `{agent}` may send and get {limit} with one; raise \
+         agents.{agent}.forward_bytes"
+    )]
+    Bytes { agent: String, bytes: u64, limit: u64 },
     #[error("`{host}` cannot be resolved: {why}")]
     Resolve { host: String, why: String },
     #[error(
@@ -71,6 +76,7 @@ impl Refused {
             Self::Caller => (403, Refusal::Caller),
             Self::Destination { .. } => (403, Refusal::Destination),
             Self::Address { .. } => (403, Refusal::Address),
+            Self::Bytes { .. } => (413, Refusal::Bytes),
             Self::Busy { .. } => (503, Refusal::Busy),
             Self::Resolve { .. } | Self::Connect { .. } => (502, Refusal::Upstream),
             Self::Slow { .. } => (504, Refusal::UpstreamSlow),
@@ -84,7 +90,8 @@ impl Refused {
     /// Says so, and what becomes of the connection.
     pub(super) async fn answer(self, down: &mut Downstream, shard: &Rc<Shard>) -> Next {
         // A body may be on its way that nobody has read.
-        let read = down.head.framing == Framing::None || matches!(self, Self::Exchange { .. });
+        let read = down.head.framing == Framing::None
+            || matches!(self, Self::Exchange { .. } | Self::Bytes { .. });
         let keep = read && down.head.keep_alive && !shard.draining.get() && !down.gone;
         let answer = match self {
             Self::Body(answer) => answer,

@@ -6,15 +6,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use monoio::net::TcpStream;
 use penstock_config::Agent;
 use penstock_metrics::{Metric, Refusal};
 
 use super::destination::{Destination, Host};
 use super::flow::{Flow, MOVES_IN_A_ROW};
 use super::hello::{self, Opening};
+use super::refused::shown;
 use super::{Errand, allow};
-use crate::io::{Conn, Socket};
+use crate::io::Conn;
 use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Shard, View};
@@ -58,15 +58,15 @@ pub(super) async fn run(
     down: &mut Downstream,
     shard: &Rc<Shard>,
     view: &Rc<View>,
-    stream: TcpStream,
+    mut far: Conn,
     agent: &Agent,
     errand: &mut Errand,
 ) -> Next {
-    let mut far = Conn::new(Socket::Tcp(stream));
     let early = down.buffer.split_off(down.head_bytes.min(down.buffer.len()));
     count(shard, down, 200);
     down.write(shard, ESTABLISHED.to_vec(), 0).await;
     down.shrink();
+    shard.cells.add(Metric::ForwardSentBytes, early.len() as u64);
     let mut tunnel = Tunnel::new(agent, errand, early);
     let end = if down.gone {
         End::Near(io::ErrorKind::BrokenPipe.into())
@@ -234,7 +234,7 @@ impl Gate {
             // An address is no name for SNI (RFC 6066 section 3).
             (Host::Address(_), None) => Ok(true),
             (Host::Name(_), None) => Err(End::NoName),
-            (_, Some(name)) => Err(End::OtherName(name)),
+            (_, Some(name)) => Err(End::OtherName(shown(name.as_bytes()))),
         }
     }
 }

@@ -55,8 +55,18 @@ pub(crate) async fn connect(remote: &Remote, stagger: &Timer) -> Result<Conn, Co
     Ok(conn)
 }
 
+/// A connection to the first address to answer, and where its ends are: there, and here.
+pub(crate) async fn dial(
+    addresses: &[SocketAddr],
+    stagger: &Timer,
+) -> io::Result<(Conn, SocketAddr, SocketAddr)> {
+    let stream = race(addresses, stagger).await?;
+    let (there, here) = (stream.peer_addr()?, stream.local_addr()?);
+    Ok((Conn::new(Socket::Tcp(stream)), there, here))
+}
+
 /// The first address to answer; what the others began is ended.
-pub(crate) async fn race(addresses: &[SocketAddr], stagger: &Timer) -> io::Result<TcpStream> {
+async fn race(addresses: &[SocketAddr], stagger: &Timer) -> io::Result<TcpStream> {
     let mut attempts = Vec::new();
     let mut error = None;
     for (index, address) in addresses.iter().enumerate() {

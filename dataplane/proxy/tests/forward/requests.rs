@@ -113,6 +113,14 @@ fn an_answer_over_the_byte_limit_is_cut() {
     let got = rest(&mut stream).len();
     assert!(got <= 50 << 10, "{got}");
     assert_eq!(rig.refused("bytes"), 1);
+    // A request that is over it by itself does not go out.
+    let mut stream = connect(&rig);
+    let head =
+        format!("PUT http://{long}/ HTTP/1.1\r\nHost: {long}\r\nContent-Length: 60000\r\n\r\n");
+    stream.write_all(&[head.as_bytes(), &vec![b'x'; 60_000]].concat()).expect("it is sent");
+    let (status, body) = answer(&mut stream);
+    assert_eq!(status, 413);
+    assert!(body.contains("agents.claude.forward_bytes"), "{body}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::peers::{hello, opened, rest, server, tls_client, tls_echo};
-use super::rig::{Rig, allow, eventually, logged, setup};
+use super::rig::{PATIENCE, Rig, allow, eventually, logged, setup};
 
 /// What a server that only listens was sent.
 type Seen = Arc<Mutex<Vec<u8>>>;
@@ -68,6 +68,8 @@ fn a_hello_may_come_byte_by_byte() {
     assert_eq!(*seen.lock().expect("the bytes"), b"", "before it is whole, nothing goes out");
     stream.write_all(&hello[hello.len() - 1..]).expect("it is sent");
     eventually("the hello arrives", || *seen.lock().expect("the bytes") == hello);
+    let length = hello.len() as u64;
+    assert_eq!(rig.metric("penstock_forward_sent_bytes_total"), length);
 }
 
 #[test]
@@ -123,6 +125,7 @@ fn port_443_carries_nothing_but_tls() {
     let rig = allow(&["127.0.0.77:443"]);
     let mut stream = opened(&rig, "127.0.0.77:443");
     let (mut far, _) = listener.accept().expect("a connection");
+    far.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     stream.write_all(b"SSH-2.0-x\r\n").expect("it is sent");
     assert_eq!(rest(&mut stream), b"");
     assert_eq!(rest(&mut far), b"");

@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::packets::Datagram4;
 use super::{TOKEN, Tried, WAIT, at, tcp, udp, unknown};
-use crate::places::HOST4;
+use crate::places::{ALLOWED, HOST4};
 use crate::sys;
 
 pub(crate) fn run(words: &[&str]) -> Tried {
@@ -40,8 +40,18 @@ pub(crate) fn run(words: &[&str]) -> Tried {
         // Connects, and stays until told.
         ["stay", to] => {
             let socket = tcp::stream(address(to)?)?;
+            // So that its end leaves nothing that keeps its addresses.
+            socket.set_linger(Some(std::time::Duration::ZERO)).map_err(at("option"))?;
             socket.connect(&address(to)?.into()).map_err(at("connect"))?;
             wait()
+        }
+        ["flood", count, to] => flood(count.parse().map_err(|_| unknown())?, address(to)?),
+        ["repeat", count, to] => {
+            let (to, socket) = (address(to)?, udp::datagram(address(to)?)?);
+            for _ in 0..count.parse().map_err(|_| unknown())? {
+                must_be_refused(socket.send_to(TOKEN, &to.into()))?;
+            }
+            Ok(())
         }
         ["churn", count, to] => {
             for _ in 0..count.parse().map_err(|_| unknown())? {
@@ -139,6 +149,23 @@ fn raw(to: SocketAddr) -> Tried {
     answer
 }
 
+/// One message to each of many destinations.
+fn flood(count: u16, to: SocketAddr) -> Tried {
+    let socket = udp::datagram(to)?;
+    for port in (1..=count).filter(|port| *port != ALLOWED) {
+        must_be_refused(socket.send_to(TOKEN, &SocketAddr::new(to.ip(), port).into()))?;
+    }
+    Ok(())
+}
+
+fn must_be_refused(went: io::Result<usize>) -> Tried {
+    match went {
+        Ok(_) => Err(super::Failure { step: "passed", errno: 0 }),
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => Ok(()),
+        Err(error) => Err(at("send")(error)),
+    }
+}
+
 /// Listens without `bind`: the kernel finds a port, which is told. Then says whether anybody came.
 fn listen() -> Tried {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).map_err(at("socket"))?;
@@ -162,7 +189,9 @@ fn connect_again_and_again(to: SocketAddr) -> Tried {
         let socket = tcp::stream(to)?;
         socket.set_linger(Some(std::time::Duration::ZERO)).map_err(at("option"))?;
         match socket.connect_timeout(&to.into(), WAIT) {
-            Ok(()) => done += 1,
+            // Accepted, or else those that wait for it were soon too many.
+            Ok(()) if tcp::talk(socket).is_ok() => done += 1,
+            Ok(()) => other += 1,
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => refused += 1,
             Err(_) => other += 1,
         }

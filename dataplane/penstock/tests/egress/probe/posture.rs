@@ -4,12 +4,13 @@ use std::env;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 
-use super::{Failure, PEER, Tried, WAYS, at, unknown};
+use super::{Failure, PEER, Tried, WAYS, at, held, unknown};
 use crate::sys;
 
 /// `POSTURE… WAY TO`: takes each posture, then tries the way.
 pub(crate) fn run(words: &[&str]) -> Tried {
     match words {
+        ["held", rest @ ..] => held::run(rest),
         [way, to] => {
             let to: SocketAddr = to.parse().map_err(|_| unknown())?;
             let way = WAYS.iter().find(|other| other.name == *way).ok_or_else(unknown)?;
