@@ -1,7 +1,7 @@
 //! `penstock egress …` and what `serve` says of agents, as an operator meets them.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -254,6 +254,25 @@ fn serve_knows_its_agents_and_says_when_one_goes_free() {
     fs::remove_dir(host.cgroup()).expect("it is removed");
     penstock.logs("the kernel no longer holds it");
     assert!(metrics().contains("penstock_egress_held{agent=\"one\"} 0"));
+}
+
+#[test]
+fn that_nobody_can_look_is_not_taken_for_the_end_of_enforcement() {
+    let Some(host) = Host::new() else { return };
+    let penstock = Setup::to(always(ok("{}")))
+        .listener(&format!("{{ address: \"{}\", forward: true }}", free_port()))
+        .more(&host.sections("enforce", "", ""))
+        .descriptors(64)
+        .start();
+    let mut apply = Command::new(env!("CARGO_BIN_EXE_penstock"));
+    apply.arg("--config").arg(&penstock.config).args(["egress", "apply"]);
+    says(apply);
+    penstock.logs("the kernel holds it agent=\"one\"");
+
+    let crowd: Vec<_> = (0..128).map(|_| TcpStream::connect(penstock.address)).collect();
+    penstock.logs("cannot be read");
+    drop(crowd);
+    assert!(!penstock.log().contains("no longer holds"), "{}", penstock.log());
 }
 
 #[test]
