@@ -95,6 +95,16 @@ fn of_a_users_runtime_directory_a_listener_brings_itself_into_sight_and_nothing_
 }
 
 #[test]
+fn nothing_of_the_hosts_run_can_be_written() {
+    let Some(host) = Host::new() else { return };
+    let script = "cat $PENSTOCK_MCP_CONFIG >/dev/null; \
+        touch ${PENSTOCK_MCP_CONFIG%/*}/more 2>/dev/null && echo made; \
+        (echo >>$PENSTOCK_MCP_CONFIG) 2>/dev/null && echo written; \
+        touch $XDG_RUNTIME_DIR/own && echo own";
+    assert_eq!(host.sh(script), "own\n");
+}
+
+#[test]
 fn links_of_the_enforcement_are_out_of_sight() {
     let Some(host) = Host::new() else { return };
     let other = host.work().join("bpf");
@@ -134,7 +144,7 @@ fn mounts_of_the_host_do_not_change() {
     // The BPF filesystem of this host, or of a test beside it, is meant to be there.
     let mounts = || {
         let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
-        let lines = mounts.lines().filter(|line| !line.contains("/run/penstock-test-"));
+        let lines = mounts.lines().filter(|line| !line.contains("/penstock-test-"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let before = mounts();
