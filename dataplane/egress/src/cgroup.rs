@@ -75,6 +75,16 @@ impl Cgroup {
         Ok(Self { path: path.to_owned(), id: metadata.ino(), file })
     }
 
+    /// The highest cgroup above it in which somebody but root may move processes, out of this one too; and
+    /// who.
+    pub fn delegated_above(&self) -> Option<(PathBuf, u32)> {
+        let owned = |above: &Path| {
+            let members = fs::metadata(above.join("cgroup.procs")).ok()?;
+            (members.uid() != 0).then(|| (above.to_owned(), members.uid()))
+        };
+        self.path.ancestors().skip(1).filter_map(owned).last()
+    }
+
     /// Processes in it and below it.
     pub fn processes(&self) -> Vec<u32> {
         processes(&self.path)

@@ -33,13 +33,13 @@ pub struct Held {
 
 /// What holds an agent now. Takes no privilege.
 pub fn held(host: &Host, agent: &str) -> io::Result<Held> {
-    let sets = Pins::of(&host.bpffs).sets(Some(agent));
+    let sets = Pins::of(&host.bpffs).all_sets(Some(agent))?;
     let mut held = Held::default();
     if sets.is_empty() {
         return Ok(held);
     }
     let mut alive = HashSet::new();
-    ids(&host.cgroup2, &mut alive);
+    ids(&host.cgroup2, &mut alive)?;
     let mut refused = [0; Hook::ALL.len()];
     for set in sets.iter().filter(|set| set.whole && alive.contains(&set.cgroup)) {
         let settings = sys::open_map(&set.path.join("settings"))?;
@@ -59,14 +59,24 @@ pub fn held(host: &Host, agent: &str) -> io::Result<Held> {
 }
 
 /// The ids of every cgroup below a directory.
-fn ids(path: &Path, found: &mut HashSet<u64>) {
-    // What goes meanwhile is not alive.
-    let Ok(entries) = fs::read_dir(path) else { return };
+fn ids(path: &Path, found: &mut HashSet<u64>) -> io::Result<()> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if is_shortage(&error) => return Err(error),
+        // What goes meanwhile is not alive.
+        Err(_) => return Ok(()),
+        Ok(entries) => entries,
+    };
     for entry in entries.flatten() {
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_dir() {
             found.insert(metadata.ino());
-            ids(&entry.path(), found);
+            ids(&entry.path(), found)?;
         }
     }
+    Ok(())
+}
+
+/// Whether it says nothing of what was asked, but that this process, or the host, has no room to ask.
+fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }

@@ -106,14 +106,19 @@ impl Pins {
 
     /// Every set, or those of one agent: by agent, cgroup and number.
     pub(crate) fn sets(&self, agent: Option<&str>) -> Vec<SetDirectory> {
+        self.all_sets(agent).unwrap_or_default()
+    }
+
+    /// The same, all of them or an error.
+    pub(crate) fn all_sets(&self, agent: Option<&str>) -> io::Result<Vec<SetDirectory>> {
         let mut found = Vec::new();
-        for (agent_path, name) in entries(&self.root.join("agents")) {
+        for (agent_path, name) in listed(&self.root.join("agents"))? {
             if agent.is_some_and(|agent| agent != name) {
                 continue;
             }
-            for (cgroup_path, id) in entries(&agent_path) {
+            for (cgroup_path, id) in listed(&agent_path)? {
                 let Ok(cgroup) = id.parse() else { continue };
-                for (path, set) in entries(&cgroup_path) {
+                for (path, set) in listed(&cgroup_path)? {
                     let whole = !set.ends_with(NEW);
                     let Ok(number) = set.trim_end_matches(NEW).parse() else { continue };
                     found.push(SetDirectory { path, agent: name.clone(), cgroup, number, whole });
@@ -121,7 +126,7 @@ impl Pins {
             }
         }
         found.sort_by(|a, b| (&a.agent, a.cgroup, a.number).cmp(&(&b.agent, b.cgroup, b.number)));
-        found
+        Ok(found)
     }
 }
 
@@ -179,7 +184,15 @@ pub(crate) fn open_to_readers(path: &Path) -> Result<(), EgressError> {
 }
 
 fn entries(path: &Path) -> Vec<(PathBuf, String)> {
-    let Ok(entries) = fs::read_dir(path) else { return Vec::new() };
+    listed(path).unwrap_or_default()
+}
+
+/// What is in a directory; nothing where there is none.
+fn listed(path: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
     let named = |entry: fs::DirEntry| Some((entry.path(), entry.file_name().into_string().ok()?));
-    entries.flatten().filter_map(named).collect()
+    Ok(entries.flatten().filter_map(named).collect())
 }

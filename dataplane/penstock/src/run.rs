@@ -5,6 +5,7 @@ mod environment;
 
 use std::any::Any;
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -126,14 +127,19 @@ fn enforce(
 fn kept(snapshot: &Snapshot, clients: &Clients) -> Vec<PathBuf> {
     let sockets = snapshot.listeners.iter().filter_map(|listener| match &listener.bind {
         // The directory: a socket is made anew whenever penstock starts.
-        Bind::Unix { path, .. } => path
-            .parent()
-            .filter(|parent| *parent != Path::new("/run"))
-            .or(Some(path))
-            .map(Path::to_owned),
+        Bind::Unix { path, .. } => {
+            path.parent().filter(|parent| !is_shared(parent)).or(Some(path)).map(Path::to_owned)
+        }
         Bind::Tcp(_) => None,
     });
     sockets.chain(clients.file().and_then(Path::parent).map(Path::to_owned)).collect()
+}
+
+/// Whether others have sockets there: of a user's runtime directory it is D-Bus, by which systemd starts
+/// things outside.
+fn is_shared(directory: &Path) -> bool {
+    let real = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    real == Path::new("/run") || real.parent() == Some(Path::new("/run/user"))
 }
 
 fn refused(error: &LaunchError) -> Failure {

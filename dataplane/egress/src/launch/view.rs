@@ -134,6 +134,8 @@ fn replace_run(launch: &Launch) -> Result<(), Blocked> {
         }
         move_mount(&tree, "", CWD, &path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
             .map_err(Blocked::at("keep", &path))?;
+        // It is the host's /run, whose room everything there shares. Sockets can be connected to.
+        read_only(&path)?;
     }
     let own = launch.user.runtime_directory();
     directory(&own, 0o755).map_err(Blocked::at("make", &own))?;

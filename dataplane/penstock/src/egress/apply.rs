@@ -88,6 +88,14 @@ fn apply(
         count(policy.gateways.len(), "endpoint"),
         count(policy.rules.len(), "rule"),
     ));
+    if let Some((above, user)) = cgroup.delegated_above() {
+        eprintln!(
+            "warning: user {user} may move processes out of {} to others below {}, and is not held there; \
+             hold that one, or run the agent as somebody else",
+            cgroup.path.display(),
+            above.display(),
+        );
+    }
     if running > 0 {
         eprintln!(
             "warning: {} ran in {} already; sockets that they brought from another cgroup are not \

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use penstock_config::Snapshot;
-use penstock_egress::{Callers, Held, Host, hook_name};
+use penstock_egress::{Callers, EgressError, Held, Host, hook_name};
 use penstock_proxy::Attest;
 
 /// What is asked of the kernel about agents.
@@ -38,19 +39,30 @@ impl Agents {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone_from(&snapshot.egress.bpffs);
-        let host = Host::find(&snapshot.egress.bpffs).ok();
+        let host = match Host::find(&snapshot.egress.bpffs) {
+            // Not that nothing is in force: what was known last is the best there is.
+            Err(error @ EgressError::File { .. }) => {
+                tracing::warn!(%error, "what holds agents cannot be read");
+                return;
+            }
+            found => found.ok(),
+        };
         // A BPF filesystem that was mounted anew holds another map.
-        self.callers.store(host.as_ref().and_then(|host| Callers::open(host).ok()).map(Arc::new));
+        match host.as_ref().map(Callers::open) {
+            Some(Ok(callers)) => self.callers.store(Some(Arc::new(callers))),
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {}
+            _ => self.callers.store(None),
+        }
+        let mut last = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let now = snapshot.agents.iter().map(|agent| {
             let held = host.as_ref().map(|host| penstock_egress::held(host, &agent.name));
             let held = held.transpose().unwrap_or_else(|error| {
                 tracing::warn!(agent = agent.name, %error, "what holds it cannot be read");
-                None
+                last.get(&agent.name).cloned()
             });
             (agent.name.clone(), held.unwrap_or_default())
         });
         let now = now.collect();
-        let mut last = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         tell(&last, &now);
         *last = now;
     }

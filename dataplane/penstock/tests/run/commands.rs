@@ -1,13 +1,13 @@
 //! `penstock egress …` and what `serve` says of agents, as an operator meets them.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use crate::common::{Setup, always, eventually, free_port, ok};
-use crate::host::{Host, for_everybody, output, refusal, says, signal};
+use crate::host::{Host, UID, for_everybody, output, refusal, says, signal};
 
 impl Host {
     /// `penstock egress` of these words.
@@ -254,6 +254,43 @@ fn serve_knows_its_agents_and_says_when_one_goes_free() {
     fs::remove_dir(host.cgroup()).expect("it is removed");
     penstock.logs("the kernel no longer holds it");
     assert!(metrics().contains("penstock_egress_held{agent=\"one\"} 0"));
+}
+
+#[test]
+fn that_nobody_can_look_is_not_taken_for_the_end_of_enforcement() {
+    let Some(host) = Host::new() else { return };
+    let penstock = Setup::to(always(ok("{}")))
+        .listener(&format!("{{ address: \"{}\", forward: true }}", free_port()))
+        .more(&host.sections("enforce", "", ""))
+        .descriptors(64)
+        .start();
+    let mut apply = Command::new(env!("CARGO_BIN_EXE_penstock"));
+    apply.arg("--config").arg(&penstock.config).args(["egress", "apply"]);
+    says(apply);
+    penstock.logs("the kernel holds it agent=\"one\"");
+
+    let crowd: Vec<_> = (0..128).map(|_| TcpStream::connect(penstock.address)).collect();
+    penstock.logs("cannot be read");
+    drop(crowd);
+    assert!(!penstock.log().contains("no longer holds"), "{}", penstock.log());
+}
+
+#[test]
+fn apply_says_who_could_leave_the_cgroup() {
+    let Some(host) = Host::new() else { return };
+    let warnings = || String::from_utf8_lossy(&output(host.egress(&["apply"])).stderr).into_owned();
+    assert_eq!(warnings(), "");
+    let above = host.cgroup().with_file_name(format!("above-{}", std::process::id()));
+    let below = above.join("agent");
+    fs::create_dir_all(&below).expect("a cgroup");
+    std::os::unix::fs::chown(above.join("cgroup.procs"), Some(UID), None).expect("it is delegated");
+    let place = below.display().to_string();
+    let said = output(host.egress(&["apply", "--agent", "one", "--cgroup", &place]));
+    let said = String::from_utf8_lossy(&said.stderr);
+    let _ = fs::remove_dir(&below);
+    let _ = fs::remove_dir(&above);
+    let expected = format!("warning: user {UID} may move processes out of {place}");
+    assert!(said.starts_with(&expected), "{said}");
 }
 
 #[test]

@@ -45,6 +45,15 @@ impl Host {
         Some(host)
     }
 
+    /// With one more listener.
+    pub(crate) fn listening(self, listener: &str) -> Self {
+        let file = self.folder.path("penstock.yaml");
+        let text = fs::read_to_string(&file).expect("the configuration");
+        let text = text.replacen("listeners: [", &format!("listeners: [ {{ {listener} }},"), 1);
+        fs::write(file, text).expect("the configuration");
+        self
+    }
+
     /// Writes the configuration anew, with these keys for its agent.
     pub(crate) fn configure(&self, keys: &str) {
         self.configure_all("enforce", keys, "");

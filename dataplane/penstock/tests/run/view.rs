@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::PathBuf;
 
 use crate::common::{Folder, eventually};
 use crate::host::{Host, UID, cgroup2, output};
@@ -74,6 +75,36 @@ fn sockets_of_what_starts_work_outside_are_not_there() {
 }
 
 #[test]
+fn of_a_users_runtime_directory_a_listener_brings_itself_into_sight_and_nothing_else() {
+    let user = UID + 7;
+    let directory = PathBuf::from(format!("/run/user/{user}"));
+    let own = directory.join("penstock.sock");
+    let Some(host) = Host::with(", unix_sockets: true") else { return };
+    let host = host.listening(&format!("unix: {}", own.display()));
+    fs::create_dir_all(&directory).expect("a runtime directory");
+    std::os::unix::fs::chown(&directory, Some(user), None).expect("it is the user's");
+    let sockets =
+        [own, directory.join("bus")].map(|path| UnixListener::bind(path).expect("it binds"));
+    let mut run = host.run_as(&user.to_string(), &["ls", &directory.display().to_string()]);
+    run.current_dir("/");
+    let said = output(run);
+    drop(sockets);
+    let _ = fs::remove_dir_all(&directory);
+    let errors = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(String::from_utf8_lossy(&said.stdout), "penstock.sock\n", "{errors}");
+}
+
+#[test]
+fn nothing_of_the_hosts_run_can_be_written() {
+    let Some(host) = Host::new() else { return };
+    let script = "cat $PENSTOCK_MCP_CONFIG >/dev/null; \
+        touch ${PENSTOCK_MCP_CONFIG%/*}/more 2>/dev/null && echo made; \
+        (echo >>$PENSTOCK_MCP_CONFIG) 2>/dev/null && echo written; \
+        touch $XDG_RUNTIME_DIR/own && echo own";
+    assert_eq!(host.sh(script), "own\n");
+}
+
+#[test]
 fn links_of_the_enforcement_are_out_of_sight() {
     let Some(host) = Host::new() else { return };
     let other = host.work().join("bpf");
@@ -113,7 +144,7 @@ fn mounts_of_the_host_do_not_change() {
     // The BPF filesystem of this host, or of a test beside it, is meant to be there.
     let mounts = || {
         let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
-        let lines = mounts.lines().filter(|line| !line.contains("/run/penstock-test-"));
+        let lines = mounts.lines().filter(|line| !line.contains("/penstock-test-"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let before = mounts();

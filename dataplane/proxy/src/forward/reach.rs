@@ -1,6 +1,6 @@
 //! From a destination to a connection: resolve once, check, connect to what was checked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -43,8 +43,7 @@ pub(super) async fn connect(
     };
     errand.address = Some(there);
     if there.ip() == here.ip() {
-        // A public address may be this host's own.
-        permitted(agent, errand, there, Some("this host's own"))?;
+        permitted(agent, errand, there, Some(OWN))?;
     }
     Ok(conn)
 }
@@ -60,7 +59,8 @@ fn checked(
     let mut addresses = Vec::new();
     for ip in resolved {
         let address = SocketAddr::new(*ip, errand.to.port);
-        match permitted(agent, errand, address, address::special(*ip)) {
+        let special = address::special(*ip).or_else(|| is_own(*ip).then_some(OWN));
+        match permitted(agent, errand, address, special) {
             Ok(()) => addresses.push(address),
             Err(why) => refused = refused.or(Some(why)),
         }
@@ -72,6 +72,21 @@ fn checked(
         }
         _ => Ok(addresses),
     }
+}
+
+/// What a public address may be besides.
+const OWN: &str = "this host's own";
+
+/// Whether it is an address of this host's: such a one can be bound to. To a second address of an
+/// interface the kernel connects from the first, so that the ends of a connection do not tell.
+fn is_own(ip: IpAddr) -> bool {
+    let binds = |ip: IpAddr| UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok();
+    // With ip_nonlocal_bind any can, and the ends of the connection have to do.
+    let anywhere: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
+        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+    };
+    binds(ip) && !binds(anywhere)
 }
 
 /// Whether an address may be connected to, though it is something special.
@@ -89,5 +104,19 @@ fn permitted(
             what,
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_of_this_host_is_its_own_and_no_other() {
+        // Connected to from 127.0.0.1.
+        assert!(is_own([127, 0, 0, 2].into()));
+        assert!(is_own(Ipv6Addr::LOCALHOST.into()));
+        assert!(!is_own([192, 0, 2, 7].into()));
+        assert!(!is_own(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7).into()));
     }
 }
