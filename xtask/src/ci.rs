@@ -9,7 +9,6 @@ use crate::paths::Paths;
 use crate::setup;
 use crate::steps::{Steps, run};
 use crate::test;
-use crate::vm;
 
 pub(crate) fn ci(paths: &Paths) -> Result<ExitCode> {
     let mut steps = Steps::new();
@@ -42,12 +41,6 @@ fn every_step(paths: &Paths, steps: &mut Steps) -> Result<()> {
     })?;
     steps.step("test", || {
         ensure!(test::test(paths, &[])? == ExitCode::SUCCESS, "a suite failed");
-        Ok(())
-    })?;
-    // Two minutes. What holds agents is the kernel: on the one here alone, nothing of BPF LSM may be
-    // shown, and of some kinds of sockets neither.
-    steps.step("vm-test", || {
-        ensure!(vm::vm_test(paths, "egress")? == ExitCode::SUCCESS, "the suite failed there");
         Ok(())
     })
 }

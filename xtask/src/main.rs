@@ -36,7 +36,7 @@ Usage: cargo xtask COMMAND
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
                      compare latency shards streams egress
   deny               licences, duplicates, sources and advisories of the dependencies
-  ci                 what CI runs: formatting, lints, licences, documentation, every test, vm-test
+  ci                 what CI runs: formatting, lints, licences, documentation, every test
 
 Examples:
   cargo xtask demo --stay          then point a client at the URL it prints
