@@ -39,4 +39,6 @@ pub use request::RequestHead;
 pub use response::ResponseHead;
 pub use span::Span;
 pub use sse::EventScanner;
-pub use write::{RequestOut, ResponseOut, write_request, write_response, write_simple};
+pub use write::{
+    RequestOut, ResponseOut, write_phrased, write_request, write_response, write_simple,
+};

@@ -98,30 +98,35 @@ pub fn write_response(out: &mut Vec<u8>, buf: &[u8], head: &ResponseHead, to: &R
     write_extra(out, to.extra);
 }
 
-/// Appends a response of our own: status line with `phrase` or the standard reason, Content-Type
-/// (unless empty), Content-Length, `extra`, `Connection: close` unless kept, and the body.
-///
-/// Whatever of `phrase` is no visible ASCII becomes a space.
+/// Appends a response of our own: status line, Content-Type (unless empty), Content-Length, `extra`,
+/// `Connection: close` unless kept, and the body.
 ///
 /// Statuses that have no body (1xx, 204, 304) get neither of the first two nor `body`.
 pub fn write_simple(
     out: &mut Vec<u8>,
     status: u16,
-    phrase: Option<&str>,
+    content_type: &str,
+    extra: &[(&str, &[u8])],
+    body: &[u8],
+    keep_alive: bool,
+) {
+    write_phrased(out, status, reason(status), content_type, extra, body, keep_alive);
+}
+
+/// The same with a reason phrase of its own. Whatever of that is no visible ASCII becomes a space.
+pub fn write_phrased(
+    out: &mut Vec<u8>,
+    status: u16,
+    phrase: &str,
     content_type: &str,
     extra: &[(&str, &[u8])],
     body: &[u8],
     keep_alive: bool,
 ) {
     let has_body = status >= 200 && status != 204 && status != 304;
-    match phrase {
-        None => write_status_line(out, status, reason(status).as_bytes()),
-        Some(phrase) => {
-            let visible = |byte: u8| if byte.is_ascii_graphic() { byte } else { b' ' };
-            let phrase: Vec<u8> = phrase.bytes().map(visible).collect();
-            write_status_line(out, status, &phrase);
-        }
-    }
+    let visible = |byte: u8| if byte.is_ascii_graphic() { byte } else { b' ' };
+    let phrase: Vec<u8> = phrase.bytes().map(visible).collect();
+    write_status_line(out, status, &phrase);
     if has_body {
         if !content_type.is_empty() {
             write_field(out, "Content-Type", content_type.as_bytes());
@@ -385,21 +390,21 @@ mod tests {
     #[test]
     fn a_response_of_our_own_is_complete() {
         let mut out = Vec::new();
-        write_simple(&mut out, 413, None, "text/plain", &[("A", b"b")], b"no", false);
+        write_simple(&mut out, 413, "text/plain", &[("A", b"b")], b"no", false);
         assert_eq!(
             out,
             b"HTTP/1.1 413 Content Too Large\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\
               Connection: close\r\nA: b\r\n\r\nno"
         );
         out.clear();
-        write_simple(&mut out, 204, None, "text/plain", &[], b"no", true);
+        write_simple(&mut out, 204, "text/plain", &[], b"no", true);
         assert_eq!(out, b"HTTP/1.1 204 No Content\r\n\r\n");
     }
 
     #[test]
     fn a_phrase_of_our_own_stays_on_its_line() {
         let mut out = Vec::new();
-        write_simple(&mut out, 403, Some("no: \"a\"\r\nB: c\u{e9}"), "", &[], b"", true);
+        write_phrased(&mut out, 403, "no: \"a\"\r\nB: c\u{e9}", "", &[], b"", true);
         assert_eq!(out, b"HTTP/1.1 403 no: \"a\"  B: c  \r\nContent-Length: 0\r\n\r\n");
     }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use penstock_http1::{HeadError, Verb, write_simple};
+use penstock_http1::{HeadError, Verb, reason, write_phrased};
 use penstock_mcp::ErrorKind;
 use penstock_metrics::{Metric, Refusal};
 
@@ -121,8 +121,8 @@ impl Answer {
         }
         let said = String::from_utf8_lossy(&self.body);
         let said = said.trim_end();
-        let phrase = self.aloud.then_some(said);
-        write_simple(&mut out, self.status, phrase, self.content_type, &extra, &self.body, keep);
+        let phrase = if self.aloud { said } else { reason(self.status) };
+        write_phrased(&mut out, self.status, phrase, self.content_type, &extra, &self.body, keep);
         if to.head.verb == Verb::Head {
             out.truncate(out.len() - self.body.len());
         }

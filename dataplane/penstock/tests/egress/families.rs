@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use penstock_egress::{Events, Hook, Policy};
 
 use crate::suite::{Fault, Row, Suite, hold};
-use crate::world::{Held, World, policy};
+use crate::world::{Held, World, policy, unread};
 
 pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
     if !suite.wants("families/") {
@@ -51,10 +51,10 @@ fn refused(world: &World, held: &Held, free: &Held, words: &[&str]) -> Row {
     }
     hold!(said.ok(), "unenforced: {said}");
     let mut events = Events::open(&world.host)?;
-    world.events(&mut events)?;
+    unread(&mut events)?;
     let said = world.probe(held, &words)?;
     hold!(said.errno == libc::EPERM, "{said}");
-    let told = world.events(&mut events)?;
+    let told = unread(&mut events)?;
     let lsm = |hook| matches!(hook, Hook::LsmSocketCreate | Hook::LsmUnixConnect);
     hold!(told.iter().any(|event| lsm(event.hook) && event.refused), "no event: {told:?}");
     Ok(())
