@@ -15,6 +15,8 @@ use super::limits;
 const PREFIX: &str = "run-";
 /// How long killed processes may take to be gone.
 const REMOVAL: Duration = Duration::from_secs(5);
+/// How long processes may take to be held.
+const FREEZING: Duration = Duration::from_millis(200);
 
 /// Removed when dropped, with whatever is still in it.
 pub(super) struct Leaf {
@@ -49,6 +51,21 @@ impl Leaf {
         self.directory.as_fd()
     }
 
+    /// Holds whatever is in it where it is, or lets it go on. Waits until all are held, but not for one that
+    /// the kernel has in its hands for longer.
+    pub(super) fn freeze(&self, frozen: bool) {
+        let wanted = if frozen { "1" } else { "0" };
+        if limits::write(&self.unified.join("cgroup.freeze"), wanted).is_err() {
+            return;
+        }
+        let events = self.unified.join("cgroup.events");
+        let all = || fs::read_to_string(&events).is_ok_and(|events| events.contains("frozen 1"));
+        let deadline = Instant::now() + FREEZING;
+        while frozen && !all() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Puts the calling process into the v1 cgroups; it was born in the other.
     pub(super) fn join_limited(&self) -> Result<(), (PathBuf, io::Error)> {
         for directory in &self.limited {
@@ -79,10 +96,13 @@ impl Drop for Leaf {
     }
 }
 
-/// One that is left by a process with the same id is as good as new: its processes are gone.
+/// One may be left, frozen perhaps, by a process with the same id; its processes are gone.
 fn make(directory: &Path) -> io::Result<()> {
     match fs::create_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_dir(directory)?;
+            fs::create_dir(directory)
+        }
         other => other,
     }
 }

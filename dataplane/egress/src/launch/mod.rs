@@ -117,7 +117,7 @@ pub fn launch(launch: &Launch) -> Result<Exit, LaunchError> {
         Side::Inside => inside::run(launch, &leaf, &filters, &reporter, &signals),
         Side::Outside(init) => {
             drop(reporter);
-            outside::supervise(launch, &init, &reports, &signals)
+            outside::supervise(launch, &leaf, &init, &reports, &signals)
         }
     }
 }

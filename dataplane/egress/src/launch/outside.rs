@@ -14,6 +14,7 @@ use rustix::process::{
 };
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
+use super::cgroup::Leaf;
 use super::error::LaunchError;
 use super::report::{Report, Reports};
 use super::signals::{self, Arrived, Signals};
@@ -57,12 +58,13 @@ impl Drop for Init {
 /// Until the command has ended, and with it everything in its namespace.
 pub(super) fn supervise(
     launch: &Launch,
+    leaf: &Leaf,
     init: &Init,
     reports: &Reports,
     signals: &Signals,
 ) -> Result<Exit, LaunchError> {
     let terminal = Terminal::open();
-    let end = follow(init, reports, signals, terminal.as_ref()).map_err(LaunchError::Lost)?;
+    let end = follow(leaf, init, reports, signals, terminal.as_ref()).map_err(LaunchError::Lost)?;
     let signal = init.wait().map_err(LaunchError::Lost)?;
     if let Some(terminal) = terminal {
         terminal.take_back();
@@ -88,6 +90,7 @@ fn not_executed(launch: &Launch, error: i32) -> LaunchError {
 
 /// The last report; none where process 1 ended without one.
 fn follow(
+    leaf: &Leaf,
     init: &Init,
     reports: &Reports,
     signals: &Signals,
@@ -110,7 +113,7 @@ fn follow(
         if told {
             match reports.next()? {
                 Some(Report::Stopped(signal)) => {
-                    stop(signal, terminal);
+                    stop(signal, leaf, terminal);
                     init.signal(libc::SIGCONT);
                 }
                 end => return Ok(end),
@@ -125,9 +128,13 @@ fn is_news(signal: Arrived) -> bool {
     !signal.is_from_kernel() || signal.number == libc::SIGHUP
 }
 
-fn stop(signal: i32, terminal: Option<&Terminal>) {
+/// With the command stops whatever else it started: a process that went on could take the terminal, and
+/// read what is typed for the shell.
+fn stop(signal: i32, leaf: &Leaf, terminal: Option<&Terminal>) {
     let foreground = terminal.and_then(Terminal::foreground);
+    leaf.freeze(true);
     signals::stop_by(signal);
+    leaf.freeze(false);
     // The shell has given the terminal to this process's group; the command may have had another.
     if let (Some(terminal), Some(group)) = (terminal, foreground) {
         terminal.hand_to(group);

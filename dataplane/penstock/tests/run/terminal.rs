@@ -71,6 +71,30 @@ fn ctrl_c_interrupts_the_command_once() {
 }
 
 #[test]
+fn while_it_is_stopped_nothing_of_it_runs_on() {
+    let Some(host) = Host::new() else { return };
+    let beats = host.work().join("beats");
+    // In a session of its own, where Ctrl-Z does not reach it.
+    let beat = "setsid sh -c \"while :; do echo >>beats; sleep 0.02; done\" & echo rea$((1))dy; read line; echo got $line";
+    let run = host.run(&["sh", "-c", beat]);
+    let quoted: Vec<String> = std::iter::once(run.get_program())
+        .chain(run.get_args())
+        .map(|word| format!("'{}'", word.to_string_lossy()))
+        .collect();
+    let mut shell = Command::new("bash");
+    shell.args(["--norc", "-i"]).current_dir(host.work());
+    let script = format!(
+        "size = lambda: os.path.exists({beats:?}) and os.path.getsize({beats:?})\n\
+         def beats(count):\n  while size() < count: time.sleep(0.02)\n\
+         send({:?} + '\\n'); expect('rea1dy'); beats(5); send('\\x1a'); expect('Stopped')\n\
+         before = size(); time.sleep(0.5); print(size() - before)\n\
+         send('fg\\n'); beats(before + 5); send('hello\\n'); expect('got hello'); send('exit\\n'); print(end())",
+        quoted.join(" ")
+    );
+    assert_eq!(drive(&script, &shell), "0\n0\n");
+}
+
+#[test]
 fn a_shell_around_it_can_stop_it_and_go_on() {
     let Some(host) = Host::new() else { return };
     let run = host.run(&["sh", "-c", "echo rea$((1))dy; read line; echo got $line; exit 9"]);
