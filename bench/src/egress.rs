@@ -210,7 +210,7 @@ fn served(answers: bool) -> Result<SocketAddr> {
 
 impl Drop for Confined {
     fn drop(&mut self) {
-        let _ = penstock_egress::remove(&self.host, AGENT, true);
+        let _ = penstock_egress::remove(&self.host, AGENT, None, true);
         let _ = std::fs::remove_dir(&self.cgroup);
         let _ = Command::new("umount").arg(&self.host.bpffs).status();
     }

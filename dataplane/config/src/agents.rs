@@ -4,6 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+/// Where links and maps are pinned unless the file says otherwise. `/sys/fs/bpf` is closed to all but
+/// root on most hosts, and `penstock serve` does not run as root.
+pub const BPFFS_DEFAULT: &str = "/run/penstock/bpf";
+
 /// How the kernel holds agents to the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Egress {

@@ -33,7 +33,8 @@ pub(crate) async fn door(listener: UnixListener, router: Router) {
         };
         let peer = stream.peer_cred().ok().and_then(|peer| peer.pid());
         if peer.and_then(|pid| u32::try_from(pid).ok()) != Some(std::process::id()) {
-            tracing::warn!(?peer, "another process connected to the internal socket; refused");
+            let peer = peer.map(tracing::field::display);
+            tracing::warn!(peer, "another process connected to the internal socket; refused");
             continue;
         }
         // No timeout on heads: shards keep idle connections as long as they like.

@@ -51,10 +51,15 @@ impl Cgroup {
 
     /// The cgroup that a process is in.
     pub fn of_process(host: &Host, pid: u32) -> Result<Self, EgressError> {
+        let what = format!("process {pid}");
         let path = path_of_process(pid).map_err(|error| EgressError::Place {
-            what: format!("process {pid}"),
-            why: error.to_string(),
+            what: what.clone(),
+            why: match error.kind() {
+                io::ErrorKind::NotFound => "no such process runs".into(),
+                _ => error.to_string(),
+            },
         })?;
+        not_the_root(what, &path)?;
         Self::at(host, &path)
     }
 
@@ -65,11 +70,19 @@ impl Cgroup {
             what: "this command".into(),
             why: error.to_string(),
         })?;
-        Self::at(host, of_unit(&path))
+        let path = of_unit(&path);
+        not_the_root("this command".into(), path)?;
+        Self::at(host, path)
     }
 
     fn open(path: &Path) -> Result<Self, EgressError> {
-        let file = File::open(path).map_err(EgressError::file("cannot open the cgroup", path))?;
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => EgressError::Place {
+                what: format!("`{}`", path.display()),
+                why: format!("it is not there; `mkdir -p {}` makes it", path.display()),
+            },
+            _ => EgressError::file("cannot open the cgroup", path)(error),
+        })?;
         let metadata =
             file.metadata().map_err(EgressError::file("cannot open the cgroup", path))?;
         Ok(Self { path: path.to_owned(), id: metadata.ino(), file })
@@ -123,6 +136,15 @@ pub(crate) fn path_of_process(pid: u32) -> io::Result<PathBuf> {
     line.map(PathBuf::from).ok_or_else(|| io::Error::other("it is in no cgroup v2"))
 }
 
+/// The root holds the whole host, penstock included.
+fn not_the_root(what: String, path: &Path) -> Result<(), EgressError> {
+    if path != Path::new("/") {
+        return Ok(());
+    }
+    let why = "it is in the root cgroup, with the whole host; start it in one of its own".into();
+    Err(EgressError::Place { what, why })
+}
+
 /// The unit's cgroup, where the path is that of its `ExecStartPre=` (systemd.resource-control(5)).
 fn of_unit(path: &Path) -> &Path {
     match path.parent() {
@@ -138,6 +160,9 @@ fn unit_path(host: &Host, unit: &str) -> Result<PathBuf, EgressError> {
         return existing(host, unit, path);
     }
     let refused = |why: String| EgressError::Place { what: format!("unit `{unit}`"), why };
+    if !unit.contains('.') {
+        return Err(refused(format!("give its kind too, as in `{unit}.service`")));
+    }
     let asked = Command::new("systemctl")
         .args(["show", "--property=ControlGroup", "--value", "--", unit])
         .output()
@@ -146,8 +171,8 @@ fn unit_path(host: &Host, unit: &str) -> Result<PathBuf, EgressError> {
     let path = said.trim().trim_start_matches('/');
     if !asked.status.success() || path.is_empty() {
         return Err(refused(
-            "it does not run; write `ExecStartPre=+penstock egress apply --agent …` into it, which \
-             confines it whenever it starts"
+            "it does not run; write `ExecStartPre=+/usr/bin/penstock egress apply --agent … --here` \
+             into it, which confines it whenever it starts"
                 .into(),
         ));
     }
@@ -169,7 +194,11 @@ fn existing(host: &Host, unit: &str, path: PathBuf) -> Result<PathBuf, EgressErr
     }
     Err(EgressError::Place {
         what: format!("`{unit}`"),
-        why: format!("{} does not exist; it does while something runs in it", path.display()),
+        why: format!(
+            "{} does not exist; it does while something runs in it (`systemctl start {unit}` for a \
+             slice, `loginctl enable-linger USER` for a user)",
+            path.display()
+        ),
     })
 }
 

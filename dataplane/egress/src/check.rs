@@ -43,9 +43,13 @@ pub enum Outcome {
 
 /// Tries every way from within a cgroup. Needs root.
 pub fn check(status: &Status) -> Result<Vec<Tried>, EgressError> {
-    let Some(cgroup) = status.cgroup.as_ref().filter(|_| status.state == State::Live) else {
+    let Some(cgroup) = &status.cgroup else {
         return Err(EgressError::NotApplied(status.agent.clone()));
     };
+    if status.state != State::Live {
+        let (agent, cgroup) = (status.agent.clone(), cgroup.clone());
+        return Err(EgressError::Broken { agent, cgroup });
+    }
     let leaf = cgroup.join(format!("check-{}", std::process::id()));
     fs::create_dir(&leaf).map_err(EgressError::file("cannot create", &leaf))?;
     let output = probe_in(&leaf, &status.rules);
@@ -82,6 +86,8 @@ fn probe_in(cgroup: &Path, rules: &[Allowed]) -> io::Result<String> {
 
 /// Tries every way and prints a line for each: the error's number, or 0. For a process in the cgroup.
 pub fn probe(gateways: &[SocketAddr]) {
+    // By this name the events of it are known.
+    let _ = rustix::thread::set_name(c"penstock-test");
     let gateways: Vec<_> = gateways.iter().map(|at| Allowed::gateway(*at)).collect();
     for way in ways(&gateways) {
         let errno = match (way.attempt)() {

@@ -40,7 +40,7 @@ pub enum EgressError {
     #[error("{} is in use and is no BPF filesystem; name another directory as `egress.bpffs`", .0.display())]
     NotBpffs(PathBuf),
     /// Nothing was ever applied here.
-    #[error("no BPF filesystem is mounted at {}: nothing is enforced; `penstock egress apply` mounts it and applies the configuration", .0.display())]
+    #[error("no BPF filesystem is mounted at {}, so nothing is pinned there and nothing known of what is enforced; `penstock egress apply` mounts it and applies the configuration", .0.display())]
     NotMounted(PathBuf),
     /// A unit, a user or a process without a cgroup to confine.
     #[error("{what} has no cgroup to confine: {why}")]
@@ -95,19 +95,48 @@ pub enum EgressError {
     /// Nothing is applied to it.
     #[error("nothing is enforced for agent `{0}`; `penstock egress status` lists what is")]
     NotApplied(String),
+    /// It is not in force in that one.
+    #[error("nothing is enforced for agent `{agent}` on {}; `penstock egress status` lists where", cgroup.display())]
+    NotThere {
+        /// The agent.
+        agent: String,
+        /// The cgroup that was named.
+        cgroup: PathBuf,
+    },
+    /// What is attached is not whole.
+    #[error("on {} the kernel does not run every program of agent `{agent}`; `penstock egress status` says which, `penstock egress apply --agent {agent}` mends it", cgroup.display())]
+    Broken {
+        /// The agent.
+        agent: String,
+        /// Where.
+        cgroup: PathBuf,
+    },
     /// Processes would go free.
-    #[error("{count} processes of agent `{agent}` run in {} and would go free; end them first, or say --force", cgroup.display())]
+    #[error("of agent `{agent}` there runs in {}: {}; it would go free: end it first, or say --force", cgroup.display(), list(processes))]
     Busy {
         /// The agent.
         agent: String,
-        /// How many.
-        count: usize,
+        /// Which.
+        processes: Vec<u32>,
         /// Where.
         cgroup: PathBuf,
     },
     /// A second reader.
-    #[error("another process reads the events already; an event goes to one reader")]
+    #[error(
+        "another process reads the events already, and an event goes to one reader; where that is the unit of `packaging/`, `journalctl -u penstock-egress-events` has them"
+    )]
     Read,
+}
+
+/// The first few of them.
+fn list(processes: &[u32]) -> String {
+    const SHOWN: usize = 5;
+    let mut text: Vec<_> = processes.iter().take(SHOWN).map(u32::to_string).collect();
+    if processes.len() > SHOWN {
+        text.push(format!("and {} more", processes.len() - SHOWN));
+    }
+    let noun = if processes.len() == 1 { "process" } else { "processes" };
+    format!("{noun} {}", text.join(", "))
 }
 
 impl EgressError {

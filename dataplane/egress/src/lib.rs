@@ -37,5 +37,5 @@ pub use penstock_ebpf_abi::{Hook, Reason};
 pub use policy::Policy;
 pub use probe::{bpf_lsm, btf};
 pub use remove::remove;
-pub use set::{Enforced, apply, object};
-pub use status::{Allowed, State, Status, status};
+pub use set::{Enforced, apply, may_apply, object};
+pub use status::{Allowed, State, Status, pinned, status};

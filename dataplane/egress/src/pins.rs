@@ -105,6 +105,11 @@ impl Pins {
         Ok(SetDirectory { path, agent: agent.to_owned(), cgroup, number, whole: false })
     }
 
+    /// Agents that have sets.
+    pub(crate) fn agents(&self) -> Vec<String> {
+        entries(&self.root.join("agents")).into_iter().map(|(_, name)| name).collect()
+    }
+
     /// Every set, or those of one agent: by agent, cgroup and number.
     pub(crate) fn sets(&self, agent: Option<&str>) -> Vec<SetDirectory> {
         self.all_sets(agent).unwrap_or_default()

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::sync::OnceLock;
 
+use crate::capabilities::{TO_APPLY, missing};
 use crate::host;
 
 /// The first kernel with LSM programs on cgroups.
@@ -31,7 +32,8 @@ pub fn bpf_lsm() -> Result<(), &'static str> {
         )) {
             Ok(true) => Ok(()),
             Ok(false) => Err("the kernel does not take LSM programs"),
-            Err(_) => Err("the kernel does not let this process load LSM programs"),
+            Err(_) if !missing(TO_APPLY).is_empty() => Err("it takes root to find out"),
+            Err(_) => Err("the kernel does not let root load LSM programs"),
         }
     })
 }

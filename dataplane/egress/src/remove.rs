@@ -10,30 +10,41 @@ use crate::capabilities::TO_ASK;
 use crate::pins::Pins;
 use crate::set::{Caller, Connection};
 use crate::status::path_of;
-use crate::{EgressError, Host};
+use crate::{Cgroup, EgressError, Host};
 
-/// Takes everything away that is in force for an agent; how many cgroups that were. While processes
-/// run there it takes `force`, for they go free.
-pub fn remove(host: &Host, agent: &str, force: bool) -> Result<usize, EgressError> {
+/// Takes away what is in force for an agent, everywhere or on one cgroup alone; how many cgroups that
+/// were. While processes run there it takes `force`, for they go free.
+pub fn remove(
+    host: &Host,
+    agent: &str,
+    on: Option<&Cgroup>,
+    force: bool,
+) -> Result<usize, EgressError> {
     EgressError::unless_capable("seeing whom it would let go", TO_ASK)?;
     let pins = Pins::of(&host.bpffs);
     let _lock = pins.lock()?;
     let all = Pins::of_all_versions(&host.bpffs);
-    let sets: Vec<_> = all.iter().flat_map(|pins| pins.sets(Some(agent))).collect();
+    let sets = all.iter().flat_map(|pins| pins.sets(Some(agent)));
+    let sets: Vec<_> = sets.filter(|set| on.is_none_or(|one| one.id == set.cgroup)).collect();
     if sets.is_empty() {
-        return Err(EgressError::NotApplied(agent.to_owned()));
+        let agent = agent.to_owned();
+        return Err(match on {
+            Some(one) => EgressError::NotThere { agent, cgroup: one.path.clone() },
+            None => EgressError::NotApplied(agent),
+        });
     }
     let cgroups: HashSet<u64> = sets.iter().map(|set| set.cgroup).collect();
     for cgroup in cgroups.iter().filter(|_| !force) {
         let Some(path) = path_of(host, *cgroup) else { continue };
-        let count = crate::cgroup::processes(&path).len();
-        if count > 0 {
-            return Err(EgressError::Busy { agent: agent.to_owned(), count, cgroup: path });
+        let processes = crate::cgroup::processes(&path);
+        if !processes.is_empty() {
+            return Err(EgressError::Busy { agent: agent.to_owned(), processes, cgroup: path });
         }
     }
     for set in &sets {
         set.remove()?;
     }
+    // Those of its other cgroups too, for they are not told apart: asked for was each when it came in.
     forget(&pins, agent)?;
     Ok(cgroups.len())
 }

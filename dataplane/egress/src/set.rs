@@ -62,11 +62,16 @@ plain!(
     Tally abi::Tally
 );
 
+/// Whether this process has the capabilities of [`apply`].
+pub fn may_apply() -> Result<(), EgressError> {
+    EgressError::unless_capable("putting a policy in force", TO_APPLY)
+}
+
 /// Puts a policy in force on a cgroup. What was in force there stays so until the new set is, so that
 /// there is no moment without; a policy that is wider holds once the old set is gone. Where the very
 /// policy is in force already, by the very programs, nothing changes.
 pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, EgressError> {
-    EgressError::unless_capable("putting a policy in force", TO_APPLY)?;
+    may_apply()?;
     let pins = Pins::of(&host.bpffs);
     pins.create()?;
     let _lock = pins.lock()?;

@@ -1,5 +1,6 @@
 //! What is in force, as the kernel tells it: never from a record of our own.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
@@ -100,6 +101,11 @@ pub struct Allowed {
     pub packets: u64,
     /// Bytes of those.
     pub bytes: u64,
+}
+
+/// The names of agents for which something is in force, of whichever version. Takes no privilege.
+pub fn pinned(host: &Host) -> BTreeSet<String> {
+    Pins::of_all_versions(&host.bpffs).iter().flat_map(Pins::agents).collect()
 }
 
 /// Everything that is in force, by agent and cgroup. Needs root.

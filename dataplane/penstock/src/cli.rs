@@ -236,6 +236,7 @@ Sends no packet where it is shut. Needs root. Exits with 0 where every way is as
     #[command(after_help = "\
 Examples:
   penstock egress remove --agent claude
+  penstock egress remove --agent claude --cgroup docker/4c5a
   penstock egress remove --all --force
 
 Needs root.")]
@@ -303,6 +304,9 @@ pub(crate) struct RemoveArgs {
     /// This agent alone.
     #[arg(long, value_name = "NAME", group = "whom")]
     pub(crate) agent: Option<String>,
+    /// On this cgroup alone, as a path below the root of cgroup v2.
+    #[arg(long, value_name = "PATH", requires = "agent")]
+    pub(crate) cgroup: Option<PathBuf>,
     /// Every agent.
     #[arg(long, group = "whom")]
     pub(crate) all: bool,

@@ -6,7 +6,7 @@ mod inside;
 mod names;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use penstock_config::{Bind, Snapshot};
 use penstock_control::{Control, Handle, Options};
+use penstock_egress::Policy;
 use penstock_metrics::Cells;
 use penstock_proxy::{Attest, Engine, Inside, Proxy, World};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -152,6 +153,12 @@ fn options(
     }
 }
 
+/// What of a configuration the kernel has to be told, by who may.
+fn policies(snapshot: &Snapshot) -> (&Path, Vec<Policy>) {
+    let agents = snapshot.agents.iter();
+    (&snapshot.egress.bpffs, agents.map(|agent| Policy::of(snapshot, agent)).collect())
+}
+
 /// What operators ask of a running penstock.
 struct State {
     engine: Engine,
@@ -262,9 +269,7 @@ impl Running {
                 self.proxy.reload(world);
                 self.names.keep(&snapshot);
                 self.files = Files::of(&snapshot, &self.path);
-                if (&snapshot.agents, &snapshot.egress)
-                    != (&self.current.agents, &self.current.egress)
-                {
+                if policies(&snapshot) != policies(&self.current) {
                     // Serving takes no privilege, and this does.
                     tracing::warn!("`penstock egress apply` puts the change of agents in force");
                 }

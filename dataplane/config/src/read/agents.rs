@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::places::{Overlap, Placed, user};
 use super::{destinations, listeners, named};
-use crate::agents::{Agent, Egress, EgressMode, ForwardLimits, Resources, agent_id};
+use crate::agents::{Agent, BPFFS_DEFAULT, Egress, EgressMode, ForwardLimits, Resources, agent_id};
 use crate::fields::Fields;
 use crate::keys;
 use crate::snapshot::Bind;
@@ -16,19 +16,15 @@ const EXAMPLE: &str = "write `agents:` and below it `claude: {}`, or remove it";
 /// Agents of one file.
 const AGENTS_MAX: usize = 256;
 
-/// Where links and maps are pinned unless the file says otherwise. `/sys/fs/bpf` is closed to all but
-/// root on most hosts, and `penstock serve` does not run as root.
-const BPFFS: &str = "/run/penstock/bpf";
-
 pub(super) fn egress(file: &Fields<'_>) -> Egress {
     let Some(egress) = file.section("egress") else {
-        return Egress { mode: EgressMode::default(), bpffs: BPFFS.into() };
+        return Egress { mode: EgressMode::default(), bpffs: BPFFS_DEFAULT.into() };
     };
     let mode = match egress.choice("mode") {
         "audit" => EgressMode::Audit,
         _ => EgressMode::Enforce,
     };
-    Egress { mode, bpffs: bpffs(&egress).unwrap_or_else(|| BPFFS.into()) }
+    Egress { mode, bpffs: bpffs(&egress).unwrap_or_else(|| BPFFS_DEFAULT.into()) }
 }
 
 /// Not relative to the file: whoever reads the pins finds them whatever file it was given.

@@ -8,15 +8,15 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | [`user`] | who the agent runs as |
-//! | [`stdio`] | refuses what must not be inherited as stdin, stdout or stderr |
-//! | [`cgroup`], [`limits`] | the cgroup of this launch, and what its processes may use |
-//! | [`inside`] | process 1 of the agent's PID namespace: from birth to exec, and then the reaper |
-//! | [`view`] | which mounts the agent sees |
-//! | [`privilege`] | capabilities: what launching needs, how all are given up |
-//! | [`scope`] | abstract Unix sockets of others |
-//! | [`seccomp`] | the system calls that are refused |
-//! | [`outside`] | the launching process while the command runs: signals, job control, the end |
+//! | `user` | who the agent runs as |
+//! | `stdio` | refuses what must not be inherited as stdin, stdout or stderr |
+//! | `cgroup`, `limits` | the cgroup of this launch, and what its processes may use |
+//! | `inside` | process 1 of the agent's PID namespace: from birth to exec, and then the reaper |
+//! | `view` | which mounts the agent sees |
+//! | `privilege` | capabilities: what launching needs, how all are given up |
+//! | `scope` | abstract Unix sockets of others |
+//! | `seccomp` | the system calls that are refused |
+//! | `outside` | the launching process while the command runs: signals, job control, the end |
 
 mod cgroup;
 mod error;

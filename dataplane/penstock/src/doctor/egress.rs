@@ -18,7 +18,7 @@ pub(super) fn all(snapshot: &Snapshot) -> Vec<Check> {
             checks.extend(snapshot.agents.iter().map(|agent| held(&host, &agent.name)));
         }
         Err(error @ EgressError::NotMounted(_)) => {
-            checks.push(Check::failed("egress", error.to_string(), "sudo penstock egress apply"));
+            checks.push(Check::degraded("egress", error.to_string(), "sudo penstock egress apply"));
         }
         Err(error) => {
             let fix = "until then nothing can be confined here";

@@ -14,6 +14,7 @@ use crate::terminal::print;
 
 pub(crate) fn run(args: &ApplyArgs, snapshot: &Snapshot) -> Result<Exit, Failure> {
     let agents = agents(snapshot, args.agent.as_deref())?;
+    penstock_egress::may_apply().map_err(|error| failure(&error))?;
     let host = Host::prepare(&snapshot.egress.bpffs).map_err(|error| failure(&error))?;
     let before = penstock_egress::status(&host).map_err(|error| failure(&error))?;
     let mut failed = None;
@@ -23,11 +24,14 @@ pub(crate) fn run(args: &ApplyArgs, snapshot: &Snapshot) -> Result<Exit, Failure
             None => targets(agent, &before, &host),
         };
         let applied = targets.and_then(|targets| {
-            targets.iter().try_for_each(|cgroup| apply(&host, snapshot, agent, cgroup))
+            targets.iter().try_for_each(|cgroup| apply(&host, snapshot, agent, cgroup, &before))
         });
         if let Err(error) = applied {
             // The others are not left open for it.
-            eprintln!("error: agent `{}`: {error}", agent.name);
+            let text = error.to_string();
+            let named = text.contains(&format!("agent `{}`", agent.name));
+            let whose = if named { String::new() } else { format!("agent `{}`: ", agent.name) };
+            eprintln!("error: {whose}{text}");
             failed = Some(failure(&error));
         }
     }
@@ -71,8 +75,13 @@ fn apply(
     snapshot: &Snapshot,
     agent: &Agent,
     cgroup: &Cgroup,
+    before: &[Status],
 ) -> Result<(), EgressError> {
     let policy = Policy::of(snapshot, agent);
+    // Whoever was held there already has made no socket elsewhere that this could be told of.
+    let held_before = before.iter().any(|status| {
+        status.cgroup_id == cgroup.id && status.agent == agent.name && status.state == State::Live
+    });
     let own = std::process::id();
     let running = cgroup.processes().into_iter().filter(|process| *process != own).count();
     penstock_egress::apply(host, &policy, cgroup)?;
@@ -96,11 +105,11 @@ fn apply(
             above.display(),
         );
     }
-    if running > 0 {
+    if running > 0 && !held_before {
+        let noun = if running == 1 { "process" } else { "processes" };
         eprintln!(
-            "warning: {} ran in {} already; sockets that they brought from another cgroup are not \
-             held. Start them anew to be sure",
-            count(running, "process").replace("processs", "processes"),
+            "warning: {running} {noun} ran in {} already; sockets that were made in another cgroup \
+             are not held. Start what runs there anew to be sure",
             cgroup.path.display(),
         );
     }

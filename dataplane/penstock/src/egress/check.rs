@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use penstock_config::{EgressMode, Snapshot};
-use penstock_egress::{Host, Outcome, Status, Tried};
+use penstock_egress::{Host, Outcome, State, Status, Tried};
 use serde_json::json;
 
 use super::{agents, failure};
@@ -17,7 +17,9 @@ pub(crate) fn run(args: &TestArgs, snapshot: &Snapshot, color: Color) -> Result<
     let found = penstock_egress::status(&host).map_err(|error| failure(&error))?;
     let mut results = Vec::new();
     for agent in &agents {
-        let own: Vec<_> = found.iter().filter(|status| status.agent == agent.name).collect();
+        let own = found.iter().filter(|status| status.agent == agent.name);
+        // Where a cgroup is gone there is nobody to be held.
+        let own: Vec<_> = own.filter(|status| status.state != State::Gone).collect();
         if own.is_empty() {
             return Err(failure(&penstock_egress::EgressError::NotApplied(agent.name.clone())));
         }

@@ -1,12 +1,13 @@
 //! `penstock egress events`: what the kernel refused, as it happens.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use penstock_config::{Snapshot, agent_id};
 use penstock_egress::{Event, Events, Hook, Host, Reason, hook_name};
 use serde_json::json;
 
-use super::failure;
+use super::{bpffs, failure};
 use crate::cli::EventsArgs;
 use crate::exit::{Exit, Failure};
 use crate::terminal::print;
@@ -14,8 +15,16 @@ use crate::terminal::print;
 /// How long one wait lasts, so that a signal is not waited for.
 const WAIT: Duration = Duration::from_millis(500);
 
-pub(crate) fn run(args: &EventsArgs, snapshot: &Snapshot) -> Result<Exit, Failure> {
-    let host = Host::find(&snapshot.egress.bpffs).map_err(|error| failure(&error))?;
+pub(crate) fn run(args: &EventsArgs, snapshot: Option<&Snapshot>) -> Result<Exit, Failure> {
+    let host = Host::find(bpffs(snapshot)).map_err(|error| failure(&error))?;
+    let mut names = penstock_egress::pinned(&host);
+    names.extend(snapshot.iter().flat_map(|s| s.agents.iter().map(|agent| agent.name.clone())));
+    if let Some(name) = args.agent.as_ref().filter(|name| !names.contains(*name)) {
+        // Before anything is read, for what is read is gone.
+        let known: Vec<_> = names.into_iter().collect();
+        return Err(Failure::new(Exit::Usage, format!("there is no agent `{name}`"))
+            .help(format!("there is: {}", known.join(", "))));
+    }
     let mut events = Events::open(&host).map_err(|error| failure(&error))?;
     let wanted = args.agent.as_deref().map(agent_id);
     let wait = if args.follow { WAIT } else { Duration::ZERO };
@@ -29,7 +38,7 @@ pub(crate) fn run(args: &EventsArgs, snapshot: &Snapshot) -> Result<Exit, Failur
             None => return Ok(Exit::Done),
             Some(event) if wanted.is_some_and(|id| id != event.agent) => {}
             Some(event) => {
-                let name = name(snapshot, &event);
+                let name = name(&names, &event);
                 let line = if args.json {
                     as_json(&event, &name, &events)
                 } else {
@@ -41,15 +50,18 @@ pub(crate) fn run(args: &EventsArgs, snapshot: &Snapshot) -> Result<Exit, Failur
     }
 }
 
-/// The agent's name, or its number where the configuration does not know it.
-fn name(snapshot: &Snapshot, event: &Event) -> String {
-    let known = snapshot.agents.iter().find(|agent| agent.id == event.agent);
-    known.map_or_else(|| format!("{:016x}", event.agent), |agent| agent.name.clone())
+/// The agent's name, or its number where nobody knows it any more.
+fn name(names: &BTreeSet<String>, event: &Event) -> String {
+    let known = names.iter().find(|name| agent_id(name) == event.agent);
+    known.map_or_else(|| format!("{:016x}", event.agent), Clone::clone)
 }
 
 fn as_text(event: &Event, agent: &str) -> String {
     let who = match &event.process {
-        Some(process) => format!("{}[{}] uid {}", process.comm, process.pid, process.uid),
+        // A process gives itself the name that it likes.
+        Some(process) => {
+            format!("{}[{}] uid {}", process.comm.escape_debug(), process.pid, process.uid)
+        }
         None if event.hook == Hook::Setsockopt => "a process".to_owned(),
         None => "a packet".to_owned(),
     };

@@ -9,7 +9,7 @@ mod status;
 use std::path::Path;
 use std::sync::Arc;
 
-use penstock_config::{Agent, Snapshot};
+use penstock_config::{Agent, BPFFS_DEFAULT, Snapshot};
 use penstock_egress::EgressError;
 
 use crate::cli::EgressCommand;
@@ -26,15 +26,40 @@ pub(crate) fn run(
         penstock_egress::probe(gateways);
         return Ok(Exit::Done);
     }
-    let snapshot = load(config, color)?;
     match command {
-        EgressCommand::Apply(args) => apply::run(args, &snapshot),
-        EgressCommand::Status(args) => status::run(args, &snapshot, color),
-        EgressCommand::Events(args) => events::run(args, &snapshot),
-        EgressCommand::Test(args) => check::run(args, &snapshot, color),
-        EgressCommand::Remove(args) => remove::run(args, &snapshot),
+        EgressCommand::Apply(args) => apply::run(args, &load(config, color)?),
+        EgressCommand::Test(args) => check::run(args, &load(config, color)?, color),
+        EgressCommand::Status(args) => {
+            with_or_without(config, color, |known| status::run(args, known, color))
+        }
+        EgressCommand::Events(args) => {
+            with_or_without(config, color, |known| events::run(args, known))
+        }
+        EgressCommand::Remove(args) => {
+            with_or_without(config, color, |known| remove::run(args, known))
+        }
         EgressCommand::Probe { .. } => Ok(Exit::Done),
     }
+}
+
+/// What the kernel holds is to be seen, and ended, however broken the configuration is: then without it,
+/// at the default place of pins, and the fault of the configuration is the command's.
+fn with_or_without(
+    config: Option<&Path>,
+    color: Color,
+    command: impl FnOnce(Option<&Snapshot>) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    match load(config, color) {
+        Ok(snapshot) => command(Some(&snapshot)),
+        Err(fault) => {
+            command(None)?;
+            Err(fault)
+        }
+    }
+}
+
+fn bpffs(snapshot: Option<&Snapshot>) -> &Path {
+    snapshot.map_or(Path::new(BPFFS_DEFAULT), |snapshot| &snapshot.egress.bpffs)
 }
 
 fn load(config: Option<&Path>, color: Color) -> Result<Snapshot, Failure> {

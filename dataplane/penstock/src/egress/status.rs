@@ -6,13 +6,17 @@ use penstock_config::{EgressMode, Snapshot, Transport};
 use penstock_egress::{Allowed, EgressError, Host, Policy, State, Status, hook_name};
 use serde_json::{Value, json};
 
-use super::failure;
+use super::{bpffs, failure};
 use crate::cli::StatusArgs;
 use crate::exit::{Exit, Failure};
 use crate::terminal::{Color, Paint, Style, print};
 
-pub(crate) fn run(args: &StatusArgs, snapshot: &Snapshot, color: Color) -> Result<Exit, Failure> {
-    let found = match Host::find(&snapshot.egress.bpffs) {
+pub(crate) fn run(
+    args: &StatusArgs,
+    snapshot: Option<&Snapshot>,
+    color: Color,
+) -> Result<Exit, Failure> {
+    let found = match Host::find(bpffs(snapshot)) {
         Ok(host) => penstock_egress::status(&host).map_err(|error| failure(&error))?,
         // Nothing was ever applied: that is an answer too.
         Err(EgressError::NotMounted(_)) => Vec::new(),
@@ -28,9 +32,11 @@ pub(crate) fn run(args: &StatusArgs, snapshot: &Snapshot, color: Color) -> Resul
 }
 
 /// What is not as the configuration says, each with what to do.
-fn faults(snapshot: &Snapshot, found: &[Status]) -> Vec<String> {
+fn faults(snapshot: Option<&Snapshot>, found: &[Status]) -> Vec<String> {
     let mut faults = Vec::new();
-    for agent in &snapshot.agents {
+    let agents =
+        snapshot.iter().flat_map(|snapshot| snapshot.agents.iter().map(move |a| (a, snapshot)));
+    for (agent, snapshot) in agents {
         let own: Vec<_> = found.iter().filter(|status| status.agent == agent.name).collect();
         let name = &agent.name;
         if own.is_empty() {
@@ -97,7 +103,11 @@ fn render(found: &[Status], faults: &[String], paint: Paint) -> String {
             .map(|(hook, count)| format!("{} {count}", hook_name(*hook)))
             .collect();
         if !refused.is_empty() {
-            let _ = writeln!(text, "  refused: {}", refused.join(", "));
+            let verdict = match status.mode {
+                EgressMode::Enforce => "refused",
+                EgressMode::Audit => "would refuse",
+            };
+            let _ = writeln!(text, "  {verdict}: {}", refused.join(", "));
         }
         if !status.lsm {
             let note =

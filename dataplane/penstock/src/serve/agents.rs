@@ -27,6 +27,14 @@ impl Agents {
             held: Mutex::default(),
         };
         agents.look(snapshot);
+        let held = agents.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for (agent, _) in held.iter().filter(|(_, held)| held.cgroups == 0) {
+            tracing::warn!(
+                agent,
+                "nothing holds it yet: `penstock run` does when it starts it, `penstock egress apply` now"
+            );
+        }
+        drop(held);
         agents
     }
 

@@ -290,7 +290,7 @@ fn policy_removed(world: &World) -> Row {
         process.ready()?;
         let stream = accept(&listener)?;
         hold!(asked(world, &stream)? == Some(agent_id("gone")), "the agent is not known");
-        penstock_egress::remove(&world.host, "gone", true)?;
+        penstock_egress::remove(&world.host, "gone", None, true)?;
         process.go()?;
         process.end()?;
         Ok(())

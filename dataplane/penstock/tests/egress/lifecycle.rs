@@ -201,11 +201,11 @@ fn removed(world: &World) -> Row {
     drop(world.hold(&policy("taken-away"), &held)?);
     let mut process = world.start(&held, &["held", "loop", &forbidden()])?;
     process.ready()?;
-    let busy = penstock_egress::remove(&world.host, "taken-away", false);
+    let busy = penstock_egress::remove(&world.host, "taken-away", None, false);
     hold!(matches!(busy, Err(EgressError::Busy { .. })), "with a process in it: {busy:?}");
     hold!(is_held(world, &held)?, "it was taken away all the same");
     drop(process);
-    let count = penstock_egress::remove(&world.host, "taken-away", false)?;
+    let count = penstock_egress::remove(&world.host, "taken-away", None, false)?;
     hold!(count == 1 && !is_held(world, &held)?, "{count} were taken away, and it is held still");
     Ok(())
 }

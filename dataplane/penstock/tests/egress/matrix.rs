@@ -58,7 +58,7 @@ pub(crate) fn run(suite: &mut Suite, world: &World) -> io::Result<()> {
         Ok(())
     });
     drop(enforced);
-    penstock_egress::remove(&world.host, "matrix", true).map(drop).map_err(io::Error::other)
+    penstock_egress::remove(&world.host, "matrix", None, true).map(drop).map_err(io::Error::other)
 }
 
 /// All that make sense.
