@@ -1,9 +1,8 @@
 //! A directory of this process's own for the sockets between shards and control thread.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -15,8 +14,11 @@ const FRONT: &str = "front.sock";
 /// A directory younger than this may belong to a penstock that is just starting.
 const STALE_AFTER: Duration = Duration::from_mins(1);
 
-/// The directory; removed with all that is in it when dropped.
-pub(super) struct Directory(tempfile::TempDir);
+/// The directory; removed with all that is in it when dropped, and locked as long as its process lives.
+pub(super) struct Directory {
+    made: tempfile::TempDir,
+    _lock: File,
+}
 
 impl Directory {
     /// Makes it, and removes those of dead processes. `base` is where; an error names it.
@@ -27,14 +29,16 @@ impl Directory {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(base)
             .map_err(|error| (base.to_owned(), error))?;
+        let locked = File::open(made.path()).and_then(|lock| lock.lock().map(|()| lock));
+        let lock = locked.map_err(|error| (made.path().to_owned(), error))?;
         if let Ok(own) = fs::metadata(made.path()) {
             remove_stale(base, own.uid());
         }
-        Ok(Self(made))
+        Ok(Self { made, _lock: lock })
     }
 
     pub(super) fn sockets(&self) -> Inside {
-        Inside { control: self.0.path().join(CONTROL), front: self.0.path().join(FRONT) }
+        Inside { control: self.made.path().join(CONTROL), front: self.made.path().join(FRONT) }
     }
 }
 
@@ -49,8 +53,8 @@ pub(super) fn base() -> PathBuf {
     service.or(user).unwrap_or_else(std::env::temp_dir)
 }
 
-/// What a killed penstock of this user's left: a directory whose socket nobody serves. Another user's
-/// is not even looked into: connecting to a socket of theirs could take forever.
+/// What a killed penstock of this user's left: a directory that nobody has locked. Another user's is not
+/// even looked into.
 fn remove_stale(base: &Path, user: u32) {
     let Ok(entries) = fs::read_dir(base) else { return };
     for entry in entries.flatten() {
@@ -61,10 +65,7 @@ fn remove_stale(base: &Path, user: u32) {
             && entry.metadata().is_ok_and(|found| {
                 found.is_dir() && found.uid() == user && found.modified().is_ok_and(old)
             });
-        let dead = || {
-            UnixStream::connect(path.join(CONTROL))
-                .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-        };
+        let dead = || File::open(&path).is_ok_and(|directory| directory.try_lock().is_ok());
         if ours && dead() {
             // Only what is known to be ours; anything else keeps the directory.
             let _ = fs::remove_file(path.join(CONTROL));
@@ -97,6 +98,15 @@ mod tests {
     }
 
     #[test]
+    fn one_that_serves_is_taken_for_alive() {
+        let base = tempfile::tempdir().expect("a directory");
+        let serving = Directory::new(base.path()).expect("it is made");
+        aged(serving.made.path());
+        drop(Directory::new(base.path()).expect("it is made beside"));
+        assert!(serving.made.path().exists());
+    }
+
+    #[test]
     fn only_what_dead_processes_left_is_removed() {
         let base = tempfile::tempdir().expect("a directory");
         let user = fs::metadata(base.path()).expect("its owner").uid();
@@ -110,7 +120,8 @@ mod tests {
         for path in [&dead, &young, &other] {
             drop(UnixListener::bind(path.join(CONTROL)).expect("it binds"));
         }
-        let _serving = UnixListener::bind(live.join(CONTROL)).expect("it binds");
+        let serving = File::open(&live).expect("it opens");
+        serving.lock().expect("it is locked");
         for path in [&dead, &live, &other] {
             aged(path);
         }

@@ -153,6 +153,72 @@ fn events_tell_who_tried_what_and_go_to_one_reader() {
 }
 
 #[test]
+fn a_process_cannot_write_lines_of_its_own_into_the_events() {
+    let Some(host) = Host::new() else { return };
+    says(host.egress(&["apply"]));
+    host.inside(
+        "exec python3 -c \"
+import ctypes, socket
+ctypes.CDLL(None).prctl(15, b'a)\\n\\x1b[31mone: ok')
+try: socket.create_connection(('192.0.2.1', 443))
+except OSError: pass\"",
+    );
+    let said = says(host.egress(&["events"]));
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("a)\\n\\u{1b}[31mone: ok[") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn events_of_an_agent_that_is_not_there_take_none_away() {
+    let Some(host) = Host::new() else { return };
+    says(host.egress(&["apply"]));
+    host.inside("exec bash -c 'exec 3<>/dev/tcp/192.0.2.1/443'");
+    let (code, said) = refusal(host.egress(&["events", "--agent", "typo"]));
+    assert_eq!(code, 64);
+    assert!(said.contains("no agent `typo`") && said.contains("there is: one"), "{said}");
+    assert_eq!(says(host.egress(&["events"])).lines().count(), 1);
+}
+
+#[test]
+fn what_is_held_is_to_be_seen_without_a_configuration() {
+    let Some(host) = Host::new() else { return };
+    says(host.egress(&["apply"]));
+    host.configure(", nonsense: 1");
+    for words in [&["status"][..], &["events"], &["remove", "--all"]] {
+        let Output { status, stderr, .. } = output(host.egress(words));
+        let said = String::from_utf8_lossy(&stderr);
+        assert!(said.contains("unknown key `nonsense`") || !status.success(), "{words:?}: {said}");
+        assert_ne!(status.code(), Some(0), "{words:?}");
+    }
+}
+
+#[test]
+fn one_cgroup_can_be_let_go_and_one_that_is_gone_is_no_fault_of_the_others() {
+    let Some(host) = Host::new() else { return };
+    says(host.egress(&["apply"]));
+    let other = host.cgroup().with_extension("other");
+    fs::create_dir(&other).expect("a cgroup");
+    let path = other.to_str().expect("a path");
+    says(host.egress(&["apply", "--agent", "one", "--cgroup", path]));
+    assert_eq!(host.json(&["status", "--json"]).0["agents"].as_array().map(Vec::len), Some(2));
+    says(host.egress(&["remove", "--agent", "one", "--cgroup", path]));
+    let (left, good) = host.json(&["status", "--json"]);
+    assert!(good, "{left}");
+    assert_eq!(left["agents"][0]["cgroup"].as_str(), host.cgroup().to_str());
+    let (code, said) = refusal(host.egress(&["remove", "--agent", "one", "--cgroup", path]));
+    assert_eq!(code, 69);
+    assert!(said.contains("nothing is enforced for agent `one` on"), "{said}");
+
+    says(host.egress(&["apply", "--agent", "one", "--cgroup", path]));
+    fs::remove_dir(&other).expect("it is removed");
+    assert!(host.json(&["test", "--json"]).1, "the cgroup that lives is held");
+    let (gone, good) = host.json(&["status", "--json"]);
+    assert!(!good, "{gone}");
+    says(host.egress(&["apply"]));
+    assert!(host.json(&["status", "--json"]).1);
+}
+
+#[test]
 fn enforcement_is_not_removed_under_a_running_agent_unless_told_so() {
     let Some(host) = Host::new() else { return };
     says(host.egress(&["apply"]));
