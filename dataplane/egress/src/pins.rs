@@ -12,12 +12,13 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use penstock_ebpf_abi::VERSION;
 
-use crate::EgressError;
+use crate::{EgressError, sys};
 
 /// The pins of penstock in a BPF filesystem.
 #[derive(Debug, Clone)]
@@ -140,9 +141,12 @@ impl SetDirectory {
         Ok(Self { path, whole: true, ..self })
     }
 
-    /// Unpins all that is in it, upon which the kernel detaches it; and what is empty above it.
+    /// Detaches and unpins all that is in it, and removes what is empty above it. Unpinning alone would
+    /// do, but only when the kernel comes to it.
     pub(crate) fn remove(&self) -> Result<(), EgressError> {
         for (path, _) in entries(&self.path) {
+            // What is no link, or is detached already, is unpinned only.
+            let _ = sys::open_link(&path).and_then(|link| sys::detach(link.as_fd()));
             fs::remove_file(&path).map_err(EgressError::file("cannot unpin", &path))?;
         }
         fs::remove_dir(&self.path).map_err(EgressError::file("cannot remove", &self.path))?;

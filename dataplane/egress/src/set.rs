@@ -73,6 +73,7 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
     let kept = File::open(&host.bpffs).map_err(EgressError::file("cannot open", &host.bpffs))?;
     alone(host, &pins, policy, cgroup)?;
     if in_force(host, &pins, policy, cgroup) {
+        remove_where(host, policy, is_dead)?;
         return Ok(Enforced(kept));
     }
     let mut loaded = load(&pins, policy)?;
@@ -84,13 +85,21 @@ pub fn apply(host: &Host, policy: &Policy, cgroup: &Cgroup) -> Result<Enforced, 
         return Err(error);
     }
     let set = directory.finish()?;
-    let all = Pins::of_all_versions(&host.bpffs);
-    for other in all.iter().flat_map(|pins| pins.sets(Some(&policy.agent))) {
-        if other != set && (other.cgroup == cgroup.id || is_dead(&other)) {
-            other.remove()?;
-        }
-    }
+    let replaced =
+        |other: &SetDirectory| *other != set && (other.cgroup == cgroup.id || is_dead(other));
+    remove_where(host, policy, replaced)?;
     Ok(Enforced(kept))
+}
+
+/// Removes those of an agent's sets, of whichever version.
+fn remove_where(
+    host: &Host,
+    policy: &Policy,
+    which: impl Fn(&SetDirectory) -> bool,
+) -> Result<(), EgressError> {
+    let all = Pins::of_all_versions(&host.bpffs);
+    let mut sets = all.iter().flat_map(|pins| pins.sets(Some(&policy.agent)));
+    sets.try_for_each(|set| if which(&set) { set.remove() } else { Ok(()) })
 }
 
 /// Whether one set is there, whole and live, with these programs and this policy.

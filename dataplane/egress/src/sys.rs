@@ -12,6 +12,7 @@ const OBJ_GET: libc::c_int = 7;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const PROG_QUERY: libc::c_int = 16;
 const MAP_FREEZE: libc::c_int = 22;
+const LINK_DETACH: libc::c_int = 34;
 const LINK_CREATE: libc::c_int = 28;
 /// `BPF_F_RDONLY`: the descriptor may read the map and no more.
 const READ_ONLY: u32 = 1 << 3;
@@ -146,6 +147,15 @@ pub(crate) fn freeze(map: BorrowedFd<'_>) -> io::Result<()> {
         map: u32,
     }
     bpf(MAP_FREEZE, &mut Fields { map: map.as_raw_fd().cast_unsigned() }).map(|_| ())
+}
+
+/// Detaches a link's program, at once and whoever has the link open (Linux 5.9).
+pub(crate) fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    #[repr(C)]
+    struct Fields {
+        link: u32,
+    }
+    bpf(LINK_DETACH, &mut Fields { link: link.as_raw_fd().cast_unsigned() }).map(|_| ())
 }
 
 /// What the kernel knows of a link to a cgroup.

@@ -104,7 +104,7 @@ mod tests {
 
     fn made(listeners: &str, inherited: &[(&str, &str)]) -> BTreeMap<String, String> {
         let text = format!(
-            "listeners: {listeners}\nupstreams: {{ a: http://127.0.0.1:1/mcp }}\nservers: {{ a: a }}\n"
+            "listeners: {listeners}\nupstreams: {{ a: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ a: a }}\n"
         );
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("it is written");
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn without_a_forward_listener_there_is_no_proxy_not_even_an_inherited_one() {
         let inherited = [("https_proxy", "http://10.0.0.1:1"), ("ALL_PROXY", "socks5://x")];
-        let made = made("[ { address: \"[::]:8808\" } ]", &inherited);
+        let made = made("[ { address: \"127.0.0.1:8808\" } ]", &inherited);
         assert!(!made.keys().any(|name| {
             let upper = name.to_ascii_uppercase();
             upper.ends_with("_PROXY") && upper != "NO_PROXY"

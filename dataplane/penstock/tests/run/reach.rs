@@ -1,6 +1,7 @@
 //! What agents use reaches what they may through the forward listener, and nothing past it, told of
 //! nothing but what `penstock run` tells everybody.
 
+use crate::common::eventually;
 use crate::host::says;
 use crate::serving::{ALLOWED, OTHER, Serving, fails};
 
@@ -65,22 +66,20 @@ fn tools_reach_what_they_may_and_nothing_else() {
     serving.destination.file("hello", "{\"hello\":\"agent\"}");
     for Tool { command, process, says: refused } in TOOLS {
         let (allowed, other) = (serving.url(ALLOWED, "hello"), serving.url(OTHER, "hello"));
-        let with = |words: &[&'static str], url: &'static str| [words, command, &[url]].concat();
-        let (allowed, other): (&str, &str) = (allowed.leak(), other.leak());
-        for url in [allowed, other] {
-            let said = says(serving.unconfined(&with(&[], url)));
+        for url in [&allowed, &other] {
+            let said = says(serving.unconfined(&words(&[], command, url)));
             assert_eq!(said, "{\"hello\":\"agent\"}", "unconfined: {command:?}");
         }
-        let said = says(serving.agent(&with(&[], allowed)));
+        let said = says(serving.agent(&words(&[], command, &allowed)));
         assert_eq!(said, "{\"hello\":\"agent\"}", "{command:?}");
         let line = format!("agent=\"one\" verb=CONNECT host=\"{ALLOWED}\" port={port}");
-        crate::common::eventually("it is in the access log", || serving.log().contains(&line));
+        eventually("it is in the access log", || serving.log().contains(&line));
 
-        let said = fails(serving.agent(&with(&[], other)));
+        let said = fails(serving.agent(&words(&[], command, &other)));
         assert!(said.contains(refused), "{command:?}: {said}");
 
         serving.events();
-        let said = fails(serving.agent(&with(&ALONE, allowed)));
+        let said = fails(serving.agent(&words(&ALONE, command, &allowed)));
         let events = serving.events();
         let event = events.iter().find(|event| event["port"] == port);
         let event = event.unwrap_or_else(|| panic!("{command:?}: {events:?}: {said}"));
@@ -89,6 +88,10 @@ fn tools_reach_what_they_may_and_nothing_else() {
             (&"refused".into(), &"connect4".into(), &"127.0.0.2".into(), &process.into()),
         );
     }
+}
+
+fn words<'a>(before: &[&'a str], command: &[&'a str], url: &'a str) -> Vec<&'a str> {
+    [before, command, &[url]].concat()
 }
 
 #[test]
