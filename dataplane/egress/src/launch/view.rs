@@ -69,6 +69,8 @@ pub(super) fn make(launch: &Launch) -> Result<(), Blocked> {
         let point = &mounted.at;
         match mounted.kind.as_str() {
             "proc" => over(point, c"proc", NOTHING, None)?,
+            // A mount shows the queues of the namespace in which it was made.
+            "mqueue" => over(point, c"mqueue", NOTHING, None)?,
             "bpf" => hide(point)?,
             // The namespace makes the agent's own cgroup its root, so that programs find their limits.
             // The kernel does not mount a filesystem over itself, so the other goes first.

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::common::{Folder, eventually};
 use crate::host::{Host, UID, cgroup2, output};
@@ -102,6 +103,23 @@ fn nothing_of_the_hosts_run_can_be_written() {
         (echo >>$PENSTOCK_MCP_CONFIG) 2>/dev/null && echo written; \
         touch $XDG_RUNTIME_DIR/own && echo own";
     assert_eq!(host.sh(script), "own\n");
+}
+
+#[test]
+fn message_queues_of_others_are_not_there() {
+    let Some(host) = Host::new() else { return };
+    let queues = host.work().join("queues");
+    fs::create_dir(&queues).expect("a directory");
+    let mount = |words: &[&str]| Command::new(words[0]).args(&words[1..]).arg(&queues).status();
+    if !mount(&["mount", "-t", "mqueue", "none"]).expect("mount runs").success() {
+        return println!("not run: this kernel has no POSIX message queues");
+    }
+    let queue = queues.join(format!("penstock-test-{}", std::process::id()));
+    fs::write(&queue, "").expect("a queue");
+    let said = host.sh("ls queues; touch queues/own; ls queues");
+    let _ = fs::remove_file(&queue);
+    let _ = mount(&["umount"]);
+    assert_eq!(said, "own\n");
 }
 
 #[test]
