@@ -268,8 +268,18 @@ pub(crate) struct ApplyArgs {
     pub(crate) here: bool,
 }
 
+/// Where to look where the configuration does not say, or cannot.
+#[derive(Debug, Args)]
+pub(crate) struct PinsArgs {
+    /// The BPF filesystem with the pins, instead of the configuration's.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) bpffs: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) pins: PinsArgs,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -277,6 +287,8 @@ pub(crate) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EventsArgs {
+    #[command(flatten)]
+    pub(crate) pins: PinsArgs,
     /// Wait for more.
     #[arg(short, long)]
     pub(crate) follow: bool,
@@ -301,6 +313,8 @@ pub(crate) struct TestArgs {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("whom").required(true))]
 pub(crate) struct RemoveArgs {
+    #[command(flatten)]
+    pub(crate) pins: PinsArgs,
     /// This agent alone.
     #[arg(long, value_name = "NAME", group = "whom")]
     pub(crate) agent: Option<String>,

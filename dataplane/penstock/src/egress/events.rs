@@ -16,7 +16,7 @@ use crate::terminal::print;
 const WAIT: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &EventsArgs, snapshot: Option<&Snapshot>) -> Result<Exit, Failure> {
-    let host = Host::find(bpffs(snapshot)).map_err(|error| failure(&error))?;
+    let host = Host::find(bpffs(&args.pins, snapshot)).map_err(|error| failure(&error))?;
     let mut names = penstock_egress::pinned(&host);
     names.extend(snapshot.iter().flat_map(|s| s.agents.iter().map(|agent| agent.name.clone())));
     if let Some(name) = args.agent.as_ref().filter(|name| !names.contains(*name)) {

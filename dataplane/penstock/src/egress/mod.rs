@@ -12,7 +12,7 @@ use std::sync::Arc;
 use penstock_config::{Agent, BPFFS_DEFAULT, Snapshot};
 use penstock_egress::EgressError;
 
-use crate::cli::EgressCommand;
+use crate::cli::{EgressCommand, PinsArgs};
 use crate::exit::{Exit, Failure};
 use crate::terminal::{Color, Paint};
 use crate::{locate, report};
@@ -58,8 +58,9 @@ fn with_or_without(
     }
 }
 
-fn bpffs(snapshot: Option<&Snapshot>) -> &Path {
-    snapshot.map_or(Path::new(BPFFS_DEFAULT), |snapshot| &snapshot.egress.bpffs)
+fn bpffs<'a>(pins: &'a PinsArgs, snapshot: Option<&'a Snapshot>) -> &'a Path {
+    let configured = snapshot.map(|snapshot| snapshot.egress.bpffs.as_path());
+    pins.bpffs.as_deref().or(configured).unwrap_or(Path::new(BPFFS_DEFAULT))
 }
 
 fn load(config: Option<&Path>, color: Color) -> Result<Snapshot, Failure> {

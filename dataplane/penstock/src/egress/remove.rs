@@ -12,7 +12,7 @@ use crate::report::count;
 use crate::terminal::print;
 
 pub(crate) fn run(args: &RemoveArgs, snapshot: Option<&Snapshot>) -> Result<Exit, Failure> {
-    let host = match Host::find(bpffs(snapshot)) {
+    let host = match Host::find(bpffs(&args.pins, snapshot)) {
         Ok(host) => host,
         Err(EgressError::NotMounted(_)) => {
             let message = "nothing is in force: there is nothing to remove";

@@ -16,7 +16,7 @@ pub(crate) fn run(
     snapshot: Option<&Snapshot>,
     color: Color,
 ) -> Result<Exit, Failure> {
-    let found = match Host::find(bpffs(snapshot)) {
+    let found = match Host::find(bpffs(&args.pins, snapshot)) {
         Ok(host) => penstock_egress::status(&host).map_err(|error| failure(&error))?,
         // Nothing was ever applied: that is an answer too.
         Err(EgressError::NotMounted(_)) => Vec::new(),

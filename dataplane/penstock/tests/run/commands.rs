@@ -184,11 +184,21 @@ fn what_is_held_is_to_be_seen_without_a_configuration() {
     let Some(host) = Host::new() else { return };
     says(host.egress(&["apply"]));
     host.configure(", nonsense: 1");
-    for words in [&["status"][..], &["events"], &["remove", "--all"]] {
-        let Output { status, stderr, .. } = output(host.egress(words));
-        let said = String::from_utf8_lossy(&stderr);
-        assert!(said.contains("unknown key `nonsense`") || !status.success(), "{words:?}: {said}");
-        assert_ne!(status.code(), Some(0), "{words:?}");
+    let pins = host.bpffs().display().to_string();
+    host.inside("exec bash -c 'exec 3<>/dev/tcp/192.0.2.1/443'");
+    for (words, says) in [
+        (&["status"][..], "one: enforced on"),
+        (&["events"], "one: refused connect4"),
+        (&["remove", "--all"], "one: no longer held on 1 cgroup"),
+    ] {
+        let mut command = host.egress(words);
+        command.args(["--bpffs", &pins]);
+        let Output { status, stdout, stderr } = output(command);
+        let said = String::from_utf8_lossy(&stdout);
+        assert!(said.contains(says), "{words:?}: {said}");
+        // And what is wrong with the configuration is not passed over.
+        assert_eq!(status.code(), Some(78), "{words:?}");
+        assert!(String::from_utf8_lossy(&stderr).contains("unknown key `nonsense`"));
     }
 }
 
