@@ -51,6 +51,8 @@ fn with_or_without(
 ) -> Result<Exit, Failure> {
     match load(config, color) {
         Ok(snapshot) => command(Some(&snapshot)),
+        // A name that was mistyped says nothing of which pins are meant.
+        Err(fault) if config.is_some() && fault.exit == Exit::NoInput => Err(fault),
         Err(fault) => {
             command(None)?;
             Err(fault)
