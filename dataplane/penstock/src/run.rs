@@ -2,6 +2,7 @@
 
 mod clients;
 mod environment;
+pub(crate) mod trust;
 
 use std::any::Any;
 use std::env;
@@ -38,6 +39,7 @@ pub(crate) fn run(
     let snapshot = loaded.snapshot;
     let agent = find(&snapshot, &args.agent, &path)?;
     let user = user(args, &agent)?;
+    trust::check(&path, &user)?;
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::new(Exit::Usage, "no command to run"));
     };
