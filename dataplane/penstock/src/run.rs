@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use penstock_config::{Agent, Bind, EgressMode, Snapshot};
 use penstock_egress::launch::{Launch, LaunchError, User, launch, missing_capabilities};
-use penstock_egress::{Cgroup, EgressError, Host, Policy};
+use penstock_egress::{Cgroup, EgressError, Host, Policy, Status};
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
@@ -116,13 +116,37 @@ fn enforce(
             "{warning} `egress.mode` is `audit`: what the agent does past penstock is reported, not refused"
         );
     }
-    let applied = || -> Result<_, EgressError> {
-        let host = Host::prepare(&snapshot.egress.bpffs)?;
-        let cgroup = Cgroup::of(&host, &agent.place)?;
-        let enforced = penstock_egress::apply(&host, &Policy::of(snapshot, agent), &cgroup)?;
-        Ok((cgroup.path, Box::new(enforced) as Box<dyn Any>))
-    };
-    applied().map_err(|error| Failure::new(Exit::OsError, error.to_string()))
+    let failed = |error: EgressError| Failure::new(Exit::OsError, error.to_string());
+    let host = Host::prepare(&snapshot.egress.bpffs).map_err(failed)?;
+    let cgroup = Cgroup::of(&host, &agent.place).map_err(failed)?;
+    let policy = Policy::of(snapshot, agent);
+    let running = cgroup.processes().len();
+    if running > 0 && is_held_otherwise(&host, &cgroup, agent, &policy).map_err(failed)? {
+        return Err(held_otherwise(running, &agent.name));
+    }
+    let enforced = penstock_egress::apply(&host, &policy, &cgroup).map_err(failed)?;
+    Ok((cgroup.path, Box::new(enforced)))
+}
+
+/// Whether something else than this policy is in force there. What runs there was started under it, and
+/// a launch does not change that under its feet.
+fn is_held_otherwise(
+    host: &Host,
+    cgroup: &Cgroup,
+    agent: &Agent,
+    policy: &Policy,
+) -> Result<bool, EgressError> {
+    let held = penstock_egress::status(host)?;
+    let here = |status: &&Status| status.agent == agent.name && status.cgroup_id == cgroup.id;
+    Ok(held.iter().find(here).is_some_and(|status| !status.is(policy)))
+}
+
+fn held_otherwise(running: usize, agent: &str) -> Failure {
+    let run = if running == 1 { "process runs" } else { "processes run" };
+    let message = format!("{running} {run} as agent `{agent}` under another policy");
+    Failure::new(Exit::Unavailable, message).help(format!(
+        "`penstock egress apply --agent {agent}` puts this one in force for all of them; then run again"
+    ))
 }
 
 /// What the agent sees of `/run`: its list of servers, and penstock's own sockets.

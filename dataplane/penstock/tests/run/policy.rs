@@ -36,3 +36,25 @@ fn an_agent_that_can_write_its_configuration_is_not_launched_by_it() {
     assert!(said.contains(&format!("can write {}", host.work().display())), "{said}");
     assert!(said.contains("where only root can write"), "{said}");
 }
+
+#[test]
+fn a_launch_does_not_change_the_policy_of_what_runs() {
+    let Some(host) = Host::new() else { return };
+    let mut first = host.run(&["sleep", "66.333"]).stdin(Stdio::null()).spawn().expect("it starts");
+    eventually("it runs", || processes("66.333") > 1);
+    // Of the same policy there may be as many as there are.
+    host.sh("true");
+    host.configure_all("audit", "", "");
+    let (code, said) = refusal(host.run(&["true"]));
+    assert_eq!(code, 69, "{said}");
+    assert!(said.contains("2 processes run as agent `one` under another policy"), "{said}");
+    assert!(said.contains("`penstock egress apply --agent one`"), "{said}");
+
+    says(host.penstock(&["egress", "apply", "--agent", "one"]));
+    assert!(output(host.run(&["true"])).status.success());
+    signal(first.id(), "TERM");
+    first.wait().expect("its end");
+    // Nobody is left whom it could surprise.
+    host.configure("");
+    host.sh("true");
+}
