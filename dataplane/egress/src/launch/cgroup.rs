@@ -27,6 +27,11 @@ pub(super) struct Leaf {
 impl Leaf {
     pub(super) fn new(agent: &Path, resources: &Resources) -> Result<Self, LaunchError> {
         remove_stale(agent);
+        for limited in limits::limited_v1(agent) {
+            remove_stale(&limited);
+            // Unless another launch of the agent goes on.
+            let _ = fs::remove_dir(limited);
+        }
         let name = format!("{PREFIX}{}", std::process::id());
         let unified = agent.join(&name);
         let refused = |source| LaunchError::Cgroup { path: unified.clone(), source };
