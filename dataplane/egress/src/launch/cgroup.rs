@@ -20,6 +20,7 @@ const REMOVAL: Duration = Duration::from_secs(5);
 pub(super) struct Leaf {
     directory: File,
     unified: PathBuf,
+    agent: PathBuf,
     /// Those of v1 hierarchies below a limit. The first process joins them by itself.
     limited: Vec<PathBuf>,
 }
@@ -44,7 +45,7 @@ impl Leaf {
             }
         };
         // From here on it is removed on every way out.
-        let mut leaf = Self { directory, unified, limited: Vec::new() };
+        let mut leaf = Self { directory, unified, agent: agent.to_owned(), limited: Vec::new() };
         leaf.limited = limits::apply(resources, agent, &name)?;
         Ok(leaf)
     }
@@ -52,6 +53,19 @@ impl Leaf {
     /// For `CLONE_INTO_CGROUP`.
     pub(super) fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
+    }
+
+    /// How many processes the kernel has killed for want of memory: in v2 all of the agent's, in v1 those
+    /// of this launch, which are counted where they are.
+    pub(super) fn killed_for_memory(&self) -> u64 {
+        let v1 = self.limited.iter().map(|directory| directory.join("memory.oom_control"));
+        let count = |file: PathBuf| {
+            // Of other controllers there is no such file.
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+            count.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0)
+        };
+        v1.chain([self.agent.join("memory.events")]).map(count).sum()
     }
 
     /// Puts the calling process into the v1 cgroups; it was born in the other.
