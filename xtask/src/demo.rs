@@ -59,6 +59,7 @@ servers:
 agents:
   demo:
     cgroup: CGROUP
+    run_as: USER
 
 egress:
   bpffs: BPFFS
@@ -78,6 +79,7 @@ pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
     let place = confine::Place::new();
     let config = SERVERS
         .replace("CGROUP", &place.cgroup)
+        .replace("USER", &confine::USER.to_string())
         .replace("BPFFS", &place.bpffs().display().to_string())
         .replace("UPSTREAM", &upstream.to_string())
         .replace("PROGRAM", &program.display().to_string().replace('\'', "''"))
@@ -94,7 +96,7 @@ pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
     let confined = confine::show(&world, place)?;
 
     if after == After::Stay {
-        stay(&mut gateway, &dir)?;
+        stay(&mut gateway, &dir, &confined)?;
     }
     gateway.stop()?;
     drop(confined);
@@ -114,7 +116,7 @@ fn configuration(file: &Path) -> Result<()> {
 }
 
 /// Tells where it is, and waits for Ctrl-C.
-fn stay(gateway: &mut Gateway, dir: &Path) -> Result<()> {
+fn stay(gateway: &mut Gateway, dir: &Path, confined: &confine::Confined) -> Result<()> {
     let asked_to_end = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&asked_to_end))?;
@@ -129,6 +131,11 @@ fn stay(gateway: &mut Gateway, dir: &Path) -> Result<()> {
     note(&format!("claude mcp add --transport http weather {}", url("weather")));
     note(&format!("curl http://{}/metrics", gateway.admin));
     note(&format!("tail -f {}", dir.join("penstock.log").display()));
+    if !confined.by_hand.is_empty() {
+        println!();
+        note("Confinement by hand, the first with the agent of before, the second with a shell:\n");
+        confined.by_hand.iter().for_each(|line| note(line));
+    }
     while !asked_to_end.load(Ordering::Relaxed) && !gateway.ended()? {
         sleep(POLL);
     }

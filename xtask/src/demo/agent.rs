@@ -34,7 +34,10 @@ pub(crate) fn run(targets: &[&str]) -> Result<()> {
     tell("a name server, by DNS", sent(RESOLVER));
     tell("another program, over IPv6", TcpStream::connect_timeout(&v6, PATIENCE).map(drop));
     let icmp = Some(Protocol::ICMPV4);
-    tell("anybody, by raw packets", Socket::new(Domain::IPV4, Type::RAW, icmp).map(drop));
+    tell(
+        "anybody, by raw packets (root's alone)",
+        Socket::new(Domain::IPV4, Type::RAW, icmp).map(drop),
+    );
     tell("the hypervisor, by vsock", Socket::new(Domain::VSOCK, Type::STREAM, None).map(drop));
     tell(&format!("the MCP server {THROUGH}"), call(gateway, "/mcp/weather"));
     Ok(())

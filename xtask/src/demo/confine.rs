@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread::sleep;
@@ -14,13 +15,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::AGENT_COMMAND;
 use super::agent::{REACHED, REFUSED, THROUGH};
-use super::screen::{note, title};
+use super::screen::{note, outcome, title};
 use crate::build::Profile;
 use crate::paths::Paths;
 use crate::setup::is_root;
 
-/// Any user but root will do; this one owns nothing.
-const NOBODY: &str = "65534";
+/// Who the agent is, confined or not. Any user but root will do; this one owns nothing.
+pub(super) const USER: u32 = 65534;
 const PATIENCE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 
@@ -58,6 +59,14 @@ impl Drop for Place {
     }
 }
 
+/// What was shown, and can be tried as long as this is there.
+pub(super) struct Confined {
+    /// Commands for whoever wants to see for themselves.
+    pub(super) by_hand: Vec<String>,
+    _listening: (UdpSocket, Option<TcpListener>),
+    _place: Place,
+}
+
 /// What the demo has set up.
 pub(super) struct World<'a> {
     pub(super) paths: &'a Paths,
@@ -67,13 +76,9 @@ pub(super) struct World<'a> {
     pub(super) dir: &'a Path,
 }
 
-/// Shows it, or says why it cannot be shown here. Keeps the place until the demo ends.
-pub(super) fn show(world: &World, place: Place) -> Result<Place> {
+/// Shows it, or says why it cannot be shown here. What it took stays until the demo ends.
+pub(super) fn show(world: &World, place: Place) -> Result<Confined> {
     title("An agent whose only way out is penstock");
-    if !is_root() {
-        note("Skipped: it takes root to load eBPF programs. As root, `cargo xtask demo` shows it.");
-        return Ok(place);
-    }
     // What the agent may not reach, and would.
     let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     udp.set_nonblocking(true)?;
@@ -82,25 +87,36 @@ pub(super) fn show(world: &World, place: Place) -> Result<Place> {
     let v6_at = v6.as_ref().and_then(|v6| v6.local_addr().ok());
     let v6_at = v6_at.unwrap_or((Ipv6Addr::LOCALHOST, 9).into());
     let targets = [world.server, udp.local_addr()?, v6_at, world.gateway].map(|to| to.to_string());
+    let shown = is_root() && twice(world, &place, &udp, &targets)?;
+    if !is_root() {
+        note("Skipped: it takes root to load eBPF programs. As root, `cargo xtask demo` shows it.");
+    }
+    let by_hand = if shown { by_hand(world, &place, &targets) } else { Vec::new() };
+    Ok(Confined { by_hand, _listening: (udp, v6), _place: place })
+}
 
+/// The agent as it comes, then confined; whether this host allows the latter.
+fn twice(world: &World, place: &Place, udp: &UdpSocket, targets: &[String]) -> Result<bool> {
     fs::create_dir_all(&place.folder)?;
     fs::copy(env::current_exe()?, place.agent()).context("the agent cannot be copied")?;
     println!("\n  As it comes:");
-    let as_it_comes = agent(Command::new(place.agent()), &place, &targets)?;
+    let mut free = Command::new(place.agent());
+    free.uid(USER).gid(USER);
+    let as_it_comes = agent(free, place, targets)?;
     let reached = lines(&as_it_comes, REACHED);
     ensure!(reached >= 2, "the agent reaches nothing even unconfined: {}", said(&as_it_comes));
-    ensure!(arrived(&udp) == 1, "the datagram of the agent did not arrive");
+    ensure!(arrived(udp) == 1, "the datagram of the agent did not arrive");
 
     let penstock = world.paths.binary(Profile::Dev.dir(), "penstock");
     let config = world.dir.join("penstock.yaml");
     let mut run = Command::new(&penstock);
-    run.args(["run", "--agent", "demo", "--user", NOBODY, "--config"]).arg(&config).arg("--");
+    run.args(["run", "--agent", "demo", "--config"]).arg(&config).arg("--");
     run.arg(place.agent());
     println!("\n  By `penstock run --agent demo`:");
-    let confined = agent(run, &place, &targets)?;
+    let confined = agent(run, place, targets)?;
     if lines(&confined, "") == 0 {
         note(&format!("Skipped: this host does not allow it: {}", said(&confined)));
-        return Ok(place);
+        return Ok(false);
     }
     let reached = lines(&confined, REACHED);
     let through = String::from_utf8_lossy(&confined.stdout)
@@ -108,7 +124,7 @@ pub(super) fn show(world: &World, place: Place) -> Result<Place> {
         .any(|line| line.starts_with(REACHED) && line.contains(THROUGH));
     ensure!(reached == 1 && through, "the agent reached {reached}: {}", said(&confined));
     ensure!(lines(&confined, REFUSED) >= 6, "not all was refused: {}", said(&confined));
-    ensure!(arrived(&udp) == 0, "a datagram of the confined agent has arrived");
+    ensure!(arrived(udp) == 0, "a datagram of the confined agent has arrived");
 
     println!("\n  What the kernel says of it (`penstock egress events`):");
     let mut events = Command::new(&penstock);
@@ -117,10 +133,28 @@ pub(super) fn show(world: &World, place: Place) -> Result<Place> {
     let events = String::from_utf8_lossy(&events.stdout).into_owned();
     ensure!(events.contains("refused connect4"), "there are no events: {events}");
     events.lines().for_each(note);
-    note("(raw packets and vsock did not come so far: the filter of system calls refused them)");
+    note("(vsock did not come so far: the filter of system calls refused it)");
     println!("\n  And penstock, of the call that came through:");
     note(&called(&world.dir.join("penstock.log"))?);
-    Ok(place)
+    Ok(true)
+}
+
+fn by_hand(world: &World, place: &Place, targets: &[String]) -> Vec<String> {
+    let penstock = world.paths.binary(Profile::Dev.dir(), "penstock");
+    let config = world.dir.join("penstock.yaml");
+    let call = |what: &str, more: &str| {
+        format!("{} {what} --config {}{more}", penstock.display(), config.display())
+    };
+    let again = format!(" -- ./agent {AGENT_COMMAND} {}", targets.join(" "));
+    vec![
+        // Where its user may be, too.
+        format!("cd {}", place.folder.display()),
+        call("run --agent demo", &again),
+        call("run --agent demo", " -- sh"),
+        call("egress status", ""),
+        call("egress test", ""),
+        call("egress events", " --follow"),
+    ]
 }
 
 /// Runs the agent and shows what it says.
@@ -128,7 +162,10 @@ fn agent(mut command: Command, place: &Place, targets: &[String]) -> Result<Outp
     // Where its user may be, too.
     command.arg(AGENT_COMMAND).args(targets).current_dir(&place.folder);
     let output = command.output().context("the agent cannot be run")?;
-    String::from_utf8_lossy(&output.stdout).lines().for_each(note);
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let word = line.split(' ').next().unwrap_or_default();
+        outcome(word, word == REFUSED, line.trim_start_matches(word));
+    }
     Ok(output)
 }
 

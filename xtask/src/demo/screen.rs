@@ -41,6 +41,12 @@ pub(super) fn answer(status: u16, about: &str, body: &str) {
     }
 }
 
+/// Of a try how it ended, and what it was.
+pub(super) fn outcome(word: &str, refused: bool, what: &str) {
+    let colour = if refused { "33" } else { "32" };
+    println!("  {}{what}", painted(colour, word));
+}
+
 /// The text in a colour of ECMA-48, unless nobody would see it or wants it (<https://no-color.org>).
 fn painted(code: &str, text: &str) -> String {
     let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
