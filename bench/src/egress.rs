@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -118,7 +118,9 @@ fn attest(confined: &Confined) -> Result<f64> {
     let callers = Callers::open(&confined.host).context("cannot open the map of callers")?;
     let to = confined.quiet.local_addr()?.to_string();
     // A process of the agent's that connects and waits to be answered.
-    let mut agent = confined.command(true).args(["egress-worker", "request", &to, "1"]).spawn()?;
+    let mut agent = confined.command(true);
+    let agent = agent.args(["egress-worker", "request", &to, "1"]).stderr(Stdio::null());
+    let mut agent = agent.spawn()?;
     let (stream, _) = confined.quiet.accept().context("the agent did not connect")?;
     let began = Instant::now();
     let mut known = 0;

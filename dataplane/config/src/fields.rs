@@ -152,17 +152,28 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn flag(&self, name: &str) -> bool {
-        let default = self.key(name).is_some_and(|key| key.default == "true");
-        let Some(text) = self.text(name) else { return default };
+        self.flag_if_right(name).unwrap_or_else(|| self.default_of_flag(name))
+    }
+
+    fn default_of_flag(&self, name: &str) -> bool {
+        self.key(name).is_some_and(|key| key.default == "true")
+    }
+
+    /// None where what stands there is wrong, which has been said then.
+    pub(crate) fn flag_if_right(&self, name: &str) -> Option<bool> {
+        if !self.has(name) {
+            return Some(self.default_of_flag(name));
+        }
+        let text = self.text(name)?;
         match text.value.as_str() {
-            "true" => true,
-            "false" => false,
+            "true" => Some(true),
+            "false" => Some(false),
             _ => {
                 let message =
                     format!("`{}` must be true or false, found {}", self.named(name), text.shown());
                 let help = "write `true` or `false`: `yes`, `no`, `on` and `off` are not used";
                 self.cx.error(&text.span, message, help);
-                default
+                None
             }
         }
     }

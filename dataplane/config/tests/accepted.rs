@@ -292,6 +292,7 @@ fn a_way_past_penstock_that_was_perhaps_not_meant_is_a_warning() {
     let wide = "lets the agent past penstock to most of the internet";
     let loopback = "opens more than one service of this host, other proxies perhaps among them";
     let metadata = "reaches where a cloud hands out the credentials of this host";
+    let direct = "is asked for directly by programs that go by NO_PROXY";
     let domain = "allows every name of a top-level domain";
     for (key, rule, warning) in [
         ("egress", "tcp 0.0.0.0/0:443", Some(wide)),
@@ -310,7 +311,9 @@ fn a_way_past_penstock_that_was_perhaps_not_meant_is_a_warning() {
         ("forward", "169.254.169.254:80", Some(metadata)),
         ("forward", "*.com:443", Some(domain)),
         ("forward", "*.example.com:443", None),
-        ("forward", "127.0.0.1:5432", None),
+        ("forward", "127.0.0.1:5432", Some(direct)),
+        ("forward", "[::1]:5432", Some(direct)),
+        ("forward", "10.0.0.1:5432", None),
     ] {
         let text = SMALL.replace("8808 }", "8808 }, { address: 127.0.0.1:3128, forward: true }");
         // A listener that forwards is of use.

@@ -36,13 +36,16 @@ impl Callers {
 
     /// The agent at the other end of an accepted connection, by its id; none wherever that is in doubt.
     pub fn agent(&self, connection: BorrowedFd<'_>) -> Option<u64> {
-        let mut domain: libc::c_int = 0;
-        option(connection, libc::SOL_SOCKET, libc::SO_DOMAIN, &mut domain).ok()?;
-        if domain == libc::AF_UNIX { self.unix(connection) } else { self.tcp(connection) }
+        match address(connection, libc::getpeername) {
+            Ok(peer) => self.tcp(connection, peer),
+            // Of no family of IP's.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.unix(connection),
+            Err(_) => None,
+        }
     }
 
-    fn tcp(&self, connection: BorrowedFd<'_>) -> Option<u64> {
-        let key = key(connection).ok()?;
+    fn tcp(&self, connection: BorrowedFd<'_>, peer: SocketAddr) -> Option<u64> {
+        let key = key(connection, peer).ok()?;
         let none = Caller { agent: 0, cookie: 0 };
         let caller = sys::lookup(self.map.as_fd(), &key, none).ok()??;
         // An entry that goes while it is read may be read as another's. If it is still there, it has
@@ -89,9 +92,8 @@ fn is_same(connection: BorrowedFd<'_>) -> bool {
 }
 
 /// The key under which the agent's end told of itself: what is local there is remote here.
-fn key(connection: BorrowedFd<'_>) -> io::Result<Connection> {
-    let (local, remote) =
-        (address(connection, libc::getpeername)?, address(connection, libc::getsockname)?);
+fn key(connection: BorrowedFd<'_>, local: SocketAddr) -> io::Result<Connection> {
+    let remote = address(connection, libc::getsockname)?;
     let mut netns: u64 = 0;
     option(connection, libc::SOL_SOCKET, SO_NETNS_COOKIE, &mut netns)?;
     Ok(Connection {

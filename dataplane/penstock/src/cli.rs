@@ -59,8 +59,9 @@ Examples:
   sudo penstock run --agent build --user ci -- npm test
   sudo env \"PATH=$PATH\" penstock run --agent claude -- claude
 
-Needs root (CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_CHOWN,
-CAP_DAC_OVERRIDE, CAP_KILL) and gives all of it up before the command starts. The terminal, stdin,
+Needs root (CAP_BPF, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID,
+CAP_SETPCAP, CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_KILL) and gives all of it up before the
+command starts. The terminal, stdin,
 stdout and stderr are the command's; the exit status is the command's, or 127 where it is not found,
 126 where it cannot be run, and one of sysexits.h where penstock does not start it.")]
     Run(RunArgs),

@@ -25,7 +25,8 @@ pub(crate) fn configuration(named: Option<&Path>) -> Result<PathBuf, Failure> {
     {
         let message = format!("{} belongs to user {owner}, and this is root", path.display());
         return Err(Failure::new(Exit::NoPermission, message).help(format!(
-            "if it is the one that is meant, say so by `--config {}`",
+            "if it is the one that is meant, make it root's: `sudo chown root {}`; `--config` takes one of \
+             another user, as long as no agent runs as that user",
             path.display()
         )));
     }

@@ -2,17 +2,21 @@
 
 mod clients;
 mod environment;
+pub(crate) mod trust;
 
 use std::any::Any;
 use std::env;
 use std::fs;
+use std::io;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use penstock_config::{Agent, Bind, EgressMode, Snapshot};
 use penstock_egress::launch::{Launch, LaunchError, User, launch, missing_capabilities};
-use penstock_egress::{Cgroup, EgressError, Host, Policy};
+use penstock_egress::{Cgroup, EgressError, Host, Policy, Status};
 
 use crate::cli::RunArgs;
 use crate::exit::{Exit, Failure};
@@ -22,6 +26,9 @@ use crate::terminal::{Paint, Style};
 
 use clients::Clients;
 use environment::Environment;
+
+/// How long a listener of this host may take to be there.
+const PROBE: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(
     args: &RunArgs,
@@ -38,6 +45,7 @@ pub(crate) fn run(
     let snapshot = loaded.snapshot;
     let agent = find(&snapshot, &args.agent, &path)?;
     let user = user(args, &agent)?;
+    trust::check(&path, &user)?;
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::new(Exit::Usage, "no command to run"));
     };
@@ -54,6 +62,7 @@ pub(crate) fn run(
     };
     let environment = environment.made_of(env::vars_os());
     let (cgroup, hold) = enforce(&snapshot, &agent, paint)?;
+    warn_if_unserved(&snapshot, paint);
     let ended = launch(&Launch {
         cgroup,
         program: program.clone(),
@@ -69,9 +78,17 @@ pub(crate) fn run(
         user,
     })
     .map_err(|error| refused(&error))?;
+    if let (Some(limit), 1..) = (agent.resources.memory, ended.killed_for_memory) {
+        let message = format!(
+            "the kernel killed a process of agent `{}`, which may use {} of memory (`memory`)",
+            agent.name,
+            size(limit)
+        );
+        warn(paint, &message);
+    }
     // Nothing is cleaned up behind the next line, for it may be the end of this process.
     drop(clients);
-    Ok(ExitCode::from(ended.pass_on()))
+    Ok(ExitCode::from(ended.exit.pass_on()))
 }
 
 fn find(snapshot: &Snapshot, name: &str, path: &Path) -> Result<Arc<Agent>, Failure> {
@@ -109,18 +126,42 @@ fn enforce(
     paint: Paint,
 ) -> Result<(PathBuf, Box<dyn Any>), Failure> {
     if snapshot.egress.mode == EgressMode::Audit {
-        let warning = paint.paint(Style::Warning, "warning:");
-        eprintln!(
-            "{warning} `egress.mode` is `audit`: what the agent does past penstock is reported, not refused"
+        warn(
+            paint,
+            "`egress.mode` is `audit`: what the agent does past penstock is reported, not refused",
         );
     }
-    let applied = || -> Result<_, EgressError> {
-        let host = Host::prepare(&snapshot.egress.bpffs)?;
-        let cgroup = Cgroup::of(&host, &agent.place)?;
-        let enforced = penstock_egress::apply(&host, &Policy::of(snapshot, agent), &cgroup)?;
-        Ok((cgroup.path, Box::new(enforced) as Box<dyn Any>))
-    };
-    applied().map_err(|error| Failure::new(Exit::OsError, error.to_string()))
+    let failed = |error: EgressError| Failure::new(Exit::OsError, error.to_string());
+    let host = Host::prepare(&snapshot.egress.bpffs).map_err(failed)?;
+    let cgroup = Cgroup::of(&host, &agent.place).map_err(failed)?;
+    let policy = Policy::of(snapshot, agent);
+    let running = cgroup.processes().len();
+    if running > 0 && is_held_otherwise(&host, &cgroup, agent, &policy).map_err(failed)? {
+        return Err(held_otherwise(running, &agent.name));
+    }
+    let enforced = penstock_egress::apply(&host, &policy, &cgroup).map_err(failed)?;
+    Ok((cgroup.path, Box::new(enforced)))
+}
+
+/// Whether something else than this policy is in force there. What runs there was started under it, and
+/// a launch does not change that under its feet.
+fn is_held_otherwise(
+    host: &Host,
+    cgroup: &Cgroup,
+    agent: &Agent,
+    policy: &Policy,
+) -> Result<bool, EgressError> {
+    let held = penstock_egress::status(host)?;
+    let here = |status: &&Status| status.agent == agent.name && status.cgroup_id == cgroup.id;
+    Ok(held.iter().find(here).is_some_and(|status| !status.is(policy)))
+}
+
+fn held_otherwise(running: usize, agent: &str) -> Failure {
+    let run = if running == 1 { "process runs" } else { "processes run" };
+    let message = format!("{running} {run} as agent `{agent}` under another policy");
+    Failure::new(Exit::Unavailable, message).help(format!(
+        "`penstock egress apply --agent {agent}` puts this one in force for all of them; then run again"
+    ))
 }
 
 /// What the agent sees of `/run`: its list of servers, and penstock's own sockets.
@@ -140,6 +181,26 @@ fn kept(snapshot: &Snapshot, clients: &Clients) -> Vec<PathBuf> {
 fn is_shared(directory: &Path) -> bool {
     let real = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     real == Path::new("/run") || real.parent() == Some(Path::new("/run/user"))
+}
+
+/// The command may be of use without penstock, or penstock may come up yet: no more than a warning.
+fn warn_if_unserved(snapshot: &Snapshot, paint: Paint) {
+    let Some(address) = clients::address(snapshot) else { return };
+    let tried = TcpStream::connect_timeout(&address, PROBE);
+    if tried.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        warn(paint, &format!("nobody listens at {address}: is `penstock serve` running?"));
+    }
+}
+
+fn warn(paint: Paint, message: &str) {
+    eprintln!("{} {message}", paint.paint(Style::Warning, "warning:"));
+}
+
+/// As the configuration would write it.
+fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let whole = units.into_iter().find(|(bits, _)| bytes.trailing_zeros() >= *bits);
+    whole.map_or_else(|| format!("{bytes}B"), |(bits, unit)| format!("{}{unit}", bytes >> bits))
 }
 
 fn refused(error: &LaunchError) -> Failure {

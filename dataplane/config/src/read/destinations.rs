@@ -53,6 +53,11 @@ pub(super) fn forward(fields: &Fields<'_>) -> Vec<ForwardRule> {
             HostPattern::Address(address) if METADATA.contains(address) => {
                 (METADATA_DANGER, METADATA_HELP)
             }
+            HostPattern::Address(address) if address.is_loopback() => (
+                "is asked for directly by programs that go by NO_PROXY",
+                "write it under `egress`, as in tcp 127.0.0.1:5432; keep it here for those that are told the \
+                 proxy",
+            ),
             HostPattern::Below(name) if !name.contains('.') => (
                 "allows every name of a top-level domain",
                 "list the hosts, or a domain as in *.example.com:443",
@@ -100,6 +105,9 @@ fn rules<T>(
 /// `PROTOCOL ADDRESS[/PREFIX]:PORT`, or what to write instead.
 fn egress_rule(written: &str) -> Result<EgressRule, String> {
     let form = || "write PROTOCOL ADDRESS[/PREFIX]:PORT, as in tcp 10.0.0.0/8:5432".to_owned();
+    if let Some(rule) = joined(written) {
+        return Err(format!("write {rule}"));
+    }
     if written.contains("://") {
         return Err("the kernel knows addresses only: write HOST:PORT under `forward`".to_owned());
     }
@@ -139,6 +147,13 @@ fn egress_rule(written: &str) -> Result<EgressRule, String> {
         return Err(instead);
     }
     Ok(rule)
+}
+
+/// The rule of `tcp:ADDRESS:PORT`, `tcp://ADDRESS:PORT` and the like.
+fn joined(written: &str) -> Option<EgressRule> {
+    let (protocol, rest) = written.split_at_checked(3)?;
+    let destination = rest.strip_prefix("://").or_else(|| rest.strip_prefix([':', '/']))?;
+    egress_rule(&format!("{} {destination}", protocol.to_ascii_lowercase())).ok()
 }
 
 /// Host, prefix and port of a destination.
@@ -283,8 +298,22 @@ fn forward_rule(written: &str) -> Result<ForwardRule, String> {
             _ => format!("write the host and the port alone: {authority}"),
         });
     }
-    if let Some((authority, _)) = written.split_once('/') {
+    if let Some((authority, rest)) = written.split_once('/') {
+        let address = authority.trim_start_matches('[').trim_end_matches(']');
+        if address.parse::<IpAddr>().is_ok() && rest.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(
+                "write one host, as in 10.0.0.1:443; a network goes under `egress`, as in \
+                        tcp 10.0.0.0/8:443"
+                    .to_owned(),
+            );
+        }
         return Err(format!("a host is allowed as a whole: write {authority}"));
+    }
+    if let Some((address, port)) = written.rsplit_once(':')
+        && address.parse::<Ipv6Addr>().is_ok()
+        && let Some(port) = number::<u16>(port).filter(|port| *port != 0)
+    {
+        return Err(format!("write \"[{address}]:{port}\""));
     }
     if written.parse::<Ipv6Addr>().is_ok() {
         return Err(format!("write \"[{written}]:443\""));
@@ -300,6 +329,9 @@ fn forward_rule(written: &str) -> Result<ForwardRule, String> {
         return Err(
             "list hosts: wildcards only as a whole first label, as in *.example.com:443".to_owned()
         );
+    }
+    if let Some(instead) = numeric(host) {
+        return Err(instead);
     }
     let (host, port) = match host_and_port(host) {
         Ok((host, Some(port))) => (host, port),
@@ -323,8 +355,8 @@ fn forward_rule(written: &str) -> Result<ForwardRule, String> {
                 HostPattern::Address(address)
             ));
         }
-        Host::Address(address) if address.is_unspecified() => {
-            return Err("it is no destination: write an address".to_owned());
+        Host::Address(address) if !is_one_host(address) => {
+            return Err("it is no destination: write the address of a host".to_owned());
         }
         Host::Address(address) if address.to_canonical() != address => {
             return Err(format!(
@@ -340,10 +372,61 @@ fn forward_rule(written: &str) -> Result<ForwardRule, String> {
                     "a name must not lead to a loopback address: write 127.0.0.1:{port}"
                 ));
             }
+            if name.split('.').any(|label| label.ends_with('-')) {
+                return Err(
+                    "no label of a name ends with a dash: write it as DNS has it".to_owned()
+                );
+            }
             if below { HostPattern::Below(name) } else { HostPattern::Name(name) }
         }
     };
     Ok(ForwardRule { host, port })
+}
+
+fn is_one_host(address: IpAddr) -> bool {
+    let broadcast = address == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !(address.is_unspecified() || address.is_multicast() || broadcast)
+}
+
+/// What to write instead of a host that ends in a number without being an address, as `127.1` and
+/// `0x7f.1`: some resolvers take it for one, and a listener takes it for nothing.
+fn numeric(written: &str) -> Option<String> {
+    let (host, port) = written.split_once(':').unwrap_or((written, "443"));
+    let port: u16 = number(port).filter(|port| *port != 0)?;
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let last = host.rsplit('.').next().filter(|last| !last.is_empty())?;
+    let is_hex = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(is_hex);
+    if !is_number || host.parse::<Ipv4Addr>().is_ok() {
+        return None;
+    }
+    Some(match dotted(&host) {
+        Some(address) if is_one_host(address.into()) => {
+            format!("write the address that some take it for: {address}:{port}")
+        }
+        _ => "a name does not end in a number: write an address, as in 192.0.2.1:443".to_owned(),
+    })
+}
+
+/// The address that `inet_aton(3)` takes a text for. Not where a part begins with 0, which is octal to
+/// some and decimal to others.
+fn dotted(text: &str) -> Option<Ipv4Addr> {
+    let part = |part: &str| match part.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None if part.len() > 1 && part.starts_with('0') => None,
+        None => number(part),
+    };
+    let parts = text.split('.').map(part).collect::<Option<Vec<u32>>>()?;
+    let (last, bytes) = parts.split_last()?;
+    let mut bits: u32 = 0;
+    for byte in bytes {
+        bits = bits << 8 | u32::from(u8::try_from(*byte).ok()?);
+    }
+    // The last one fills all bytes that are left.
+    let left = u32::try_from(4_usize.checked_sub(bytes.len())?).ok()?.checked_mul(8)?;
+    let fits = u64::from(*last).checked_shr(left)? == 0 && left > 0;
+    fits.then(|| Ipv4Addr::from_bits(bits.checked_shl(left).unwrap_or(0) | last))
 }
 
 /// Names that are loopback addresses wherever they are resolved (RFC 6761 section 6.3).

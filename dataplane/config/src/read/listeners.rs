@@ -74,7 +74,8 @@ fn listener(fields: &Fields<'_>, index: usize) -> Option<Listener> {
         None => format!("listener-{index}"),
     };
     let bind = bind(fields);
-    if fields.flag("forward") {
+    // Where that is wrong, so may be what could be said of the other keys.
+    if fields.flag_if_right("forward")? {
         let because = "means nothing with `forward: true`";
         let help = "remove it: who may use the listener, and for which hosts, `agents` say";
         fields.refuse(&["hosts", "origins"], because, help);

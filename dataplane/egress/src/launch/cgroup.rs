@@ -22,6 +22,7 @@ const FREEZING: Duration = Duration::from_millis(200);
 pub(super) struct Leaf {
     directory: File,
     unified: PathBuf,
+    agent: PathBuf,
     /// Those of v1 hierarchies below a limit. The first process joins them by itself.
     limited: Vec<PathBuf>,
 }
@@ -29,6 +30,11 @@ pub(super) struct Leaf {
 impl Leaf {
     pub(super) fn new(agent: &Path, resources: &Resources) -> Result<Self, LaunchError> {
         remove_stale(agent);
+        for limited in limits::limited_v1(agent) {
+            remove_stale(&limited);
+            // Unless another launch of the agent goes on.
+            let _ = fs::remove_dir(limited);
+        }
         let name = format!("{PREFIX}{}", std::process::id());
         let unified = agent.join(&name);
         let refused = |source| LaunchError::Cgroup { path: unified.clone(), source };
@@ -41,7 +47,7 @@ impl Leaf {
             }
         };
         // From here on it is removed on every way out.
-        let mut leaf = Self { directory, unified, limited: Vec::new() };
+        let mut leaf = Self { directory, unified, agent: agent.to_owned(), limited: Vec::new() };
         leaf.limited = limits::apply(resources, agent, &name)?;
         Ok(leaf)
     }
@@ -64,6 +70,19 @@ impl Leaf {
         while frozen && !all() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// How many processes the kernel has killed for want of memory: in v2 all of the agent's, in v1 those
+    /// of this launch, which are counted where they are.
+    pub(super) fn killed_for_memory(&self) -> u64 {
+        let v1 = self.limited.iter().map(|directory| directory.join("memory.oom_control"));
+        let count = |file: PathBuf| {
+            // Of other controllers there is no such file.
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+            count.and_then(|count| count.parse::<u64>().ok()).unwrap_or(0)
+        };
+        v1.chain([self.agent.join("memory.events")]).map(count).sum()
     }
 
     /// Puts the calling process into the v1 cgroups; it was born in the other.

@@ -10,6 +10,12 @@ use penstock_config::Resources;
 use super::error::LaunchError;
 use crate::host::{self, Mount};
 
+/// Those by which something is limited.
+const CONTROLLERS: [&str; 3] = ["memory", "cpu", "pids"];
+
+/// Which cgroups this process is in (`proc_pid_cgroup(5)`).
+const OWN: &str = "/proc/self/cgroup";
+
 /// A limit, as both versions of cgroups want it written.
 struct Control {
     what: &'static str,
@@ -98,13 +104,30 @@ fn place(control: &Control, agent: &Path) -> Result<Place, LaunchError> {
         hand_down(controller, &root, agent)?;
         return Ok(Place::V2);
     }
-    let own = Path::new("/proc/self/cgroup");
+    let own = Path::new(OWN);
     let own = fs::read_to_string(own)
         .map_err(|source| LaunchError::Read { path: own.to_owned(), source })?;
-    let name = agent.strip_prefix(&root).unwrap_or(agent).to_string_lossy().replace('/', "-");
     v1_cgroup(&host::mounts()?, &own, controller)
-        .map(|directory| Place::V1(directory.join(format!("penstock-{name}"))))
+        .map(|directory| Place::V1(directory.join(v1_name(&root, agent))))
         .ok_or(LaunchError::NoController { what, controller, looked: offered })
+}
+
+/// Where limits of the agent are in v1 hierarchies if any are: by a launch before this one perhaps,
+/// under another configuration.
+pub(super) fn limited_v1(agent: &Path) -> Vec<PathBuf> {
+    let (Ok(root), Ok(mounts), Ok(own)) =
+        (host::cgroup2(), host::mounts(), fs::read_to_string(OWN))
+    else {
+        return Vec::new();
+    };
+    let name = v1_name(&root, agent);
+    let of = |controller| Some(v1_cgroup(&mounts, &own, controller)?.join(&name));
+    CONTROLLERS.into_iter().filter_map(of).collect()
+}
+
+fn v1_name(root: &Path, agent: &Path) -> String {
+    let below = agent.strip_prefix(root).unwrap_or(agent);
+    format!("penstock-{}", below.to_string_lossy().replace('/', "-"))
 }
 
 /// Enables a controller for the children of every cgroup above the agent's.

@@ -74,6 +74,15 @@ pub struct Launch {
     pub hold: Box<dyn Any>,
 }
 
+/// The end of a launch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// How the command ended.
+    pub exit: Exit,
+    /// Processes of the agent that the kernel killed meanwhile for want of memory.
+    pub killed_for_memory: u64,
+}
+
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -102,7 +111,7 @@ impl Exit {
 ///
 /// Needs the capabilities of [`missing_capabilities`], and a process of one thread: the new process
 /// is made without exec, from a copy of this one.
-pub fn launch(launch: &Launch) -> Result<Exit, LaunchError> {
+pub fn launch(launch: &Launch) -> Result<End, LaunchError> {
     let missing = missing_capabilities();
     if !missing.is_empty() {
         return Err(LaunchError::Privileges(missing));
@@ -111,13 +120,16 @@ pub fn launch(launch: &Launch) -> Result<Exit, LaunchError> {
     stdio::check()?;
     let filters = seccomp::filters(launch.unix_sockets, launch.netlink)?;
     let leaf = Leaf::new(&launch.cgroup, &launch.resources)?;
+    let killed_before = leaf.killed_for_memory();
     let signals = Signals::block().map_err(LaunchError::Signals)?;
     let (reports, reporter) = report::channel().map_err(LaunchError::Pipe)?;
     match clone_into(leaf.directory()).map_err(LaunchError::Clone)? {
         Side::Inside => inside::run(launch, &leaf, &filters, &reporter, &signals),
         Side::Outside(init) => {
             drop(reporter);
-            outside::supervise(launch, &leaf, &init, &reports, &signals)
+            let exit = outside::supervise(launch, &leaf, &init, &reports, &signals)?;
+            let killed = leaf.killed_for_memory();
+            Ok(End { exit, killed_for_memory: killed.saturating_sub(killed_before) })
         }
     }
 }

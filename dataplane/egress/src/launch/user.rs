@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 pub struct User {
     /// User id; never 0.
     pub uid: u32,
-    /// Primary group.
+    /// Primary group; never 0.
     pub gid: u32,
-    /// All groups, the primary one included.
+    /// All groups, the primary one included; none of them 0.
     pub groups: Vec<u32>,
     /// Login name, or the user id where it has none.
     pub name: String,
@@ -40,6 +40,11 @@ pub enum UserError {
         "an agent cannot run as root (`{0}`): root can leave its cgroup and undo what confines it; give another user with --user, or `run_as` in the configuration"
     )]
     Root(String),
+    /// It is in root's group.
+    #[error(
+        "an agent cannot run as `{0}` with group 0: files of root's group, some of them devices and sockets, would be its to write; give another group with --user USER:GROUP, or take the user out of the group"
+    )]
+    RootGroup(String),
     /// The user database did not answer.
     #[error("cannot look up `{name}`: {source}")]
     LookUp {
@@ -114,6 +119,9 @@ impl Entry {
                 .map_err(|source| UserError::LookUp { name: label.clone(), source })?,
             None => vec![gid],
         };
+        if gid == 0 || groups.contains(&0) {
+            return Err(UserError::RootGroup(label));
+        }
         // One that refuses logins is no use as the shell that an agent runs commands with.
         let refuses = shell.file_name().is_some_and(|name| name == "nologin" || name == "false");
         let shell = if refuses { PathBuf::from("/bin/sh") } else { shell };
@@ -280,6 +288,15 @@ mod tests {
             let error = User::parse(root).expect_err("root").to_string();
             assert!(error.contains("cannot run as root"), "{error}");
         }
+    }
+
+    #[test]
+    fn roots_group_is_refused_however_it_is_written() {
+        for group in ["nobody:root", "nobody:0", "12345:root", "12345:0"] {
+            let error = User::parse(group).expect_err("root's group").to_string();
+            assert!(error.contains("with group 0") && error.contains("--user"), "{error}");
+        }
+        assert!(User::of_ids(12345, Some(0)).is_err());
     }
 
     #[test]

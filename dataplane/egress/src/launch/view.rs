@@ -71,7 +71,8 @@ pub(super) fn make(launch: &Launch) -> Result<(), Blocked> {
             "proc" => over(point, c"proc", NOTHING, None)?,
             // A mount shows the queues of the namespace in which it was made.
             "mqueue" => over(point, c"mqueue", NOTHING, None)?,
-            "bpf" => hide(point)?,
+            // Of v1 the namespace would hide some hierarchies only: those that the agent has joined.
+            "bpf" | "cgroup" => hide(point)?,
             // The namespace makes the agent's own cgroup its root, so that programs find their limits.
             // The kernel does not mount a filesystem over itself, so the other goes first.
             "cgroup2" => {
@@ -80,7 +81,6 @@ pub(super) fn make(launch: &Launch) -> Result<(), Blocked> {
                 over(point, c"cgroup2", NOTHING, None)?;
                 read_only(point)?;
             }
-            "cgroup" => read_only(point)?,
             _ => {}
         }
     }
@@ -98,10 +98,18 @@ pub(super) fn make(launch: &Launch) -> Result<(), Blocked> {
         let hidden = |name: &str| HIDDEN_IN_TMP.iter().any(|prefix| name.starts_with(prefix));
         let own = |found: fs::Metadata| found.is_dir() && found.uid() == launch.user.uid;
         if name.to_str().is_some_and(hidden) && entry.metadata().is_ok_and(own) {
-            hide(&entry.path())?;
+            replace_own(&entry.path(), &launch.user)?;
         }
     }
     Ok(())
+}
+
+/// An empty one of the user's own, so that the program whose directory it is works inside as outside.
+fn replace_own(path: &Path, user: &User) -> Result<(), Blocked> {
+    let options = format!("mode=700,uid={},gid={},size=64k", user.uid, user.gid);
+    let options = std::ffi::CString::new(options).map_err(io::Error::from);
+    let options = options.map_err(Blocked::at("mount over", path))?;
+    over(path, c"tmpfs", NOTHING, Some(&options))
 }
 
 /// An empty `/run` but for what is to be kept, what `/etc/resolv.conf` may point to, and a directory

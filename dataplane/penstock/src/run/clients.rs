@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
@@ -93,9 +93,21 @@ fn servers(snapshot: &Snapshot) -> Option<Map<String, Value>> {
     Some(entries.map(|server| (server.name.clone(), entry(&server.path))).collect())
 }
 
-/// The URL, without a path, of the listener that an agent is to use: the first without TLS, else the
-/// first, of those that forward or those that do not.
+/// The URL, without a path, of the listener that an agent is to use.
 pub(super) fn reached(snapshot: &Snapshot, forward: bool) -> Option<String> {
+    listener(snapshot, forward).map(|listener| check::base(&listener))
+}
+
+/// Where clients of the virtual servers connect to.
+pub(super) fn address(snapshot: &Snapshot) -> Option<SocketAddr> {
+    match listener(snapshot, false)?.bind {
+        Bind::Tcp(address) => Some(address),
+        Bind::Unix { .. } => None,
+    }
+}
+
+/// The first without TLS, else the first, of those that forward or those that do not.
+fn listener(snapshot: &Snapshot, forward: bool) -> Option<Listener> {
     let fit =
         |listener: &&Listener| listener.forward == forward && matches!(listener.bind, Bind::Tcp(_));
     let mut candidates = snapshot.listeners.iter().filter(fit);
@@ -109,5 +121,5 @@ pub(super) fn reached(snapshot: &Snapshot, forward: bool) -> Option<String> {
             _ => {}
         }
     }
-    Some(check::base(&listener))
+    Some(listener)
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::mpsc;
 
+use crate::common::free_port;
 use crate::host::{GID, Host, UID, output, says};
 use crate::shown::{Shown, tools};
 
@@ -42,6 +43,27 @@ one http://{forward} http://{forward} 127.0.0.1,localhost,::1,[::1] 1 / {UID}
         !std::path::Path::new(file.trim()).parent().expect("a parent").exists(),
         "{file} is left"
     );
+}
+
+#[test]
+fn that_nobody_serves_is_said_and_keeps_no_command_from_running() {
+    let Some(host) = Host::new() else { return };
+    let at = free_port();
+    let listening = |host: &Host| {
+        host.write(&format!(
+            "listeners: [ {{ address: \"{at}\" }}, {{ address: \"{}\", forward: true }} ]\n\
+             upstreams: {{ up: {{ url: http://127.0.0.1:1/mcp }} }}\nservers: {{ up: up }}\n{}",
+            host.forward,
+            host.sections("enforce", "", "")
+        ));
+        let ended = output(host.run(&["true"]));
+        assert!(ended.status.success(), "{ended:?}");
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    };
+    let warning = format!("warning: nobody listens at {at}: is `penstock serve` running?\n");
+    assert_eq!(listening(&host), warning);
+    let _server = TcpListener::bind(at).expect("it is free");
+    assert_eq!(listening(&host), "");
 }
 
 #[test]

@@ -83,10 +83,15 @@ impl Host {
         )
     }
 
+    /// Where its configuration is.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.folder.path("penstock.yaml")
+    }
+
     /// `penstock` of these words, with the configuration.
     pub(crate) fn penstock(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
-        command.arg("--config").arg(self.folder.path("penstock.yaml")).args(words);
+        command.arg("--config").arg(self.configuration()).args(words);
         command.stdin(Stdio::null());
         command
     }
@@ -124,7 +129,7 @@ impl Host {
     /// `penstock run` up to the agent.
     pub(crate) fn bare(&self) -> Command {
         let mut run = Command::new(env!("CARGO_BIN_EXE_penstock"));
-        run.arg("--config").arg(self.folder.path("penstock.yaml")).args(["run", "--agent", "one"]);
+        run.arg("--config").arg(self.configuration()).args(["run", "--agent", "one"]);
         run.current_dir(self.work()).stdin(Stdio::null());
         run.env_remove("RUNTIME_DIRECTORY").env_remove("SUDO_UID").env_remove("SUDO_GID");
         run

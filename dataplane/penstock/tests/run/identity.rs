@@ -56,6 +56,16 @@ fn root_is_no_user_for_an_agent() {
 }
 
 #[test]
+fn roots_group_is_no_group_for_an_agent() {
+    let Some(host) = Host::new() else { return };
+    for user in ["nobody:root", "nobody:0", "54321:0"] {
+        let (code, said) = refusal(host.run_as(user, &["true"]));
+        assert_eq!(code, 64);
+        assert!(said.contains("with group 0") && said.contains("USER:GROUP"), "{said}");
+    }
+}
+
+#[test]
 fn a_command_has_no_capability_and_gets_none_by_executing() {
     let Some(host) = Host::new() else { return };
     let status = host.sh("cat /proc/self/status");

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Output;
 
 use crate::common::eventually;
 use crate::host::{Host, output, processes, signal};
@@ -36,11 +38,56 @@ fn an_agent_does_not_outlive_penstock_even_if_that_is_killed() {
 }
 
 #[test]
+fn what_penstock_left_when_it_was_killed_goes_with_the_next_launch() {
+    let Some(host) = Host::with(", memory: 64MiB, cpus: 1, pids: 20") else { return };
+    let name = format!("penstock-{}", host.place().replace('/', "-"));
+    // On a host that has v2 alone there are none, and all is below the agent's own.
+    let limited = || below(Path::new("/sys/fs/cgroup"), &name);
+    let mut child = host.run(&["sleep", "65.444"]).spawn().expect("it starts");
+    eventually("it runs", || processes("65.444") > 1);
+    let clients = PathBuf::from(format!("/run/penstock/agent-{}", child.id()));
+    assert!(clients.exists());
+    signal(child.id(), "KILL");
+    child.wait().expect("its end");
+    eventually("nothing of it runs", || processes("65.444") == 0);
+    let left = limited();
+    assert!(left.iter().all(|limited| limited.join(format!("run-{}", child.id())).exists()));
+    // Also where nothing is limited any more.
+    host.configure("");
+    host.sh("true");
+    assert_eq!(limited(), Vec::<PathBuf>::new());
+    assert!(!clients.exists(), "a list of servers is left");
+}
+
+/// Directories of that name, however far below.
+fn below(directory: &Path, name: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut ahead = vec![directory.to_owned()];
+    while let Some(directory) = ahead.pop() {
+        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+        let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        for entry in directories {
+            if entry.file_name() == name {
+                found.push(entry.path());
+            }
+            ahead.push(entry.path());
+        }
+    }
+    found
+}
+
+#[test]
 fn memory_is_limited() {
     let Some(host) = Host::with(", memory: 64MiB") else { return };
     let take = |much| output(host.run(&["dd", "if=/dev/zero", "of=/dev/null", "count=1", much]));
-    assert_eq!(take("bs=200M").status.signal(), Some(9));
-    assert!(take("bs=20M").status.success());
+    let said = |ended: &Output| String::from_utf8_lossy(&ended.stderr).into_owned();
+    let why = "the kernel killed a process of agent `one`, which may use 64MiB of memory";
+    let ended = take("bs=200M");
+    assert_eq!(ended.status.signal(), Some(9));
+    assert!(said(&ended).contains(why), "{}", said(&ended));
+    let ended = take("bs=20M");
+    assert!(ended.status.success());
+    assert!(!said(&ended).contains(why), "{}", said(&ended));
 }
 
 #[test]

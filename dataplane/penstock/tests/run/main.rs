@@ -13,6 +13,7 @@ mod environment;
 mod host;
 mod identity;
 mod life;
+mod policy;
 mod reach;
 mod serving;
 mod shown;

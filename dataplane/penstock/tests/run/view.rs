@@ -39,6 +39,41 @@ fn a_command_cannot_leave_its_cgroup() {
 }
 
 #[test]
+fn of_the_hosts_cgroups_none_is_in_sight() {
+    let Some(host) = Host::with(", memory: 64MiB, pids: 20") else { return };
+    // The host has cgroups of its own beside this one; only v1 could still show them.
+    let script = "grep ' cgroup cgroup ' /proc/self/mountinfo | cut -d' ' -f5 | \
+        while read at; do ls -A \"$at\"; done; \
+        find /sys/fs/cgroup -name 'penstock*'; cat /proc/self/cgroup | grep ^0::";
+    assert_eq!(host.sh(script), "0::/\n");
+}
+
+#[test]
+fn a_directory_of_the_users_own_programs_is_empty_and_theirs_to_use() {
+    let Some(host) = Host::with(", unix_sockets: true") else { return };
+    let user = UID + 9;
+    let tmux = PathBuf::from(format!("/tmp/tmux-{user}"));
+    fs::create_dir(&tmux).expect("a directory");
+    fs::write(tmux.join("default"), "").expect("a file");
+    std::os::unix::fs::chown(&tmux, Some(user), Some(user)).expect("it is the user's");
+    // What tmux looks at before it makes its socket there.
+    let script = format!(
+        "stat -c '%a %u %g' {0}; ls -A {0}; \
+         python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"{0}/default\")'; ls {0}",
+        tmux.display()
+    );
+    let mut run = host.run_as(&user.to_string(), &["sh", "-ec", &script]);
+    run.current_dir("/");
+    let said = output(run);
+    let outside = fs::read(tmux.join("default"));
+    let _ = fs::remove_dir_all(&tmux);
+    let errors = String::from_utf8_lossy(&said.stderr);
+    let said = String::from_utf8_lossy(&said.stdout);
+    assert_eq!(said, format!("700 {user} {user}\ndefault\n"), "{errors}");
+    assert_eq!(outside.expect("it is as it was"), b"");
+}
+
+#[test]
 fn sockets_of_what_starts_work_outside_are_not_there() {
     let Some(host) = Host::with(", unix_sockets: true") else { return };
     let docker = std::path::Path::new("/run/docker.sock");
