@@ -71,7 +71,7 @@ log:
 pub(crate) fn demo(paths: &Paths, after: After) -> Result<()> {
     let mut steps = Steps::new();
     steps.step("setup", || setup::for_build(paths))?;
-    // The release build, so that the times are those that penstock has in use.
+    // Built fast rather than fast: the times shown are not what `cargo xtask bench` measures.
     steps.step("build", || build(paths, Profile::Dev))?;
     let dir = scratch(paths, "demo")?;
     let upstream = mock::start()?;

@@ -133,7 +133,7 @@ fn twice(world: &World, place: &Place, udp: &UdpSocket, targets: &[String]) -> R
     let events = String::from_utf8_lossy(&events.stdout).into_owned();
     ensure!(events.contains("refused connect4"), "there are no events: {events}");
     events.lines().for_each(note);
-    note("(vsock did not come so far: the filter of system calls refused it)");
+    note("(raw packets and vsock did not come so far: the filter of system calls refused them)");
     println!("\n  And penstock, of the call that came through:");
     note(&called(&world.dir.join("penstock.log"))?);
     Ok(true)
@@ -189,8 +189,9 @@ fn called(log: &Path) -> Result<String> {
     let began = Instant::now();
     loop {
         let text = fs::read_to_string(log).unwrap_or_default();
-        if let Some(line) = text.lines().find(|line| line.contains("agent=\"demo\"")) {
-            return Ok(line.split_once("access: ").map_or(line, |(_, line)| line).to_owned());
+        let mut calls = text.lines().filter_map(|line| line.split_once("access: "));
+        if let Some((_, call)) = calls.find(|(_, call)| call.contains("agent=\"demo\"")) {
+            return Ok(call.to_owned());
         }
         ensure!(began.elapsed() < PATIENCE, "the access log does not name the agent");
         sleep(POLL);
