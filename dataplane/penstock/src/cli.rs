@@ -140,8 +140,8 @@ pub(crate) struct RunArgs {
     /// Who it runs as, by name or number; else `run_as` of the agent, else who called sudo.
     #[arg(long, value_name = "USER[:GROUP]")]
     pub(crate) user: Option<String>,
-    /// The command and its arguments.
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// The command and its arguments, with or without `--` before it.
+    #[arg(trailing_var_arg = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 

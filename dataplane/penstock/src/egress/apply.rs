@@ -4,17 +4,26 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use penstock_config::{Agent, EgressMode, Place, Snapshot};
+use penstock_egress::launch::User;
 use penstock_egress::{Cgroup, EgressError, Host, Policy, State, Status};
 
 use super::{agents, failure};
 use crate::cli::ApplyArgs;
 use crate::exit::{Exit, Failure};
 use crate::report::count;
+use crate::run::trust;
 use crate::terminal::print;
 
-pub(crate) fn run(args: &ApplyArgs, snapshot: &Snapshot) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &ApplyArgs,
+    configuration: &Path,
+    snapshot: &Snapshot,
+) -> Result<Exit, Failure> {
     let agents = agents(snapshot, args.agent.as_deref())?;
     penstock_egress::may_apply().map_err(|error| failure(&error))?;
+    for user in agents.iter().filter_map(|agent| user(agent)) {
+        trust::check(configuration, &user)?;
+    }
     let host = Host::prepare(&snapshot.egress.bpffs).map_err(|error| failure(&error))?;
     let before = penstock_egress::status(&host).map_err(|error| failure(&error))?;
     let mut failed = None;
@@ -40,6 +49,15 @@ pub(crate) fn run(args: &ApplyArgs, snapshot: &Snapshot) -> Result<Exit, Failure
         None => Ok(Exit::Done),
         Some(failure) => Err(Failure::new(failure.exit, "not all of it is in force")),
     }
+}
+
+/// Whom the agent runs as, where the configuration says and the host knows.
+fn user(agent: &Agent) -> Option<User> {
+    let of_place = match &agent.place {
+        Place::User(user) => Some(user),
+        Place::Cgroup(_) | Place::Unit(_) => None,
+    };
+    User::parse(agent.run_as.as_ref().or(of_place)?).ok()
 }
 
 /// The cgroup that the command line names.

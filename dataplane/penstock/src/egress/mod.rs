@@ -6,7 +6,7 @@ mod events;
 mod remove;
 mod status;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use penstock_config::{Agent, BPFFS_DEFAULT, Snapshot};
@@ -27,8 +27,11 @@ pub(crate) fn run(
         return Ok(Exit::Done);
     }
     match command {
-        EgressCommand::Apply(args) => apply::run(args, &load(config, color)?),
-        EgressCommand::Test(args) => check::run(args, &load(config, color)?, color),
+        EgressCommand::Apply(args) => {
+            let (path, snapshot) = load(config, color)?;
+            apply::run(args, &path, &snapshot)
+        }
+        EgressCommand::Test(args) => check::run(args, &load(config, color)?.1, color),
         EgressCommand::Status(args) => {
             with_or_without(config, color, |known| status::run(args, known, color))
         }
@@ -50,7 +53,7 @@ fn with_or_without(
     command: impl FnOnce(Option<&Snapshot>) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     match load(config, color) {
-        Ok(snapshot) => command(Some(&snapshot)),
+        Ok((_, snapshot)) => command(Some(&snapshot)),
         // A name that was mistyped says nothing of which pins are meant.
         Err(fault) if config.is_some() && fault.exit == Exit::NoInput => Err(fault),
         Err(fault) => {
@@ -65,11 +68,11 @@ fn bpffs<'a>(pins: &'a PinsArgs, snapshot: Option<&'a Snapshot>) -> &'a Path {
     pins.bpffs.as_deref().or(configured).unwrap_or(Path::new(BPFFS_DEFAULT))
 }
 
-fn load(config: Option<&Path>, color: Color) -> Result<Snapshot, Failure> {
+fn load(config: Option<&Path>, color: Color) -> Result<(PathBuf, Snapshot), Failure> {
     let path = locate::configuration(config)?;
     let loaded = penstock_config::load(&path)
         .map_err(|errors| report::refusal(&errors, Paint::for_stderr(color)))?;
-    Ok(loaded.snapshot)
+    Ok((path, loaded.snapshot))
 }
 
 /// The agents that are meant: the one that is named, or all.

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use penstock_config::{EgressRule, Transport as Over};
 use penstock_egress::{EgressError, Host, Policy, State, apply, status};
@@ -64,6 +64,9 @@ fn applier_killed(world: &World) -> Row {
 }
 
 /// Policies come and go, sixty times, while processes connect as fast as they can.
+/// How long rounds of one kind go on, a few of them at least: an emulated machine is slow.
+const ENOUGH: Duration = Duration::from_secs(20);
+
 fn replaced(world: &World) -> Row {
     let held = world.cgroup("replaced")?;
     let wider = Policy { rules: vec![], ..policy("replaced") };
@@ -73,7 +76,11 @@ fn replaced(world: &World) -> Row {
     let mut always = world.start(&held, &["held", "loop", &allowed])?;
     never.ready()?;
     always.ready()?;
-    for _ in 0..15 {
+    let began = Instant::now();
+    for round in 0..15 {
+        if round >= 3 && began.elapsed() > ENOUGH {
+            break;
+        }
         drop(world.hold(&wider, &held)?);
         drop(world.hold(&policy("replaced"), &held)?);
     }
@@ -91,7 +98,11 @@ fn killed_at_any_moment(world: &World) -> Row {
     let held = world.cgroup(AGENT)?;
     drop(world.hold(&policy(AGENT), &held)?);
     let mut moment: u64 = 1;
+    let began = Instant::now();
     for round in 0..50 {
+        if round >= 10 && began.elapsed() > ENOUGH {
+            break;
+        }
         let mut applier = applier(world, &held, "again", AGENT)?;
         applier.ready()?;
         // Minimal standard generator (Park and Miller): the same moments in every run.

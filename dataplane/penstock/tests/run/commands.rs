@@ -203,6 +203,17 @@ fn what_is_held_is_to_be_seen_without_a_configuration() {
 }
 
 #[test]
+fn an_agent_that_could_write_the_configuration_is_not_held_by_it() {
+    let Some(host) = Host::with(", run_as: \"54321\"") else { return };
+    says(host.egress(&["apply"]));
+    let file = host.work().join("../penstock.yaml");
+    std::os::unix::fs::chown(&file, Some(54_321), None).expect("it is given away");
+    let (code, said) = refusal(host.egress(&["apply"]));
+    assert_eq!(code, 77, "{said}");
+    assert!(said.contains("can write") && said.contains("sudo chown root"), "{said}");
+}
+
+#[test]
 fn one_cgroup_can_be_let_go_and_one_that_is_gone_is_no_fault_of_the_others() {
     let Some(host) = Host::new() else { return };
     says(host.egress(&["apply"]));

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 
 use crate::common::eventually;
-use crate::host::{Host, output, refusal, signal};
+use crate::host::{Host, output, refusal, says, signal};
 
 #[test]
 fn the_exit_status_is_the_commands() {
@@ -12,6 +12,18 @@ fn the_exit_status_is_the_commands() {
     for status in [0, 1, 7, 77, 255] {
         let ended = output(host.run(&["sh", "-c", &format!("exit {status}")])).status;
         assert_eq!(ended.code(), Some(status));
+    }
+}
+
+#[test]
+fn what_follows_the_command_is_the_commands_with_two_dashes_before_it_or_without() {
+    let Some(host) = Host::new() else { return };
+    for dashes in [&["--"][..], &[]] {
+        let mut run = host.bare();
+        run.args(["--user", "54321"])
+            .args(dashes)
+            .args(["sh", "-c", "echo $*", "x", "--user", "0"]);
+        assert_eq!(says(run), "--user 0\n");
     }
 }
 
