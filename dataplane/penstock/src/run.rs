@@ -125,12 +125,6 @@ fn enforce(
     agent: &Agent,
     paint: Paint,
 ) -> Result<(PathBuf, Box<dyn Any>), Failure> {
-    if snapshot.egress.mode == EgressMode::Audit {
-        warn(
-            paint,
-            "`egress.mode` is `audit`: what the agent does past penstock is reported, not refused",
-        );
-    }
     let failed = |error: EgressError| Failure::new(Exit::OsError, error.to_string());
     let host = Host::prepare(&snapshot.egress.bpffs).map_err(failed)?;
     let cgroup = Cgroup::of(&host, &agent.place).map_err(failed)?;
@@ -138,6 +132,12 @@ fn enforce(
     let running = cgroup.processes().len();
     if running > 0 && is_held_otherwise(&host, &cgroup, agent, &policy).map_err(failed)? {
         return Err(held_otherwise(running, &agent.name));
+    }
+    if snapshot.egress.mode == EgressMode::Audit {
+        warn(
+            paint,
+            "`egress.mode` is `audit`: what the agent does past penstock is reported, not refused",
+        );
     }
     let enforced = penstock_egress::apply(&host, &policy, &cgroup).map_err(failed)?;
     Ok((cgroup.path, Box::new(enforced)))

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::common::eventually;
-use crate::host::{GID, Host, UID, output, processes, refusal, says, signal};
+use crate::host::{GID, Host, UID, for_everybody, output, processes, refusal, says, signal};
 
 #[test]
 fn an_agent_that_can_write_its_configuration_is_not_launched_by_it() {
@@ -28,13 +28,37 @@ fn an_agent_that_can_write_its_configuration_is_not_launched_by_it() {
     // One of root's that the agent can put another in the place of.
     let copy = host.work().join("penstock.yaml");
     fs::copy(&file, &copy).expect("a copy");
-    let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_penstock"));
+    let mut run = Command::new(env!("CARGO_BIN_EXE_penstock"));
     run.args(["run", "--agent", "one", "--user", "54321:54322", "--", "true"]);
     run.env("PENSTOCK_CONFIG", &copy).current_dir("/");
     let (code, said) = refusal(run);
     assert_eq!(code, 77, "{said}");
     assert!(said.contains(&format!("can write {}", host.work().display())), "{said}");
     assert!(said.contains("where only root can write"), "{said}");
+}
+
+/// What `penstock run --help` lists, and what the verifier asks for.
+const CAPABILITIES: &str = "+bpf,+perfmon,+net_admin,+dac_read_search,+sys_admin,+setuid,+setgid,+setpcap,\
+                            +dac_override,+chown,+fowner,+kill";
+
+#[test]
+fn it_is_the_agents_user_that_must_not_write_it_not_whoever_starts_the_agent() {
+    let Some(host) = Host::new() else { return };
+    let starts = UID + 11;
+    chown(host.configuration(), Some(starts), None).expect("it is the caller's");
+    let as_caller = |user: u32| {
+        let run = host.run_as(&user.to_string(), &["id", "-u"]);
+        let mut caller = Command::new("setpriv");
+        caller.arg("--clear-groups").arg(format!("--inh-caps={CAPABILITIES}"));
+        caller.arg(format!("--ambient-caps={CAPABILITIES}"));
+        caller.arg(format!("--reuid={starts}")).arg(format!("--regid={starts}"));
+        caller.arg(for_everybody(&host.work())).args(run.get_args()).current_dir("/");
+        caller
+    };
+    assert_eq!(says(as_caller(UID)), format!("{UID}\n"));
+    let (code, said) = refusal(as_caller(starts));
+    assert_eq!(code, 77, "{said}");
+    assert!(said.contains(&format!("user `{starts}` can write")), "{said}");
 }
 
 #[test]
@@ -47,6 +71,7 @@ fn a_launch_does_not_change_the_policy_of_what_runs() {
     host.configure_all("audit", "", "");
     let (code, said) = refusal(host.run(&["true"]));
     assert_eq!(code, 69, "{said}");
+    assert!(!said.contains("`audit`"), "what is not put in force is not spoken of: {said}");
     assert!(said.contains("2 processes run as agent `one` under another policy"), "{said}");
     assert!(said.contains("`penstock egress apply --agent one`"), "{said}");
 
