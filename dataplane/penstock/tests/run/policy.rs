@@ -37,8 +37,8 @@ fn an_agent_that_can_write_its_configuration_is_not_launched_by_it() {
     assert!(said.contains("where only root can write"), "{said}");
 }
 
-/// What `penstock run --help` lists, and what the verifier asks for.
-const CAPABILITIES: &str = "+bpf,+perfmon,+net_admin,+dac_read_search,+sys_admin,+setuid,+setgid,+setpcap,\
+/// All that launching takes.
+const CAPABILITIES: &str = "+bpf,+net_admin,+dac_read_search,+sys_admin,+setuid,+setgid,+setpcap,\
                             +dac_override,+chown,+fowner,+kill";
 
 #[test]
@@ -82,4 +82,13 @@ fn a_launch_does_not_change_the_policy_of_what_runs() {
     // Nobody is left whom it could surprise.
     host.configure("");
     host.sh("true");
+}
+
+#[test]
+fn help_lists_the_capabilities_that_a_launch_takes() {
+    let Some(host) = Host::new() else { return };
+    let help = says(host.penstock(&["run", "--help"]));
+    for name in CAPABILITIES.split(',').map(|name| name.trim_start_matches('+').to_uppercase()) {
+        assert!(help.contains(&format!("CAP_{name}")), "{name}: {help}");
+    }
 }
