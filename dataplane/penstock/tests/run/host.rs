@@ -4,9 +4,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Once, mpsc};
+use std::time::{Duration, Instant};
 
 use crate::common::{Folder, PATIENCE, free_port};
 
@@ -36,6 +37,7 @@ impl Host {
             println!("not run: needs root; `cargo xtask test run` as root runs it");
             return None;
         }
+        signals_are_not_ignored();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let host = Self { folder: Folder::new(), number, forward: free_port() };
         host.configure(keys);
@@ -161,6 +163,32 @@ impl Drop for Host {
         let _ = fs::remove_dir(self.cgroup());
         // The last one removes it.
         let _ = fs::remove_dir(cgroup2().join("penstock-test-run"));
+    }
+}
+
+/// Whoever starts the tests by nohup(1) has SIGHUP ignored, and what ignores it at its start can do
+/// nothing else. A handler ends with exec, an ignored signal does not.
+fn signals_are_not_ignored() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let seen = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGHUP, seen).expect("a handler");
+    });
+}
+
+/// Waits for the end, within bounds.
+#[track_caller]
+pub(crate) fn end(child: &mut Child) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("its state") {
+            return status;
+        }
+        if began.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("it does not end");
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

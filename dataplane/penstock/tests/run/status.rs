@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 
 use crate::common::eventually;
-use crate::host::{Host, output, refusal, says, signal};
+use crate::host::{Host, end, output, refusal, says, signal};
 
 #[test]
 fn the_exit_status_is_the_commands() {
@@ -48,7 +48,7 @@ fn what_penstock_is_sent_reaches_the_command() {
         let mut child = child.expect("it starts");
         eventually("the command runs", || ready.exists());
         signal(child.id(), name);
-        let ended = child.wait().expect("its end");
+        let ended = end(&mut child);
         assert_eq!(ended.code(), Some(10 + i32::try_from(place).expect("small")), "{name}");
         std::fs::remove_file(ready).expect("it is removed");
     }
@@ -66,7 +66,7 @@ fn a_command_that_stops_stops_penstock_until_it_is_continued() {
     };
     eventually("penstock is stopped", stopped);
     signal(child.id(), "CONT");
-    assert_eq!(child.wait().expect("its end").code(), Some(5));
+    assert_eq!(end(&mut child).code(), Some(5));
 }
 
 #[test]
