@@ -40,12 +40,14 @@ pub fn held(host: &Host, agent: &str) -> io::Result<Held> {
     }
     let mut alive = HashSet::new();
     ids(&host.cgroup2, &mut alive)?;
+    // An apply that was killed may have left two sets on one cgroup.
+    let mut cgroups = HashSet::new();
     let mut refused = [0; Hook::ALL.len()];
     for set in sets.iter().filter(|set| set.whole && alive.contains(&set.cgroup)) {
         let settings = sys::open_map(&set.path.join("settings"))?;
         let settings = sys::lookup(settings.as_fd(), &0_u32, Settings::STRICTEST)?;
         held.audited |= settings.is_some_and(|settings| settings.audit != 0);
-        held.cgroups += 1;
+        cgroups.insert(set.cgroup);
         let counters = sys::open_map(&set.path.join("counters"))?;
         let count = |place: u32| sys::lookup_sum(counters.as_fd(), place);
         for (sum, hook) in refused.iter_mut().zip(Hook::ALL) {
@@ -54,6 +56,7 @@ pub fn held(host: &Host, agent: &str) -> io::Result<Held> {
         held.events_lost += count(counter::EVENTS_LOST)?;
         held.callers_lost += count(counter::CALLERS_FULL)?;
     }
+    held.cgroups = cgroups.len();
     held.refused = Hook::ALL.into_iter().zip(refused).collect();
     Ok(held)
 }

@@ -56,6 +56,16 @@ pub(crate) fn attach(
 
 /// Pins a link: what it attaches stays so until it is unpinned.
 pub(crate) fn pin(link: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    by_path(OBJ_PIN, path, link.as_raw_fd().cast_unsigned(), 0).map(|_| ())
+}
+
+/// A command on what is pinned, or is to be.
+fn by_path(
+    command: libc::c_int,
+    path: &Path,
+    descriptor: u32,
+    flags: u32,
+) -> io::Result<libc::c_long> {
     #[repr(C)]
     struct Fields {
         path: u64,
@@ -63,9 +73,7 @@ pub(crate) fn pin(link: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
         flags: u32,
     }
     let path = CString::new(path.as_os_str().as_bytes())?;
-    let descriptor = link.as_raw_fd().cast_unsigned();
-    let mut fields = Fields { path: path.as_ptr() as u64, descriptor, flags: 0 };
-    bpf(OBJ_PIN, &mut fields).map(|_| ())
+    bpf(command, &mut Fields { path: path.as_ptr() as u64, descriptor, flags })
 }
 
 /// A descriptor that the kernel has just made for us.
@@ -77,24 +85,12 @@ fn made(descriptor: libc::c_long) -> io::Result<OwnedFd> {
 
 /// Opens a pinned map to read it, which takes no capability but the file's permission.
 pub(crate) fn open_map(path: &Path) -> io::Result<OwnedFd> {
-    open(path, READ_ONLY)
+    made(by_path(OBJ_GET, path, 0, READ_ONLY)?)
 }
 
 /// Opens a pinned link.
 pub(crate) fn open_link(path: &Path) -> io::Result<OwnedFd> {
-    open(path, 0)
-}
-
-fn open(path: &Path, flags: u32) -> io::Result<OwnedFd> {
-    #[repr(C)]
-    struct Fields {
-        path: u64,
-        descriptor: u32,
-        flags: u32,
-    }
-    let path = CString::new(path.as_os_str().as_bytes())?;
-    let mut fields = Fields { path: path.as_ptr() as u64, descriptor: 0, flags };
-    made(bpf(OBJ_GET, &mut fields)?)
+    made(by_path(OBJ_GET, path, 0, 0)?)
 }
 
 /// Looks up one key. `V` must be plain data of the map's value size.

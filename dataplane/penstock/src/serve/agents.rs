@@ -41,6 +41,9 @@ impl Agents {
     /// Looks again. Who was held and is no longer is said at once, for nothing else would say it.
     pub(super) fn look(&self, snapshot: &Snapshot) {
         if snapshot.agents.is_empty() {
+            // A reload may have taken the last one away.
+            self.callers.store(None);
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).clear();
             return;
         }
         self.bpffs
