@@ -52,10 +52,11 @@ pub fn check(status: &Status) -> Result<Vec<Tried>, EgressError> {
     }
     let leaf = cgroup.join(format!("check-{}", std::process::id()));
     fs::create_dir(&leaf).map_err(EgressError::file("cannot create", &leaf))?;
-    let output = probe_in(&leaf, &status.rules);
+    let gateways = status.gateways();
+    let output = probe_in(&leaf, &gateways);
     let _ = fs::remove_dir(&leaf);
     let output = output.map_err(EgressError::file("cannot run a process in", &leaf))?;
-    let ways = ways(&status.rules);
+    let ways = ways(&gateways);
     let results = output.lines().map(|line| line.parse::<i32>().unwrap_or(-1));
     let tried: Vec<_> = ways
         .iter()
@@ -70,12 +71,9 @@ pub fn check(status: &Status) -> Result<Vec<Tried>, EgressError> {
 }
 
 /// Runs this very program as [`probe`] in a cgroup; what it printed.
-fn probe_in(cgroup: &Path, rules: &[Allowed]) -> io::Result<String> {
+fn probe_in(cgroup: &Path, gateways: &[SocketAddr]) -> io::Result<String> {
     let procs = OpenOptions::new().write(true).open(cgroup.join("cgroup.procs"))?;
-    let gateways = rules
-        .iter()
-        .filter(|rule| rule.gateway)
-        .filter_map(|rule| Some(SocketAddr::new(rule.address, rule.port?).to_string()));
+    let gateways = gateways.iter().map(SocketAddr::to_string);
     let mut command = Command::new("/proc/self/exe");
     command.args(["egress", "probe"]).args(gateways).stdin(Stdio::null());
     // SAFETY: between fork and exec it writes to a descriptor and does nothing else.
@@ -88,8 +86,7 @@ fn probe_in(cgroup: &Path, rules: &[Allowed]) -> io::Result<String> {
 pub fn probe(gateways: &[SocketAddr]) {
     // By this name the events of it are known.
     let _ = rustix::thread::set_name(c"penstock-test");
-    let gateways: Vec<_> = gateways.iter().map(|at| Allowed::gateway(*at)).collect();
-    for way in ways(&gateways) {
+    for way in ways(gateways) {
         let errno = match (way.attempt)() {
             Ok(()) => 0,
             Err(error) => error.raw_os_error().unwrap_or(-1),
@@ -134,17 +131,12 @@ impl Way {
 impl Allowed {
     /// Whether it allows a destination.
     pub fn allows(&self, protocol: Transport, to: SocketAddr) -> bool {
-        let (own, other) = (bits(self.address), bits(to.ip()));
-        let prefix = u32::from(self.prefix) + if self.address.is_ipv4() { 96 } else { 0 };
-        let same = own.checked_shr(128 - prefix).unwrap_or(0)
-            == other.checked_shr(128 - prefix).unwrap_or(0);
-        protocol == self.protocol && self.port.is_none_or(|port| port == to.port()) && same
-    }
-
-    fn gateway(at: SocketAddr) -> Self {
-        let prefix = if at.is_ipv4() { 32 } else { 128 };
-        let (protocol, address, port) = (Transport::Tcp, at.ip(), Some(at.port()));
-        Self { gateway: true, protocol, address, prefix, port, calls: 0, packets: 0, bytes: 0 }
+        let rule = &self.rule;
+        let prefix = u32::from(rule.prefix) + if rule.address.is_ipv4() { 96 } else { 0 };
+        let network = |address| bits(address).checked_shr(128 - prefix).unwrap_or(0);
+        protocol == rule.protocol
+            && rule.port.is_none_or(|port| port == to.port())
+            && network(rule.address) == network(to.ip())
     }
 }
 
@@ -161,7 +153,7 @@ const LOOPBACK6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 /// `discard`: where nobody listens, and where it does no harm where somebody does.
 const PORT: u16 = 9;
 
-fn ways(rules: &[Allowed]) -> Vec<Way> {
+fn ways(gateways: &[SocketAddr]) -> Vec<Way> {
     let mapped = IpAddr::V6(Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped());
     let any = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     let mut ways = vec![
@@ -202,12 +194,9 @@ fn ways(rules: &[Allowed]) -> Vec<Way> {
     ] {
         ways.push(made(name, false, Domain::from(family), kind, 0));
     }
-    for rule in rules.iter().filter(|rule| rule.gateway) {
-        let port = rule.port.unwrap_or_default();
-        let at = SocketAddr::new(rule.address, port);
-        ways.push(tcp(&format!("penstock at {at}"), rule.address, port));
-        // Not the first address of the network of rules: binding is never allowed.
-        ways.push(bind(&format!("listening in penstock's place at {at}"), rule.address, port));
+    for at in gateways {
+        ways.push(tcp(&format!("penstock at {at}"), at.ip(), at.port()));
+        ways.push(bind(&format!("listening in penstock's place at {at}"), at.ip(), at.port()));
     }
     ways
 }
@@ -286,16 +275,12 @@ fn made(name: &str, held: bool, domain: Domain, kind: Type, protocol: i32) -> Wa
 #[cfg(test)]
 mod tests {
     use super::*;
+    use penstock_config::EgressRule;
 
     fn rule(address: &str, prefix: u8, port: Option<u16>) -> Allowed {
-        let address = address.parse().expect("an address");
-        Allowed {
-            address,
-            prefix,
-            port,
-            gateway: false,
-            ..Allowed::gateway(([0, 0, 0, 0], 0).into())
-        }
+        let (address, protocol) = (address.parse().expect("an address"), Transport::Tcp);
+        let rule = EgressRule { address, prefix, port, protocol };
+        Allowed { gateway: false, rule, calls: 0, packets: 0, bytes: 0 }
     }
 
     #[test]

@@ -117,6 +117,13 @@ fn reached_at(bind: SocketAddr) -> Vec<SocketAddr> {
     }
 }
 
+/// The rule that allows one endpoint over TCP and nothing else.
+pub(crate) fn only(at: SocketAddr) -> EgressRule {
+    let address = at.ip().to_canonical();
+    let prefix = if address.is_ipv4() { 32 } else { 128 };
+    EgressRule { address, prefix, port: Some(at.port()), protocol: Transport::Tcp }
+}
+
 /// The form in which the kernel's side compares addresses.
 pub(crate) fn mapped(address: IpAddr) -> [u8; 16] {
     match address {

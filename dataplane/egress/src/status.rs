@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use aya::Pod;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray};
-use penstock_config::{EgressMode, Transport};
+use penstock_config::{EgressMode, EgressRule, Transport};
 use penstock_ebpf_abi::{self as abi, Hook, UDP, counter};
 
 use crate::capabilities::TO_ASK;
 use crate::hooks::{LSM_PROGRAMS, PROGRAMS, Program};
 use crate::pins::{Pins, SetDirectory};
-use crate::policy::{Policy, unmapped};
+use crate::policy::{Policy, only, unmapped};
 use crate::set::{Endpoint, Settings, Tally, build};
 use crate::{EgressError, Host, bpf_lsm, sys};
 
@@ -46,21 +46,19 @@ pub struct Status {
 }
 
 impl Status {
+    /// Where penstock is reached.
+    pub(crate) fn gateways(&self) -> Vec<SocketAddr> {
+        let gateways = self.rules.iter().filter(|allowed| allowed.gateway);
+        gateways
+            .filter_map(|allowed| Some((allowed.rule.address, allowed.rule.port?).into()))
+            .collect()
+    }
+
     /// Whether it is in force, and what a policy says now, by the programs of this penstock.
     pub fn is(&self, policy: &Policy) -> bool {
-        let rules: Vec<_> = self
-            .rules
-            .iter()
-            .map(|rule| (rule.gateway, rule.protocol, rule.address, rule.prefix, rule.port))
-            .collect();
-        let gateways = policy.gateways.iter().map(|at| {
-            let prefix = if at.is_ipv4() { 32 } else { 128 };
-            (true, Transport::Tcp, at.ip().to_canonical(), prefix, Some(at.port()))
-        });
-        let networks = policy
-            .rules
-            .iter()
-            .map(|rule| (false, rule.protocol, rule.address, rule.prefix, rule.port));
+        let gateways = policy.gateways.iter().map(|at| (true, only(*at)));
+        let networks = policy.rules.iter().map(|rule| (false, rule.clone()));
+        let rules = self.rules.iter().map(|allowed| (allowed.gateway, allowed.rule.clone()));
         self.state == State::Live
             && self.settings == policy.settings(build())
             && self.lsm == bpf_lsm().is_ok()
@@ -83,18 +81,12 @@ pub enum State {
 }
 
 /// Something that is allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allowed {
     /// Whether it is penstock itself.
     pub gateway: bool,
-    /// The transport.
-    pub protocol: Transport,
-    /// The first address.
-    pub address: IpAddr,
-    /// The length of the prefix.
-    pub prefix: u8,
-    /// The port, or any.
-    pub port: Option<u16>,
+    /// The destination, as the configuration would write it.
+    pub rule: EgressRule,
     /// Connects and messages.
     pub calls: u64,
     /// Packets.
@@ -184,10 +176,12 @@ fn rules(set: &Path) -> Result<Vec<Allowed>, EgressError> {
         };
         Allowed {
             gateway,
-            protocol: if endpoint.protocol == UDP { Transport::Udp } else { Transport::Tcp },
-            address,
-            prefix: u8::try_from(prefix.saturating_sub(before)).unwrap_or(u8::MAX),
-            port: (endpoint.port != 0).then_some(endpoint.port),
+            rule: EgressRule {
+                protocol: if endpoint.protocol == UDP { Transport::Udp } else { Transport::Tcp },
+                address,
+                prefix: u8::try_from(prefix.saturating_sub(before)).unwrap_or(u8::MAX),
+                port: (endpoint.port != 0).then_some(endpoint.port),
+            },
             calls: sum(|tally| tally.calls),
             packets: sum(|tally| tally.packets),
             bytes: sum(|tally| tally.bytes),

@@ -11,7 +11,6 @@ use std::io;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_config::{Agent, Bind, EgressMode, Snapshot};
@@ -19,6 +18,7 @@ use penstock_egress::launch::{Launch, LaunchError, User, launch, missing_capabil
 use penstock_egress::{Cgroup, EgressError, Host, Policy, Status};
 
 use crate::cli::RunArgs;
+use crate::egress;
 use crate::exit::{Exit, Failure};
 use crate::locate;
 use crate::report;
@@ -43,7 +43,7 @@ pub(crate) fn run(
     let path = locate::configuration(config)?;
     let loaded = penstock_config::load(&path).map_err(|errors| report::refusal(&errors, paint))?;
     let snapshot = loaded.snapshot;
-    let agent = find(&snapshot, &args.agent, &path)?;
+    let agent = egress::agent(&snapshot, &args.agent)?;
     let user = user(args, &agent)?;
     trust::check(&path, &user)?;
     let Some((program, arguments)) = args.command.split_first() else {
@@ -91,19 +91,6 @@ pub(crate) fn run(
     Ok(ExitCode::from(ended.exit.pass_on()))
 }
 
-fn find(snapshot: &Snapshot, name: &str, path: &Path) -> Result<Arc<Agent>, Failure> {
-    if let Some(agent) = snapshot.agents.iter().find(|agent| agent.name == name) {
-        return Ok(Arc::clone(agent));
-    }
-    let names: Vec<_> = snapshot.agents.iter().map(|agent| format!("`{}`", agent.name)).collect();
-    let message = format!("{} has no agent `{name}`", path.display());
-    Err(Failure::new(Exit::Usage, message).help(if names.is_empty() {
-        format!("write `agents:` into it, and below it `{name}: {{}}`")
-    } else {
-        format!("it has {}", names.join(", "))
-    }))
-}
-
 /// Who the command line says, else the configuration, else whoever called sudo.
 fn user(args: &RunArgs, agent: &Agent) -> Result<User, Failure> {
     let refused = |error| Failure::new(Exit::Usage, format!("{error}"));
@@ -125,7 +112,7 @@ fn enforce(
     agent: &Agent,
     paint: Paint,
 ) -> Result<(PathBuf, Box<dyn Any>), Failure> {
-    let failed = |error: EgressError| Failure::new(Exit::OsError, error.to_string());
+    let failed = |error: EgressError| egress::failure(&error);
     let host = Host::prepare(&snapshot.egress.bpffs).map_err(failed)?;
     let cgroup = Cgroup::of(&host, &agent.place).map_err(failed)?;
     let policy = Policy::of(snapshot, agent);

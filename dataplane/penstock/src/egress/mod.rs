@@ -77,17 +77,30 @@ fn load(config: Option<&Path>, color: Color) -> Result<(PathBuf, Snapshot), Fail
 
 /// The agents that are meant: the one that is named, or all.
 pub(crate) fn agents(snapshot: &Snapshot, named: Option<&str>) -> Result<Vec<Arc<Agent>>, Failure> {
-    let known = || snapshot.agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>();
-    if snapshot.agents.is_empty() {
-        return Err(Failure::new(Exit::Config, "the configuration has no `agents`")
-            .help("write `agents: { claude: {} }`, and listeners that it may reach"));
+    match named {
+        Some(name) => agent(snapshot, name).map(|agent| vec![agent]),
+        None if snapshot.agents.is_empty() => Err(no_agents()),
+        None => Ok(snapshot.agents.clone()),
     }
-    let Some(name) = named else { return Ok(snapshot.agents.clone()) };
+}
+
+/// The agent of that name.
+pub(crate) fn agent(snapshot: &Snapshot, name: &str) -> Result<Arc<Agent>, Failure> {
+    if snapshot.agents.is_empty() {
+        return Err(no_agents());
+    }
     let found = snapshot.agents.iter().find(|agent| agent.name == name);
-    found.map(|agent| vec![Arc::clone(agent)]).ok_or_else(|| {
+    found.cloned().ok_or_else(|| {
+        let known: Vec<_> =
+            snapshot.agents.iter().map(|agent| format!("`{}`", agent.name)).collect();
         Failure::new(Exit::Usage, format!("the configuration has no agent `{name}`"))
-            .help(format!("it has: {}", known().join(", ")))
+            .help(format!("it has {}", known.join(", ")))
     })
+}
+
+fn no_agents() -> Failure {
+    Failure::new(Exit::Config, "the configuration has no `agents`")
+        .help("write `agents: { claude: {} }`, and listeners that it may reach")
 }
 
 pub(crate) fn failure(error: &EgressError) -> Failure {

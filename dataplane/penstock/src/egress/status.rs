@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use penstock_config::{EgressMode, Snapshot, Transport};
+use penstock_config::{EgressMode, Snapshot};
 use penstock_egress::{Allowed, EgressError, Host, Policy, State, Status, hook_name};
 use serde_json::{Value, json};
 
@@ -128,25 +128,9 @@ fn render(found: &[Status], faults: &[String], paint: Paint) -> String {
 }
 
 /// `penstock tcp 127.0.0.1:8808`, `tcp 10.0.0.0/8:5432`: as the configuration writes it.
-fn shown(rule: &Allowed) -> String {
-    let whole = if rule.address.is_ipv4() { 32 } else { 128 };
-    let protocol = protocol(rule.protocol);
-    let port = rule.port.map_or_else(|| "*".to_owned(), |port| port.to_string());
-    let address = match (rule.address.is_ipv6(), rule.prefix == whole) {
-        (false, true) => rule.address.to_string(),
-        (false, false) => format!("{}/{}", rule.address, rule.prefix),
-        (true, true) => format!("[{}]", rule.address),
-        (true, false) => format!("[{}]/{}", rule.address, rule.prefix),
-    };
-    let owner = if rule.gateway { "penstock " } else { "" };
-    format!("{owner}{protocol} {address}:{port}")
-}
-
-fn protocol(protocol: Transport) -> &'static str {
-    match protocol {
-        Transport::Tcp => "tcp",
-        Transport::Udp => "udp",
-    }
+fn shown(allowed: &Allowed) -> String {
+    let owner = if allowed.gateway { "penstock " } else { "" };
+    format!("{owner}{}", allowed.rule)
 }
 
 fn as_json(found: &[Status], faults: &[String]) -> String {
