@@ -90,9 +90,11 @@ impl Host {
         self.folder.path("penstock.yaml")
     }
 
-    /// `penstock` of these words, with the configuration.
+    /// `penstock` of these words, with the configuration. What the tests' own caller ignores (a shell's
+    /// background job: SIGINT and SIGQUIT) it would hand on, as it should; these tests are about the rest.
     pub(crate) fn penstock(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock"));
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["--default-signal=INT,QUIT", env!("CARGO_BIN_EXE_penstock")]);
         command.arg("--config").arg(self.configuration()).args(words);
         command.stdin(Stdio::null());
         command
@@ -130,9 +132,8 @@ impl Host {
 
     /// `penstock run` up to the agent.
     pub(crate) fn bare(&self) -> Command {
-        let mut run = Command::new(env!("CARGO_BIN_EXE_penstock"));
-        run.arg("--config").arg(self.configuration()).args(["run", "--agent", "one"]);
-        run.current_dir(self.work()).stdin(Stdio::null());
+        let mut run = self.penstock(&["run", "--agent", "one"]);
+        run.current_dir(self.work());
         run.env_remove("RUNTIME_DIRECTORY").env_remove("SUDO_UID").env_remove("SUDO_GID");
         run
     }
