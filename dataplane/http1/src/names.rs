@@ -69,7 +69,7 @@ impl Kind {
             (_, b'p') => return Self::of_prefix(name, Self::Proxy),
             _ => return Named::As(Self::Other),
         };
-        if name.eq_ignore_ascii_case(kind.name().as_bytes()) {
+        if is_spelt(name, kind.name().as_bytes()) {
             Named::As(kind)
         } else if eq_with_underscores(name, kind.name().as_bytes()) {
             Named::Lookalike(kind)
@@ -178,6 +178,25 @@ impl Kind {
     }
 }
 
+/// Whether a token is `canonical`, which is of small letters and hyphens and as long.
+///
+/// Setting the bit that tells small letters from capitals leaves hyphens alone, and no other byte of
+/// a token becomes one of them by it. In words, as std's comparison without case goes by bytes.
+#[inline]
+fn is_spelt(name: &[u8], canonical: &[u8]) -> bool {
+    const CASE: u64 = 0x2020_2020_2020_2020;
+    let differ = |name: [u8; 8], canonical: [u8; 8]| {
+        (u64::from_le_bytes(name) | CASE) ^ u64::from_le_bytes(canonical)
+    };
+    let (Some(end), Some(canonical_end)) = (name.last_chunk(), canonical.last_chunk()) else {
+        return name.eq_ignore_ascii_case(canonical);
+    };
+    let words = name.as_chunks().0.iter().zip(canonical.as_chunks().0);
+    let before = words.fold(0, |all, (name, canonical)| all | differ(*name, *canonical));
+    // The last eight bytes overlap the word before, which costs less than a loop over the rest.
+    before | differ(*end, *canonical_end) == 0
+}
+
 fn eq_with_underscores(name: &[u8], canonical: &[u8]) -> bool {
     name.len() == canonical.len()
         && name.iter().zip(canonical).all(|(byte, canon)| {
@@ -275,6 +294,20 @@ mod tests {
             ("", Kind::Other),
         ] {
             assert_eq!(Kind::of(name.as_bytes()), Named::As(kind), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_any_byte_of_a_token_changed_is_itself_only_in_another_case() {
+        for name in ["te", "cookie", "upgrade", "mcp-name", "mcp-method", "mcp-protocol-version"] {
+            for at in 0..name.len() {
+                for byte in (0..=u8::MAX).filter(|byte| is_token_byte(*byte)) {
+                    let mut changed = name.as_bytes().to_vec();
+                    changed[at] = byte;
+                    let same = changed.eq_ignore_ascii_case(name.as_bytes());
+                    assert_eq!(is_spelt(&changed, name.as_bytes()), same, "{changed:?}");
+                }
+            }
         }
     }
 

@@ -114,7 +114,7 @@ impl<'a> Reader<'_, 'a> {
             b"jsonrpc" => {
                 let start = self.cursor.at();
                 let version = self.text_or_other()?;
-                shape.json_rpc = version.is_some_and(|text| text.eq(self.cursor.body(), "2.0"));
+                shape.json_rpc = version.is_some_and(|text| text.eq(self.cursor.body(), b"2.0"));
                 if !shape.json_rpc {
                     self.refuse(start, Fault::NotJsonRpc2);
                 }
@@ -327,5 +327,10 @@ impl<'a> Reader<'_, 'a> {
 
 /// Whether readers of JSON agree about this integer: it fits 64 bits and is no negative zero.
 fn is_exact(integer: &[u8]) -> bool {
+    // A sign and 17 digits fit for certain; most are shorter.
+    const SURE: usize = 18;
+    if integer.len() <= SURE {
+        return integer != b"-0";
+    }
     integer != b"-0" && str::from_utf8(integer).is_ok_and(|text| text.parse::<i64>().is_ok())
 }

@@ -64,15 +64,12 @@ pub(crate) enum Agreement {
 pub(crate) fn plain(value: &[u8], member: Text, body: &[u8]) -> Agreement {
     // RFC 9110 section 5.5, less obs-text: what the specification allows unencoded.
     let allowed = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
-    match str::from_utf8(value) {
-        Ok(text) if value.iter().all(allowed) => {
-            if member.eq(body, text) {
-                Agreement::Same
-            } else {
-                Agreement::Different
-            }
-        }
-        _ => Agreement::Malformed,
+    if !value.iter().all(allowed) {
+        Agreement::Malformed
+    } else if member.eq(body, value) {
+        Agreement::Same
+    } else {
+        Agreement::Different
     }
 }
 

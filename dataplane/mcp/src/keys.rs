@@ -27,7 +27,9 @@ impl Keys {
     /// Forgets the names of an object that ends now. Some if two had the same value.
     pub(crate) fn close(&mut self, from: usize, body: &[u8]) -> Option<Span> {
         let names = self.names.get_mut(from..).unwrap_or_default();
-        let twice = if names.len() <= FEW {
+        let twice = if all_differ(names, body) {
+            None
+        } else if names.len() <= FEW {
             names
                 .iter()
                 .enumerate()
@@ -50,5 +52,48 @@ impl Keys {
     pub(crate) fn clear(&mut self) {
         self.names.clear();
         self.names.shrink_to(KEPT);
+    }
+}
+
+/// Whether no two can have the same value, by a look at each one: of most objects the lengths and
+/// last bytes of the names tell. An escape may spell any byte.
+fn all_differ(names: &[Text], body: &[u8]) -> bool {
+    let mut seen: u64 = 0;
+    names.iter().all(|name| {
+        let raw = name.raw.of(body);
+        let last = raw.last().copied().unwrap_or_default();
+        let mark = 1_u64.rotate_left(u32::from(last).wrapping_add(name.raw.end - name.raw.start));
+        let new = !name.escaped && seen & mark == 0;
+        seen |= mark;
+        new
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names `n0`, `n1` and so on of which the last spells the first, in every way.
+    fn twice(count: usize, again: &str) -> bool {
+        let names: Vec<String> = (0..count).map(|n| format!("n{n}")).collect();
+        let mut body = Vec::new();
+        let mut keys = Keys::default();
+        for name in names.iter().map(String::as_str).chain([again]) {
+            let start = body.len();
+            body.extend_from_slice(name.as_bytes());
+            let raw = Span::new(start, body.len());
+            keys.push(Text { raw, escaped: name.contains('\\') });
+        }
+        keys.close(0, &body).is_some()
+    }
+
+    #[test]
+    fn a_second_name_is_found_among_any_number_and_in_any_spelling() {
+        for count in 1..100 {
+            assert!(twice(count, "n0"), "{count}");
+            assert!(twice(count, "\\u006e0"), "{count}");
+            assert!(!twice(count, "N0"), "{count}");
+            assert!(!twice(count, "n-"), "{count}");
+        }
     }
 }

@@ -58,11 +58,14 @@ impl Text {
     }
 
     /// Whether the string's value is `expected`, escapes decoded; nothing is copied.
-    pub fn eq(self, body: &[u8], expected: &str) -> bool {
+    pub fn eq(self, body: &[u8], expected: &[u8]) -> bool {
         if !self.escaped {
-            return self.raw.of(body) == expected.as_bytes();
+            return self.raw.of(body) == expected;
         }
-        str::from_utf8(self.raw.of(body)).is_ok_and(|raw| Decoded::new(raw).eq(expected.chars()))
+        match (str::from_utf8(self.raw.of(body)), str::from_utf8(expected)) {
+            (Ok(raw), Ok(expected)) => Decoded::new(raw).eq(expected.chars()),
+            _ => false,
+        }
     }
 
     /// Orders two strings of one body by their values.
@@ -160,8 +163,8 @@ mod tests {
         let raw = r#"\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00 é"#;
         let value = "\"\\/\u{8}\u{c}\n\r\tA\u{e9}\u{1f600} é";
         assert_eq!(text(raw).decode(raw.as_bytes()), value);
-        assert!(text(raw).eq(raw.as_bytes(), value));
-        assert!(!text(raw).eq(raw.as_bytes(), "other"));
+        assert!(text(raw).eq(raw.as_bytes(), value.as_bytes()));
+        assert!(!text(raw).eq(raw.as_bytes(), b"other"));
     }
 
     #[test]

@@ -61,9 +61,9 @@ fn members_of_other_methods_are_found_too() {
         "protocolVersion":"2025-06-18","requestId":9}}"#;
     let envelope = *scan(body).unwrap().single().unwrap();
     let bytes = body.as_bytes();
-    assert!(envelope.uri.unwrap().eq(bytes, "file:///x"));
-    assert!(envelope.task_id.unwrap().eq(bytes, "t"));
-    assert!(envelope.requested_version.unwrap().eq(bytes, "2025-06-18"));
+    assert!(envelope.uri.unwrap().eq(bytes, b"file:///x"));
+    assert!(envelope.task_id.unwrap().eq(bytes, b"t"));
+    assert!(envelope.requested_version.unwrap().eq(bytes, b"2025-06-18"));
     assert_eq!(envelope.request_id.unwrap().of(bytes), b"9");
     assert_eq!(envelope.known, None);
 }
@@ -73,8 +73,8 @@ fn names_and_methods_spelt_with_escapes_are_recognised() {
     let body = r#"{"jsonrpc":"2.0","id":1,"meth\u006fd":"tools\/c\u0061ll","p\u0061rams":{"n\u0061me":"x"}}"#;
     let envelope = *scan(body).unwrap().single().unwrap();
     assert_eq!(envelope.known, Some(Method::ToolsCall));
-    assert!(envelope.method.unwrap().eq(body.as_bytes(), "tools/call"));
-    assert!(envelope.name.unwrap().eq(body.as_bytes(), "x"));
+    assert!(envelope.method.unwrap().eq(body.as_bytes(), b"tools/call"));
+    assert!(envelope.name.unwrap().eq(body.as_bytes(), b"x"));
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn a_batch_is_read_message_by_message_up_to_its_limit() {
     assert!(message.is_batch());
     assert_eq!((message.single(), message.reply_id()), (None, None));
     let methods: Vec<_> = message.envelopes().iter().map(|e| e.method.unwrap()).collect();
-    assert!(methods[0].eq(body.as_bytes(), "a") && methods[1].eq(body.as_bytes(), "b"));
+    assert!(methods[0].eq(body.as_bytes(), b"a") && methods[1].eq(body.as_bytes(), b"b"));
     assert_eq!(message.envelopes()[0].span.of(body.as_bytes()), one.as_bytes());
 
     assert_eq!(fault("[]"), Fault::EmptyBatch);

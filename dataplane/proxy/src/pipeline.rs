@@ -1,9 +1,11 @@
 //! The way of a call, step by step.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
+use penstock_config::HostHeader;
 use penstock_http1::Verb;
 use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit, plain_form};
 use penstock_metrics::{Metric, Refusal};
@@ -174,10 +176,10 @@ async fn forward(
     let remote = &pool.remote;
     let target = request_target(down, &route.target);
     let host = match &remote.http.host {
-        penstock_config::HostHeader::Upstream => remote.http.authority.as_bytes().to_vec(),
-        penstock_config::HostHeader::Literal(host) => host.as_bytes().to_vec(),
-        penstock_config::HostHeader::Preserve => {
-            down.head.host.map(|host| host.of(&down.buffer).to_vec()).unwrap_or_default()
+        HostHeader::Upstream => Cow::Borrowed(remote.http.authority.as_bytes()),
+        HostHeader::Literal(host) => Cow::Borrowed(host.as_bytes()),
+        HostHeader::Preserve => {
+            down.head.host.map(|host| host.of(&down.buffer).to_vec()).unwrap_or_default().into()
         }
     };
     let forwarded = match (remote.config.forwarded, down.rules.inner) {
@@ -205,13 +207,11 @@ async fn forward(
 
 /// The upstream's own path with the agent's query behind it, unless it has one of its own: of a
 /// parameter that stands twice many servers take the last, which would be the agent's.
-fn request_target(down: &Downstream, path: &str) -> Vec<u8> {
-    let mut target = path.as_bytes().to_vec();
-    if let Some(query) = down.head.query.filter(|_| !path.contains('?')) {
-        target.push(b'?');
-        target.extend_from_slice(query.of(&down.buffer));
+fn request_target<'p>(down: &Downstream, path: &'p str) -> Cow<'p, [u8]> {
+    match down.head.query.filter(|_| !path.contains('?')) {
+        Some(query) => [path.as_bytes(), b"?", query.of(&down.buffer)].concat().into(),
+        None => path.as_bytes().into(),
     }
-    target
 }
 
 /// RFC 7239.

@@ -7,23 +7,38 @@ use penstock_config::Hosts;
 
 /// The rules of one listener.
 pub(crate) struct HostRules {
-    hosts: Hosts,
+    /// `None`: any.
+    hosts: Option<Vec<Served>>,
     origins: Vec<String>,
+}
+
+/// A host that is served.
+struct Served {
+    host: Vec<u8>,
+    /// Whether it names a port; on any other it is not served then.
+    has_port: bool,
 }
 
 impl HostRules {
     pub(crate) fn new(hosts: &Hosts, origins: &[String]) -> Self {
-        Self { hosts: hosts.clone(), origins: origins.to_vec() }
+        let served = |host: &String| {
+            let host = host.as_bytes();
+            Served { host: host.to_vec(), has_port: without_port(host).len() < host.len() }
+        };
+        let hosts = match hosts {
+            Hosts::Any => None,
+            Hosts::These(names) => Some(names.iter().map(served).collect()),
+        };
+        Self { hosts, origins: origins.to_vec() }
     }
 
     /// Whether a `Host` value, `name[:port]`, is served.
     pub(crate) fn host(&self, host: &[u8]) -> bool {
-        let Hosts::These(names) = &self.hosts else { return true };
+        let Some(hosts) = &self.hosts else { return true };
         let name = without_port(host);
-        names.iter().any(|entry| {
-            let entry = entry.as_bytes();
-            let asked = if without_port(entry).len() == entry.len() { name } else { host };
-            entry.eq_ignore_ascii_case(asked)
+        hosts.iter().any(|served| {
+            let asked = if served.has_port { host } else { name };
+            served.host.eq_ignore_ascii_case(asked)
         })
     }
 
@@ -33,7 +48,7 @@ impl HostRules {
             return true;
         }
         // With any host served, an unlisted origin could be anybody's.
-        if self.hosts == Hosts::Any {
+        if self.hosts.is_none() {
             return false;
         }
         let host = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
