@@ -46,7 +46,7 @@ pub(crate) fn instructions(paths: &Paths, then: Then) -> Result<()> {
     if before.environment.architecture() != counts.environment.architecture()
         && then == Then::Compare
     {
-        return incomparable(&before.environment, &counts.environment);
+        return incomparable(&before.environment, &counts.environment, in_ci());
     }
     let compared = compare(&before, &counts);
     print!("{compared}");
@@ -77,13 +77,13 @@ fn verdict(compared: &Compared) -> Result<()> {
 }
 
 /// Counts of another architecture say nothing at all.
-fn incomparable(before: &Environment, now: &Environment) -> Result<()> {
+fn incomparable(before: &Environment, now: &Environment, in_ci: bool) -> Result<()> {
     let what = format!(
         "INSTRUCTIONS WERE NOT COMPARED: {BASELINE} is of {}, this machine is {}",
         before.architecture(),
         now.architecture()
     );
-    ensure!(!in_ci(), "{what}; CI has to run on a machine of the first");
+    ensure!(!in_ci, "{what}; CI has to run on a machine of the first");
     println!("{what}");
     Ok(())
 }
@@ -152,4 +152,18 @@ fn total(mut child: Child, profile: &Path) -> Result<u64> {
     let total = total.context("the profile has no sum")?.trim().parse()?;
     ensure!(total > 0, "nothing was counted: valgrind did not find the function {MEASURED}");
     Ok(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_compared_fails_in_ci_and_only_there() {
+        let on = |cpu: &str| Environment { cpu: cpu.into(), ..Environment::default() };
+        let (here, there) = (on("x86_64 avx2"), on("aarch64"));
+        assert!(incomparable(&here, &there, false).is_ok());
+        let error = incomparable(&here, &there, true).expect_err("it fails").to_string();
+        assert!(error.contains("is of x86_64, this machine is aarch64"), "{error}");
+    }
 }
