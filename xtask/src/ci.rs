@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
 
+use crate::bench;
 use crate::ebpf;
 use crate::paths::Paths;
 use crate::setup;
@@ -21,6 +22,7 @@ pub(crate) fn ci(paths: &Paths) -> Result<ExitCode> {
 fn every_step(paths: &Paths, steps: &mut Steps) -> Result<()> {
     steps.step("setup", || {
         setup::for_build(paths)?;
+        setup::for_instructions()?;
         setup::for_tests(paths)
     })?;
     steps.step("ebpf", || ebpf::ebpf(paths))?;
@@ -39,6 +41,7 @@ fn every_step(paths: &Paths, steps: &mut Steps) -> Result<()> {
         let mut cargo = paths.cargo(&["doc", "--workspace", "--no-deps"]);
         run(cargo.env("RUSTDOCFLAGS", "--deny warnings"))
     })?;
+    steps.step("instructions", || bench::instructions(paths, bench::Then::Compare))?;
     steps.step("test", || {
         ensure!(test::test(paths, &[])? == ExitCode::SUCCESS, "a suite failed");
         Ok(())

@@ -35,8 +35,13 @@ Usage: cargo xtask COMMAND
   vm-test [SUITE]    run a suite, `egress` unless named, on Debian's stock kernel in QEMU
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
                      compare latency shards streams egress
+  bench parts [FILTER]
+                     time and allocations of the parts of a call's way, each alone
+  bench instructions [--accept]
+                     hold their instructions against bench/parts/instructions.txt, or write it
   deny               licences, duplicates, sources and advisories of the dependencies
-  ci                 what CI runs: formatting, lints, licences, documentation, every test
+  ci                 what CI runs: formatting, lints, licences, documentation, instructions, every
+                     test
 
 Examples:
   cargo xtask demo --stay          then point a client at the URL it prints
@@ -72,6 +77,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["setup"] => setup::for_build(&paths)?,
         ["setup", "--tests"] => {
             setup::for_build(&paths)?;
+            setup::for_instructions()?;
             setup::for_tests(&paths)?;
             setup::for_bench()?;
         }

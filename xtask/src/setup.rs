@@ -63,6 +63,12 @@ pub(crate) fn for_bench() -> Result<()> {
     if nginx_was_there { Ok(()) } else { apt::stop_service("nginx") }
 }
 
+/// What counts instructions.
+pub(crate) fn for_instructions() -> Result<()> {
+    let why = "counts the instructions of the parts";
+    apt::ensure(&[apt::Need { program: "valgrind", package: "valgrind", why }])
+}
+
 /// What the suites about confinement need.
 pub(crate) fn for_confinement() -> Result<()> {
     apt::ensure(&[

@@ -83,6 +83,7 @@ fn run_one(paths: &Paths, suite: &'static Suite, unavailable: Option<&str>) -> R
     Ok(tally)
 }
 
-fn in_ci() -> bool {
+/// Whether it is CI that runs: there nothing may be left undone.
+pub(crate) fn in_ci() -> bool {
     env::var_os("CI").is_some_and(|value| !value.is_empty())
 }

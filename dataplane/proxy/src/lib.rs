@@ -5,6 +5,8 @@
 //! the way of a call, to be read first.
 
 mod attest;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod caller;
 mod forward;
 mod identity;

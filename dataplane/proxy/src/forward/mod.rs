@@ -115,6 +115,12 @@ async fn forward(
     }
 }
 
+/// Whether the agent's rules let the request through; what [`forward`] asks first.
+#[cfg(feature = "bench")]
+pub(crate) fn allows(agent: &Agent, head: &penstock_http1::RequestHead, buffer: &[u8]) -> bool {
+    Destination::of(head, buffer).is_ok_and(|to| allow::destination(&agent.forward, &to))
+}
+
 /// One of the tunnels and requests that an agent may have under way.
 struct Place {
     shard: Rc<Shard>,

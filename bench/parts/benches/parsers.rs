@@ -4,10 +4,13 @@
 //!
 //! `serde_json`'s walk checks less than ours: not surrogates, number ranges or, in what it
 //! skips, UTF-8.
+//!
+//! `cargo bench --package penstock-bench-parts --bench parsers`
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use penstock_bench_parts::inputs::{CONTENTS, call};
 use penstock_mcp::{Message, ScanLimits};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -15,45 +18,6 @@ use serde_json::value::RawValue;
 
 const SIZES: [(&str, usize); 4] =
     [("200B", 200), ("4KiB", 4 << 10), ("64KiB", 64 << 10), ("1MiB", 1 << 20)];
-
-/// What arguments look like: one kind of content, repeated until the body has its size.
-const CONTENTS: [(&str, &str); 5] = [
-    // A file to write, without what needs an escape.
-    ("text", "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor. "),
-    // Source code: a line feed or a quote every few words.
-    (
-        "code",
-        "    if name == \\\"main\\\" {\\n        return Err(Error::new(\\\"no\\\"));\\n    }\\n",
-    ),
-    // Text outside ASCII.
-    ("unicode", "Грузите апельсины бочками, 世界中の人々へ、 Zażółć gęślą jaźń. "),
-    // Structure: short keys, numbers, nesting.
-    (
-        "records",
-        r#"{"id":48151623,"name":"Ada","tags":["a","bc"],"ratio":0.25,"ok":true,"at":{"x":-1,"y":2e3}},"#,
-    ),
-    // The same as people print it.
-    (
-        "indented",
-        "{\n      \"id\": 48151623,\n      \"name\": \"Ada\",\n      \"tags\": [\n        \"a\"\n      ]\n    },",
-    ),
-];
-
-/// A modern tools/call of about `size` bytes.
-fn call(content: &str, size: usize) -> Vec<u8> {
-    let head = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}},"arguments":{"#;
-    let structured = content.starts_with('{');
-    let mut body = head.to_owned();
-    body += if structured { "\"rows\":[" } else { "\"content\":\"" };
-    while body.len() + content.len() < size {
-        body += content;
-    }
-    if structured && body.ends_with(',') {
-        body.pop();
-    }
-    body += if structured { "]}}}" } else { "\"}}}" };
-    body.into_bytes()
-}
 
 /// The least of an envelope that `serde_json` can give with spans.
 #[derive(Deserialize)]
