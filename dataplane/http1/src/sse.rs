@@ -69,7 +69,12 @@ impl EventScanner {
                 }
             }
             let rest = chunk.get(at..).unwrap_or_default();
-            let Some(length) = memchr2(b'\n', b'\r', rest) else {
+            let found = match rest.first() {
+                // A search costs more than this look, and every event ends so.
+                Some(b'\n' | b'\r') => Some(0),
+                _ => memchr2(b'\n', b'\r', rest),
+            };
+            let Some(length) = found else {
                 self.line_has_bytes = true;
                 break;
             };

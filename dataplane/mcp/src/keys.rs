@@ -56,13 +56,14 @@ impl Keys {
 }
 
 /// Whether no two can have the same value, by a look at each one: of most objects the lengths and
-/// last bytes of the names tell. An escape may spell any byte.
+/// first bytes of the names tell. An escape may spell any byte.
 fn all_differ(names: &[Text], body: &[u8]) -> bool {
     let mut seen: u64 = 0;
     names.iter().all(|name| {
         let raw = name.raw.of(body);
-        let last = raw.last().copied().unwrap_or_default();
-        let mark = 1_u64.rotate_left(u32::from(last).wrapping_add(name.raw.end - name.raw.start));
+        let first = raw.first().copied().unwrap_or_default();
+        let length = name.raw.end.wrapping_sub(name.raw.start);
+        let mark = 1_u64.rotate_left(u32::from(first).wrapping_add(length));
         let new = !name.escaped && seen & mark == 0;
         seen |= mark;
         new
