@@ -2,11 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-mod answers;
 mod mock;
-
-use std::net::SocketAddr;
-use std::time::Duration;
+mod random;
+mod units;
 
 use clap::{Parser, Subcommand};
 
@@ -21,27 +19,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve a mock MCP server over Streamable HTTP, in both protocol eras, on any path.
-    Mock {
-        /// Where to listen; port 0 lets the system choose.
-        #[arg(long, default_value = "127.0.0.1:0")]
-        listen: SocketAddr,
-        /// Threads that serve.
-        #[arg(long, default_value_t = 1)]
-        threads: usize,
-        /// Bytes of text in the answer of a `tools/call`.
-        #[arg(long, default_value_t = 128)]
-        answer_bytes: usize,
-        /// Seconds between the events on a GET stream or a subscription; without it they are
-        /// silent.
-        #[arg(long)]
-        event_every: Option<u64>,
-    },
+    Mock(mock::Mock),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
-        Command::Mock { listen, threads, answer_bytes, event_every } => {
-            mock::serve(listen, threads, answer_bytes, event_every.map(Duration::from_secs))
-        }
+        Command::Mock(mock) => mock::serve(&mock),
     }
 }
