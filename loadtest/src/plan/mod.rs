@@ -1,8 +1,35 @@
 //! What a run is to do: parsed from flags, a scenario or a recording, valid by its types.
+//!
+//! Flags ([`Run`]) and a scenario say [`Settings`](settings::Settings), of which everything may be
+//! left out. [`assemble`] puts defaults in and holds each against the others; what comes out is a
+//! [`Plan`], which leaves nothing to check.
 
+mod agents;
+mod arguments;
+mod assemble;
+mod bound;
+mod headers;
+mod mix;
+mod recording;
+mod scenario;
+mod settings;
+mod target;
+mod words;
+
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(crate) use arguments::Run;
+pub(crate) use scenario::schema;
+
+/// The most bytes of padding in a call's arguments.
+pub(crate) const PADDING_BYTES_MAX: usize = 16 << 20;
 
 /// A whole run.
 #[derive(Debug, Clone)]
@@ -58,7 +85,8 @@ pub(crate) struct Tls {
 }
 
 /// Which era's messages are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Era {
     /// 2026-07-28: no sessions on the wire.
     Modern,
@@ -67,10 +95,18 @@ pub(crate) enum Era {
 }
 
 /// Whom calls are made as.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Agent {
     /// Of `Authorization: Bearer`.
     pub(crate) token: Option<String>,
+}
+
+/// A token is never printed.
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = self.token.as_ref().map(|_| format_args!("***"));
+        f.debug_struct("Agent").field("token", &token).finish()
+    }
 }
 
 /// When calls go out.
@@ -93,7 +129,8 @@ pub(crate) struct Step {
 }
 
 /// The gaps between calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Arrival {
     /// Random and independent, as from many agents.
     Poisson,
@@ -202,7 +239,8 @@ pub(crate) struct Call {
     pub(crate) expect: Expect,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Expect {
     /// A result without `isError: true`.
     #[default]
