@@ -79,7 +79,7 @@ impl Run {
     fn with_token(self, token: Option<String>) -> Result<Job> {
         let Self { mut settings, scenario, mix, pid, output } = self;
         let file = scenario.as_deref().map(scenario::read).transpose()?.unwrap_or_default();
-        settings.mix = mix.words(file.mix.is_some() && settings.replay.is_none())?;
+        settings.mix = mix.words(file.mix.is_some() || file.replay.is_some())?;
         if let Some(pid) = pid {
             let process = PathBuf::from(format!("/proc/{pid}"));
             ensure!(process.exists(), "--pid {pid}: there is no such process");
