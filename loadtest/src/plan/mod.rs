@@ -1,8 +1,12 @@
 //! What a run is to do: parsed from flags, a scenario or a recording, valid by its types.
 
+mod bound;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub(crate) use bound::Asserted;
 
 /// A whole run.
 #[derive(Debug, Clone)]
