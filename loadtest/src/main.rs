@@ -7,6 +7,8 @@ mod exit;
 mod mock;
 #[allow(dead_code, reason = "the run uses it")]
 mod plan;
+#[allow(dead_code, reason = "the run uses it")]
+mod progress;
 mod report;
 mod terminal;
 
