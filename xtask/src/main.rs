@@ -30,7 +30,7 @@ Usage: cargo xtask COMMAND
                      both, confine an agent and end; with --stay both run on until Ctrl-C
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams limits transports lifecycle hostile
-                     egress run conformance clients fuzz
+                     egress run browser conformance clients fuzz
   mutants [NAME...]  break the eBPF programs, one rule at a time, and see the suite `egress` catch it
   vm-test [SUITE]    run a suite, `egress` unless named, on Debian's stock kernel in QEMU
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:

@@ -81,13 +81,20 @@ pub(crate) fn for_vm() -> Result<()> {
     ])
 }
 
-/// What the suites beyond `unit` need: npm and Python packages in the cache.
+/// What the suites beyond `unit` need: a browser, and npm and Python packages in the cache.
 pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
-    let mut needs = vec![apt::Need {
-        program: "python3",
-        package: "python3",
-        why: "runs the official Python client",
-    }];
+    let mut needs = vec![
+        apt::Need {
+            program: "python3",
+            package: "python3",
+            why: "runs the official Python client",
+        },
+        apt::Need {
+            program: "chromium",
+            package: "chromium",
+            why: "opens the pages that load tests are reported on",
+        },
+    ];
     if !tools::node_ready(paths)? {
         let why = "fetches Node and the official TypeScript clients";
         needs.push(apt::Need { program: "npm", package: "npm", why });
