@@ -19,6 +19,12 @@ pub(crate) const LLVM_PROGRAMS: &str = "/usr/lib/llvm-22/bin";
 
 /// What compiling penstock needs beside Rust.
 pub(crate) fn for_build(paths: &Paths) -> Result<()> {
+    for_compiling()?;
+    for_ebpf(paths).map(drop)
+}
+
+/// What compiling anything here needs beside Rust.
+pub(crate) fn for_compiling() -> Result<()> {
     apt::ensure(&[
         apt::Need { program: "cc", package: "gcc", why: "links programs and compiles ring's C" },
         apt::Need {
@@ -26,8 +32,7 @@ pub(crate) fn for_build(paths: &Paths) -> Result<()> {
             package: "libc6-dev",
             why: "headers for ring's C",
         },
-    ])?;
-    for_ebpf(paths).map(drop)
+    ])
 }
 
 /// What compiling the eBPF programs needs. Gives their linker.
