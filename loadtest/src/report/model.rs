@@ -117,7 +117,7 @@ pub(crate) struct Latency {
     pub(crate) p9999_us: f64,
     pub(crate) max_us: f64,
     pub(crate) standard_deviation_us: f64,
-    /// The whole histogram of nanoseconds: HdrHistogram's V2 form, deflated, in base64.
+    /// The whole histogram of nanoseconds: `HdrHistogram`'s V2 form, deflated, in base64.
     pub(crate) histogram: String,
 }
 
@@ -157,6 +157,7 @@ pub(crate) struct SearchReport {
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_field_names, reason = "the names are those of the JSON")]
 pub(crate) struct Second {
     /// Since the end of the warm-up; the start of this second.
     pub(crate) second: u64,
@@ -185,7 +186,9 @@ pub(crate) struct ErrorReport {
 }
 
 /// How a call can fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ErrorKind {
     /// No connection could be made.
