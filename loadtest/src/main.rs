@@ -3,7 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod engine;
 mod mock;
+#[allow(dead_code, reason = "until its parser is there")]
+mod plan;
+#[allow(dead_code, reason = "the mock is to use the rest of it")]
+mod random;
+mod report;
+mod trial;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,6 +27,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Drive the engine.
+    #[command(hide = true)]
+    Trial(trial::Trial),
     /// Serve a mock MCP server over Streamable HTTP, in both protocol eras, on any path.
     Mock {
         /// Where to listen; port 0 lets the system choose.
@@ -40,6 +50,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::Trial(trial) => trial.run(),
         Command::Mock { listen, threads, answer_bytes, event_every } => {
             mock::serve(listen, threads, answer_bytes, event_every.map(Duration::from_secs))
         }
