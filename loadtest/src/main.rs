@@ -2,14 +2,14 @@
 
 #![forbid(unsafe_code)]
 
+mod engine;
 mod exit;
 mod mock;
-#[allow(dead_code, reason = "the engine reads the plan, once it is here")]
 mod plan;
-#[allow(dead_code, reason = "the run uses it")]
 mod progress;
 mod random;
 mod report;
+mod run;
 mod suggest;
 mod terminal;
 mod units;
@@ -82,13 +82,7 @@ cannot be read or a file not be written.";
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Run(run) => match run.prepare() {
-            Ok(job) => {
-                println!("{:#?}", job.plan);
-                Ok(Exit::Held)
-            }
-            Err(error) => Err((Exit::Usage, error)),
-        },
+        Command::Run(run) => run::run(*run),
         Command::Mock(mock) => {
             mock::serve(&mock).map(|()| Exit::Held).map_err(|error| (Exit::Failed, error))
         }

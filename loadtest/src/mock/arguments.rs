@@ -122,6 +122,16 @@ pub(crate) struct Mock {
     pub(crate) http_error_rate: f64,
 }
 
+#[cfg(test)]
+impl Mock {
+    /// As the command line would give it.
+    pub(crate) fn from_flags(flags: &[&str]) -> Self {
+        let command = Self::augment_args(clap::Command::new("mock").no_binary_name(true));
+        let matches = command.try_get_matches_from(flags).unwrap();
+        <Self as clap::FromArgMatches>::from_arg_matches(&matches).unwrap()
+    }
+}
+
 /// How the kernel is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {

@@ -25,7 +25,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(crate) use arguments::Run;
+pub(crate) use arguments::{Job, Run};
 pub(crate) use bound::Asserted;
 pub(crate) use scenario::schema;
 

@@ -16,6 +16,9 @@ pub(crate) struct Verdict {
 }
 
 /// Holds a bound against what was measured.
+///
+/// A call that was unfinished when the run ended is in no percentile of the report; here it counts
+/// as one that takes for ever, so that a target cannot pass by not answering.
 pub(crate) fn judge(
     bound: &Bound,
     measured: &Measured,
@@ -59,5 +62,66 @@ fn percentile(measured: &Measured, quantile: f64) -> Option<f64> {
         0.0 => None,
         _ if rank > answered => Some(f64::INFINITY),
         _ => Some(histogram::us(histogram.value_at_quantile(rank / answered))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::measured;
+
+    /// Latencies of 1 to 1000 µs.
+    fn thousand(failed: u64, unfinished: u64) -> Measured {
+        measured((1..=1000).map(|us| us * 1000), failed, unfinished, 2.0)
+    }
+
+    fn verdict(value: BoundValue, relation: Relation, limit: f64, measured: &Measured) -> Verdict {
+        judge(&Bound { value, relation, limit, text: String::new() }, measured, None)
+    }
+
+    #[test]
+    fn values_of_the_report_are_held_against_bounds() {
+        use BoundValue::{ErrorRate, Errors, Max, Mean, Percentile, Rate};
+        use Relation::{AtLeast, AtMost, Equal, Greater, Less};
+        let all = thousand(0, 0);
+        for (value, relation, limit, held) in [
+            (Percentile(50.0), Less, 505.0, true),
+            (Percentile(50.0), Less, 495.0, false),
+            (Percentile(99.0), AtMost, 992.0, true),
+            (Percentile(99.0), Greater, 985.0, true),
+            (Percentile(100.0), Less, 1002.0, true),
+            (Mean, Less, 502.0, true),
+            (Max, Less, 999.0, false),
+            (Rate, AtLeast, 500.0, true),
+            (Rate, Greater, 500.0, false),
+            (Errors, Equal, 0.0, true),
+            (ErrorRate, AtMost, 0.0, true),
+        ] {
+            let verdict = verdict(value, relation, limit, &all);
+            assert_eq!(verdict.held, held, "{value:?} {relation:?} {limit}: {verdict:?}");
+        }
+        let failing = thousand(250, 0);
+        assert_eq!(verdict(ErrorRate, Less, 0.2, &failing).actual, Some(0.2));
+        assert!(!verdict(Errors, Equal, 0.0, &failing).held);
+    }
+
+    #[test]
+    fn a_call_without_an_answer_takes_for_ever() {
+        let some = thousand(0, 20);
+        let p99 = verdict(BoundValue::Percentile(99.0), Relation::Less, 1e9, &some);
+        assert_eq!((p99.held, p99.actual), (false, Some(f64::INFINITY)));
+        assert!(verdict(BoundValue::Percentile(98.0), Relation::Less, 1002.0, &some).held);
+        assert!(!verdict(BoundValue::Max, Relation::Less, 1e9, &some).held);
+    }
+
+    #[test]
+    fn what_was_not_measured_holds_nothing() {
+        let none = measured(std::iter::empty(), 0, 0, 1.0);
+        for value in [BoundValue::Percentile(50.0), BoundValue::Max, BoundValue::ErrorRate] {
+            let verdict = verdict(value, Relation::AtLeast, 0.0, &none);
+            assert_eq!((verdict.held, verdict.actual), (false, None), "{value:?}");
+        }
+        let unwatched = verdict(BoundValue::CpuPerCall, Relation::Less, 1e9, &thousand(0, 0));
+        assert_eq!((unwatched.held, unwatched.actual), (false, None));
     }
 }

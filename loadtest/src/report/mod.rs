@@ -12,7 +12,7 @@ mod html;
 pub(crate) mod judge;
 pub(crate) mod model;
 mod names;
-mod outputs;
+pub(crate) mod outputs;
 mod plot;
 #[cfg(test)]
 mod sample;
