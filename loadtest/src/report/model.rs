@@ -117,7 +117,7 @@ pub(crate) struct Latency {
     pub(crate) p9999_us: f64,
     pub(crate) max_us: f64,
     pub(crate) standard_deviation_us: f64,
-    /// The whole histogram of nanoseconds: `HdrHistogram`'s V2 form, deflated, in base64.
+    /// The whole histogram of nanoseconds: HdrHistogram's V2 form, deflated, in base64.
     pub(crate) histogram: String,
 }
 
