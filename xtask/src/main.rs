@@ -7,6 +7,7 @@ mod build;
 mod ci;
 mod demo;
 mod ebpf;
+mod loadtest;
 mod mutants;
 mod paths;
 mod process;
@@ -28,9 +29,10 @@ Usage: cargo xtask COMMAND
   build [--release]  build penstock
   demo [--stay]      build, put penstock in front of a small MCP server, drive sessions through
                      both, confine an agent and end; with --stay both run on until Ctrl-C
+  loadtest [ARG...]  run the load harness: `loadtest run URL`, `loadtest mock`, `loadtest --help`
   test [SUITE...]    run every test suite, or those named:
                      unit identity faults streams limits transports lifecycle hostile
-                     egress run conformance clients fuzz
+                     egress run browser conformance clients fuzz
   mutants [NAME...]  break the eBPF programs, one rule at a time, and see the suite `egress` catch it
   vm-test [SUITE]    run a suite, `egress` unless named, on Debian's stock kernel in QEMU
   bench [SECTION...] measure against nginx, side by side; --quick only shows that it works:
@@ -86,6 +88,7 @@ fn run(args: &[&str]) -> Result<ExitCode> {
         ["build", "--release"] => build::build(&paths, build::Profile::Release)?,
         ["demo"] => demo::demo(&paths, demo::After::End)?,
         ["demo", "--stay"] => demo::demo(&paths, demo::After::Stay)?,
+        ["loadtest", arguments @ ..] => loadtest::loadtest(&paths, arguments)?,
         ["test", suites @ ..] => return test::test(&paths, suites),
         ["mutants", names @ ..] => return mutants::mutants(&paths, names),
         ["vm-test"] => return vm::vm_test(&paths, "egress"),

@@ -19,6 +19,12 @@ pub(crate) const LLVM_PROGRAMS: &str = "/usr/lib/llvm-22/bin";
 
 /// What compiling penstock needs beside Rust.
 pub(crate) fn for_build(paths: &Paths) -> Result<()> {
+    for_compiling()?;
+    for_ebpf(paths).map(drop)
+}
+
+/// What compiling anything here needs beside Rust.
+pub(crate) fn for_compiling() -> Result<()> {
     apt::ensure(&[
         apt::Need { program: "cc", package: "gcc", why: "links programs and compiles ring's C" },
         apt::Need {
@@ -26,8 +32,7 @@ pub(crate) fn for_build(paths: &Paths) -> Result<()> {
             package: "libc6-dev",
             why: "headers for ring's C",
         },
-    ])?;
-    for_ebpf(paths).map(drop)
+    ])
 }
 
 /// What compiling the eBPF programs needs. Gives their linker.
@@ -87,13 +92,20 @@ pub(crate) fn for_vm() -> Result<()> {
     ])
 }
 
-/// What the suites beyond `unit` need: npm and Python packages in the cache.
+/// What the suites beyond `unit` need: a browser, and npm and Python packages in the cache.
 pub(crate) fn for_tests(paths: &Paths) -> Result<()> {
-    let mut needs = vec![apt::Need {
-        program: "python3",
-        package: "python3",
-        why: "runs the official Python client",
-    }];
+    let mut needs = vec![
+        apt::Need {
+            program: "python3",
+            package: "python3",
+            why: "runs the official Python client",
+        },
+        apt::Need {
+            program: "chromium",
+            package: "chromium",
+            why: "opens the pages that load tests are reported on",
+        },
+    ];
     if !tools::node_ready(paths)? {
         let why = "fetches Node and the official TypeScript clients";
         needs.push(apt::Need { program: "npm", package: "npm", why });

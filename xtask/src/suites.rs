@@ -36,6 +36,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite { name: "lifecycle", needs_tools: false, run: cargo_test::run },
     Suite { name: "egress", needs_tools: false, run: cargo_test::run_as_root },
     Suite { name: "run", needs_tools: true, run: cargo_test::run_as_root },
+    Suite { name: "browser", needs_tools: true, run: cargo_test::run },
     Suite { name: "conformance", needs_tools: true, run: conformance::run },
     Suite { name: "clients", needs_tools: true, run: clients::run },
     Suite { name: "fuzz", needs_tools: false, run: fuzz::run },

@@ -1,5 +1,5 @@
-//! Suites that are integration tests of the `penstock` crate: `dataplane/penstock/tests/NAME.rs`, or
-//! `NAME/main.rs` where it has parts.
+//! Suites that are integration tests of one name: `tests/NAME.rs` of a package, or `NAME/main.rs`
+//! where it has parts.
 
 use std::env;
 use std::fs;
@@ -14,6 +14,9 @@ use crate::setup;
 use crate::steps::logged;
 
 const LIMIT: Duration = Duration::from_mins(9);
+
+/// Packages whose tests can be suites.
+const PACKAGES: [&str; 2] = ["dataplane/penstock", "loadtest"];
 
 /// With this begins what a test says of something that this kernel cannot show.
 const NOT_RUN: &str = "not run: ";
@@ -40,10 +43,10 @@ pub(super) fn run_as_root(run: &Run) -> Result<Outcome> {
 }
 
 fn test(run: &Run, cargo: &mut Command, arguments: &[&str]) -> Result<Outcome> {
-    let place = format!("dataplane/penstock/tests/{}", run.name);
-    let exists = |end: &str| run.paths.root.join(format!("{place}{end}")).exists();
-    if !exists(".rs") && !exists("/main.rs") {
-        return Ok(Outcome::CouldNotRun(format!("{place}.rs does not exist")));
+    let places = PACKAGES.map(|package| format!("{package}/tests/{}", run.name));
+    let exists = |file: String| run.paths.root.join(file).exists();
+    if !places.iter().any(|it| exists(format!("{it}.rs")) || exists(format!("{it}/main.rs"))) {
+        return Ok(Outcome::CouldNotRun(format!("there is no {}.rs", places.join(".rs or "))));
     }
     cargo.args(["--test", run.name, "--no-fail-fast", "--"]).args(arguments);
     let status = logged(cargo, run.name, &run.log, LIMIT)?;

@@ -31,9 +31,10 @@ pub(super) fn run(run: &Run) -> Result<Outcome> {
 /// Every `tests/NAME.rs` and `tests/NAME/main.rs` that is no suite of its own.
 fn integration_tests(root: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for package in fs::read_dir(root.join("dataplane"))?.flatten() {
+    let dataplane = fs::read_dir(root.join("dataplane"))?.flatten().map(|entry| entry.path());
+    for package in dataplane.chain([root.join("loadtest")]) {
         // A package need not have any.
-        let Ok(tests) = fs::read_dir(package.path().join("tests")) else { continue };
+        let Ok(tests) = fs::read_dir(package.join("tests")) else { continue };
         for test in tests.flatten().map(|test| test.path()) {
             let is_test = test.extension().is_some_and(|extension| extension == "rs")
                 || test.join("main.rs").is_file();

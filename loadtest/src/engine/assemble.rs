@@ -1,0 +1,134 @@
+//! The report, from all that was found.
+
+use std::time::SystemTime;
+
+use anyhow::Result;
+
+use super::clock::precise;
+use super::conduct::Conducted;
+use super::figures;
+use super::observe::{Strain, bottlenecks, shared_cores};
+use super::stint::Setting;
+use super::summary;
+use crate::plan::{Pace, Plan};
+use crate::report::model::{Harness, Measured, OperationReport, Report, SCHEMA_VERSION};
+
+/// The operation of the report that is what opens sessions, beside the calls of the plan.
+const UPKEEP: &str = "initialize (sessions)";
+/// From this part of the calls on, it is worth a word that they waited for a connection.
+const WAITED_PART: f64 = 0.01;
+
+pub(super) fn report(
+    setting: &Setting<'_>,
+    started: SystemTime,
+    conducted: Conducted,
+) -> Result<Report> {
+    let seconds = conducted.measured_seconds;
+    let total = figures::measured(&conducted.collector.total(), seconds)?;
+    let names = setting.requests.operations.iter().map(String::as_str).chain([UPKEEP]);
+    let mut operations = names
+        .zip(&conducted.collector.operations)
+        .map(|(name, cell)| {
+            let measured = figures::measured(cell, seconds)?;
+            Ok(OperationReport { name: name.to_owned(), measured })
+        })
+        .collect::<Result<Vec<OperationReport>>>()?;
+    operations.retain(|one| one.measured.calls > 0);
+    operations.sort_by_key(|one| std::cmp::Reverse(one.measured.calls));
+    let harness = harness(setting, &conducted, &total);
+    let calls = total.succeeded + total.failed;
+    Ok(Report {
+        schema_version: SCHEMA_VERSION,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: humantime::format_rfc3339_seconds(started).to_string(),
+        ended: conducted.ended,
+        machine: summary::machine(),
+        plan: summary::plan(setting.plan, setting.threads),
+        operations,
+        steps: conducted.steps,
+        search: conducted.search,
+        seconds: conducted.collector.seconds,
+        errors: conducted.collector.rest.failures.report(),
+        process: conducted.watched.map(|watched| watched.report(None, calls)),
+        harness,
+        total,
+    })
+}
+
+fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Harness {
+    let rest = &conducted.collector.rest;
+    let late_p99_us = figures::quantile_us(&rest.lateness, 0.99);
+    let searched = conducted.search.is_some();
+    let mut warnings = if searched {
+        // Steps were looked at one by one; in the sum of all, those that broke would spoil the rest.
+        conducted.spoilt.clone()
+    } else {
+        bottlenecks(&Strain {
+            used: conducted.used,
+            late_p99_us,
+            latency_p99_us: total.latency.p99_us,
+        })
+    };
+    let bottleneck = !warnings.is_empty();
+    warnings.extend(conducted.warnings.iter().cloned());
+    warnings.extend(of_plan(setting.plan, setting.threads));
+    warnings.extend(shared_cores(setting.plan.pid));
+    for one in rest.refused.report().iter().take(1) {
+        warnings.push(format!(
+            "connections could not be made, {} times: {}; calls that had another one did not fail",
+            rest.refused.total(),
+            one.what
+        ));
+    }
+    if let Some(one) = rest.warm_up_failures.report().first() {
+        warnings.push(format!(
+            "{} calls failed before the measuring began, first of all {}: {}",
+            rest.warm_up_failures.total(),
+            one.what,
+            one.example
+        ));
+    }
+    if rest.waited > 0 && precise(rest.waited) > WAITED_PART * precise(total.calls) {
+        warnings.push(format!(
+            "{} of {} calls found every connection busy and waited for one; that is in their latency: \
+             the target is slower than the rate, or --connections are too few",
+            rest.waited, total.calls
+        ));
+    }
+    if total.unfinished > 0 {
+        warnings.push(format!(
+            "{} calls had no answer when the run ended, and are in no percentile",
+            total.unfinished
+        ));
+    }
+    Harness {
+        busiest_thread: conducted.used.busy,
+        starved: conducted.used.starved,
+        sent_late: rest.sent_late,
+        late_p99_us,
+        waited_for_connection: rest.waited,
+        bottleneck,
+        warnings,
+    }
+}
+
+/// Where the plan cannot be carried out to the letter.
+fn of_plan(plan: &Plan, threads: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    if threads < plan.threads {
+        found.push(format!(
+            "{threads} of {} threads carry calls: each needs a connection, and in the legacy era a \
+             session, of its own",
+            plan.threads
+        ));
+    }
+    if let Pace::Closed { concurrency, .. } = &plan.pace
+        && *concurrency > plan.connections
+    {
+        found.push(format!(
+            "a connection carries one call at a time, so {} were in flight at most, not {concurrency}",
+            plan.connections
+        ));
+    }
+    found
+}

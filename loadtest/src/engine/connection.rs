@@ -1,0 +1,277 @@
+//! A connection and the call on it.
+
+use std::io;
+use std::ops::Range;
+
+use penstock_http1::Verb;
+
+use super::answer::{BODY_BYTES_MAX, Heads, KEPT_BYTES, Keep, Listener, Reader};
+use super::failure::Fault;
+use super::request::Id;
+use super::schedule::Due;
+use super::session::Turn;
+use super::transport::Transport;
+use crate::report::model::ErrorKind;
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// There is none; another is made at this time.
+    Down {
+        until: u64,
+    },
+    /// It is being made, and given up at this time.
+    Connecting {
+        deadline: u64,
+    },
+    Idle,
+    /// It carries a call.
+    Busy,
+    /// A place of a stream that is over, for the next one.
+    Free,
+}
+
+pub(super) struct Connection {
+    pub(super) state: State,
+    pub(super) transport: Option<Transport>,
+    /// Of this place: an event of a connection that was here before is told by it.
+    pub(super) generation: u32,
+    /// Whether the kernel is asked when it can be written to.
+    pub(super) writable_asked: bool,
+    pub(super) flight: Option<Flight>,
+    /// Times that it had to be made since the last whole answer.
+    pub(super) attempts: u32,
+    reader: Reader,
+    /// What came and cannot be used before more comes: the first `held_bytes` of the buffer.
+    held: Vec<u8>,
+    held_bytes: usize,
+    /// What could not be sent at once, from `sent` on.
+    unsent: Vec<u8>,
+    sent: usize,
+}
+
+/// A request that is on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    pub(super) purpose: Purpose,
+    pub(super) id: Id,
+    /// When it was due, or in a closed loop sent, and which step it counts in.
+    pub(super) due: Due,
+    pub(super) deadline: u64,
+    pub(super) turn: Option<Turn>,
+    /// Bytes of its answer so far.
+    pub(super) received: u64,
+    /// Of its answer, once the head has come.
+    pub(super) status: u16,
+    /// What came of it, once that is known, and when; the end of the answer may follow later.
+    pub(super) outcome: Option<(Result<(), Fault>, u64)>,
+    /// What the answer to `initialize` said.
+    pub(super) opened: Option<Box<Opened>>,
+}
+
+/// A session as the server gave it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Opened {
+    pub(super) id: Option<Vec<u8>>,
+    pub(super) revision: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A call of this template.
+    Call {
+        template: usize,
+    },
+    /// `initialize` of the mix: another session for this place.
+    Replace {
+        template: usize,
+        slot: usize,
+    },
+    /// A stream, and what is known of it once it is open.
+    Stream {
+        template: usize,
+        open: Option<Open>,
+    },
+    /// `initialize` of the engine's own.
+    Open {
+        slot: usize,
+    },
+    Announce(Turn),
+    End,
+}
+
+impl Purpose {
+    /// Of a call of the plan.
+    pub(super) fn template(self) -> Option<usize> {
+        match self {
+            Self::Call { template }
+            | Self::Replace { template, .. }
+            | Self::Stream { template, .. } => Some(template),
+            Self::Open { .. } | Self::Announce(_) | Self::End => None,
+        }
+    }
+}
+
+/// A stream that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Open {
+    /// When it was.
+    pub(super) at: u64,
+    /// When it is to be closed.
+    pub(super) until: u64,
+}
+
+/// What a read came to.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Not the whole answer yet.
+    More,
+    Ended(Keep),
+    Broken(Fault),
+}
+
+impl Connection {
+    pub(super) fn new(state: State) -> Self {
+        Self {
+            state,
+            transport: None,
+            generation: 0,
+            writable_asked: false,
+            flight: None,
+            attempts: 0,
+            reader: Reader::default(),
+            held: Vec::new(),
+            held_bytes: 0,
+            unsent: Vec::new(),
+            sent: 0,
+        }
+    }
+
+    /// Gives up the connection and what was under way on it, but for the call.
+    pub(super) fn close(&mut self) {
+        self.transport = None;
+        self.generation = self.generation.wrapping_add(1);
+        self.writable_asked = false;
+        self.reader.reset();
+        self.release();
+        self.unsent = Vec::new();
+        self.sent = 0;
+    }
+
+    /// Whether anything of the answer under way has come.
+    pub(super) fn answer_begun(&self) -> bool {
+        self.reader.begun() || self.held_bytes > 0
+    }
+
+    /// Sends a request, as much of it as goes now; whether that is all.
+    #[inline]
+    pub(super) fn send(&mut self, request: &[u8]) -> io::Result<bool> {
+        let Some(transport) = &mut self.transport else {
+            return Err(io::ErrorKind::NotConnected.into());
+        };
+        let sent = match transport.write(request) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        if sent < request.len() {
+            self.unsent.clear();
+            self.unsent.extend_from_slice(request.get(sent..).unwrap_or_default());
+            self.sent = 0;
+            return Ok(false);
+        }
+        Ok(!transport.unsent())
+    }
+
+    /// Sends more of what could not be sent at once; whether that is all.
+    pub(super) fn send_rest(&mut self) -> io::Result<bool> {
+        let Some(transport) = &mut self.transport else { return Ok(true) };
+        while let Some(rest) = self.unsent.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match transport.write(rest) {
+                Ok(sent) => self.sent += sent,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        self.unsent = Vec::new();
+        self.sent = 0;
+        transport.flush()
+    }
+
+    /// Reads what has come of the answer. `scratch` is where it goes if nothing has to be kept,
+    /// which is the rule: a whole answer at once. The second value is how many bytes came.
+    #[inline]
+    pub(super) fn hear(
+        &mut self,
+        verb: Verb,
+        scratch: &mut [u8],
+        heads: &mut Heads,
+        listener: &mut impl Listener,
+    ) -> (Heard, u64) {
+        let mut received = 0;
+        loop {
+            let Some(transport) = &mut self.transport else { return (Heard::More, received) };
+            let held = self.held_bytes;
+            let room = if held == 0 {
+                &mut *scratch
+            } else {
+                self.held.get_mut(held..).unwrap_or_default()
+            };
+            let (read, closed) = match transport.read(room) {
+                Ok(read) => (read, read == 0),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return (Heard::More, received);
+                }
+                Err(error) => {
+                    let doing =
+                        if self.answer_begun() { "within the answer" } else { "before the answer" };
+                    let fault = Fault::io(ErrorKind::Disconnected, doing, &error);
+                    return (Heard::Broken(fault), received);
+                }
+            };
+            received += read as u64;
+            let full = read == room.len();
+            let input = if held == 0 { scratch.get(..read) } else { self.held.get(..held + read) };
+            let input = input.unwrap_or_default();
+            let fed = match self.reader.feed(input, closed, verb, heads, listener) {
+                Ok(fed) => fed,
+                Err(fault) => return (Heard::Broken(fault), received),
+            };
+            if let Some(keep) = fed.ended {
+                self.release();
+                return (Heard::Ended(keep), received);
+            }
+            let input_bytes = input.len();
+            self.keep(scratch, held > 0, fed.consumed..input_bytes, fed.missing);
+            if !full {
+                return (Heard::More, received);
+            }
+        }
+    }
+
+    /// Keeps what could not be used yet, with room for what is missing.
+    fn keep(&mut self, scratch: &[u8], is_held: bool, range: Range<usize>, missing: usize) {
+        let left = range.len();
+        if left == 0 {
+            return self.release();
+        }
+        let missing = missing.clamp(4 << 10, BODY_BYTES_MAX);
+        if self.held.len() < left + missing {
+            self.held.resize(left + missing, 0);
+        }
+        if is_held {
+            self.held.copy_within(range, 0);
+        } else if let (Some(room), Some(rest)) = (self.held.get_mut(..left), scratch.get(range)) {
+            room.copy_from_slice(rest);
+        }
+        self.held_bytes = left;
+    }
+
+    /// Nothing has to be kept; memory that one large answer took is given back.
+    fn release(&mut self) {
+        self.held_bytes = 0;
+        if self.held.len() > KEPT_BYTES {
+            self.held = Vec::new();
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The plan, and the machine, in words.
+
+use std::fs;
+use std::time::Duration;
+
+use super::clock::nanoseconds;
+use super::observe::cores;
+use crate::plan::{Arrival, Era, Expect, Operation, Pace, Plan, Size, Step, Traffic};
+use crate::report::model::{Machine, PlanSummary};
+
+/// Parts of a mix, or steps of a rate, that are told one by one.
+const TOLD_MAX: usize = 8;
+
+pub(super) fn plan(plan: &Plan, threads: usize) -> PlanSummary {
+    let milliseconds = |duration| nanoseconds(duration) / 1_000_000;
+    PlanSummary {
+        url: plan.target.url.clone(),
+        era: match plan.era {
+            Era::Modern => "modern",
+            Era::Legacy => "legacy",
+        }
+        .to_owned(),
+        pace: pace(&plan.pace),
+        traffic: traffic(&plan.traffic),
+        connections: plan.connections,
+        agents: plan.agents.len(),
+        sessions: plan.sessions,
+        session_calls: plan.session_calls,
+        threads,
+        warm_up_ms: milliseconds(plan.warm_up),
+        timeout_ms: milliseconds(plan.timeout),
+        seed: plan.seed,
+    }
+}
+
+fn pace(pace: &Pace) -> String {
+    match pace {
+        Pace::Closed { concurrency, duration } => {
+            format!("closed, {concurrency} in flight for {}", length(*duration))
+        }
+        Pace::Open { steps, arrival } => {
+            format!("open, {}{}", listed(steps, step, ", then "), evenly(*arrival))
+        }
+        Pace::Search(search) => {
+            let bounds: Vec<&str> = search.bounds.iter().map(|bound| bound.text.as_str()).collect();
+            let to = search.to_per_second.map(|to| format!(" to {to}")).unwrap_or_default();
+            format!(
+                "search within {}, from {}{to} calls/s, {} a step{}",
+                bounds.join(", "),
+                search.from_per_second,
+                length(search.duration),
+                evenly(search.arrival)
+            )
+        }
+    }
+}
+
+fn step(step: &Step) -> String {
+    let Step { from_per_second: from, to_per_second: to, duration } = step;
+    #[allow(clippy::float_cmp, reason = "a level rate is written as two that are the same")]
+    if from == to {
+        format!("{from} calls/s for {}", length(*duration))
+    } else {
+        format!("{from} to {to} calls/s over {}", length(*duration))
+    }
+}
+
+fn evenly(arrival: Arrival) -> &'static str {
+    match arrival {
+        Arrival::Poisson => "",
+        Arrival::Even => ", evenly apart",
+    }
+}
+
+fn traffic(traffic: &Traffic) -> String {
+    match traffic {
+        Traffic::Mix(parts) => {
+            let part = |part: &crate::plan::Part| {
+                format!("{} {}", part.weight, operation(&part.operation))
+            };
+            listed(parts, part, ", ")
+        }
+        Traffic::Replay(messages) => format!("a recording of {} messages", messages.len()),
+    }
+}
+
+fn operation(operation: &Operation) -> String {
+    match operation {
+        Operation::Initialize => "init".to_owned(),
+        Operation::List => "list".to_owned(),
+        Operation::Ping => "ping".to_owned(),
+        Operation::Read { uri } => format!("read {uri}"),
+        Operation::Prompt { name } => format!("prompt {name}"),
+        Operation::Stream { hold } => format!("stream held {}", length(*hold)),
+        Operation::Call(call) => {
+            let mut text = format!("call {}", call.tool);
+            match call.padding_bytes {
+                Size::Fixed(0) => {}
+                Size::Fixed(bytes) => text += &format!(" with {bytes} B"),
+                Size::Between(least, most) => text += &format!(" with {least} to {most} B"),
+            }
+            if call.progress {
+                text += " with progress";
+            }
+            text += match call.expect {
+                Expect::Success => "",
+                Expect::Refusal => " (to be refused)",
+                Expect::Any => " (refused or not)",
+            };
+            text
+        }
+    }
+}
+
+fn listed<T>(all: &[T], one: impl Fn(&T) -> String, between: &str) -> String {
+    let mut told: Vec<String> = all.iter().take(TOLD_MAX).map(one).collect();
+    if all.len() > TOLD_MAX {
+        told.push(format!("{} more", all.len() - TOLD_MAX));
+    }
+    told.join(between)
+}
+
+fn length(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
+
+pub(super) fn machine() -> Machine {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    // What follows the version may name the host's owner.
+    let version = kernel.trim().split('-').next().unwrap_or_default();
+    Machine {
+        cpu: cpu.map_or("unknown", |(_, model)| model).to_owned(),
+        cores: cores(None).len(),
+        kernel: version.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_reads_as_it_was_meant() {
+        let level = Step {
+            from_per_second: 2000.0,
+            to_per_second: 2000.0,
+            duration: Duration::from_secs(30),
+        };
+        let ramp = Step { from_per_second: 0.0, duration: Duration::from_millis(1500), ..level };
+        let open = |steps: &[Step], arrival| pace(&Pace::Open { steps: steps.to_vec(), arrival });
+        assert_eq!(open(&[level], Arrival::Poisson), "open, 2000 calls/s for 30 s");
+        assert_eq!(
+            open(&[ramp, level], Arrival::Even),
+            "open, 0 to 2000 calls/s over 1.5 s, then 2000 calls/s for 30 s, evenly apart"
+        );
+        assert!(open(&[level; 20], Arrival::Poisson).ends_with(", then 12 more"));
+        let closed = Pace::Closed { concurrency: 32, duration: Duration::from_secs(10) };
+        assert_eq!(pace(&closed), "closed, 32 in flight for 10 s");
+    }
+}

@@ -1,0 +1,12 @@
+//! The engine against servers that behave, and servers that do not.
+
+mod faults;
+mod framing;
+mod mock;
+mod pace;
+mod probe;
+mod refusals;
+pub(super) mod rig;
+mod sessions;
+mod streams;
+mod tls;

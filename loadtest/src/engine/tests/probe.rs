@@ -1,0 +1,117 @@
+//! What is wrong from the start is said once, with advice.
+
+use std::net::TcpListener;
+
+use super::rig::{plan, serve_bytes, whole};
+use crate::engine::run_until;
+use crate::plan::{Era, Plan};
+
+fn error(plan: &Plan) -> String {
+    format!("{:#}", run_until(plan, || false, |_| {}).expect_err("the probe fails"))
+}
+
+fn legacy(address: std::net::SocketAddr) -> Plan {
+    Plan { era: Era::Legacy, ..plan(address) }
+}
+
+#[test]
+fn nobody_listens() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let said = error(&plan(gone));
+    assert!(said.contains(&gone.to_string()) && said.contains("is the server running"), "{said}");
+}
+
+#[test]
+fn the_token_is_refused() {
+    let address = serve_bytes(|_| {
+        b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer scope=\"tools\"\r\nContent-Length: 7\r\n\r\nexpired".to_vec()
+    });
+    let said = error(&plan(address));
+    for part in ["HTTP 401", "expired", "Bearer scope=\"tools\"", "token"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let said = error(&plan(serve_bytes(|_| whole("403 Forbidden", "text/plain", b"not you"))));
+    assert!(
+        said.contains("HTTP 403") && said.contains("not you") && said.contains("token"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_url_is_another_ones() {
+    let said = error(&plan(serve_bytes(|_| whole("404 Not Found", "text/html", b"<h1>no</h1>"))));
+    assert!(said.contains("HTTP 404") && said.contains("endpoint"), "{said}");
+    let said = error(&plan(serve_bytes(|_| whole("200 OK", "text/html", b"<h1>hi</h1>"))));
+    assert!(said.contains("text/html") && said.contains("endpoint"), "{said}");
+    let said = error(&plan(serve_bytes(|_| b"220 mail.example ESMTP\r\n".to_vec())));
+    assert!(said.contains("cannot start an HTTP/1.1 message"), "{said}");
+}
+
+#[test]
+fn the_server_is_of_the_other_era() {
+    let answers = |status: &'static str, code: i64, message: &'static str| {
+        serve_bytes(move |request| {
+            let error = serde_json::json!({
+                "jsonrpc": "2.0", "id": request.body["id"], "error": {"code": code, "message": message}
+            });
+            whole(status, "application/json", error.to_string().as_bytes())
+        })
+    };
+    for address in [
+        answers("400 Bad Request", -32000, "Bad Request: Mcp-Session-Id header is required"),
+        answers("400 Bad Request", -32000, "Bad Request: Unsupported protocol version"),
+        answers("400 Bad Request", -32022, "Unsupported protocol version"),
+        answers("200 OK", -32600, "Server not initialized"),
+    ] {
+        let said = error(&plan(address));
+        assert!(said.contains("try --era legacy"), "{said}");
+    }
+    for address in [
+        answers("404 Not Found", -32601, "Method not found"),
+        answers("400 Bad Request", -32602, "params._meta is missing"),
+        answers("400 Bad Request", -32022, "Unsupported protocol version"),
+    ] {
+        let said = error(&legacy(address));
+        assert!(said.contains("initialize") && said.contains("try --era modern"), "{said}");
+    }
+}
+
+#[test]
+fn the_call_itself_is_wrong() {
+    let address = serve_bytes(|request| {
+        let error = serde_json::json!({
+            "jsonrpc": "2.0", "id": request.body["id"], "error": {"code": -32602, "message": "Unknown tool: echo"}
+        });
+        whole("200 OK", "application/json", error.to_string().as_bytes())
+    });
+    let said = error(&plan(address));
+    assert!(said.contains("tools/call echo") && said.contains("Unknown tool: echo"), "{said}");
+}
+
+#[test]
+fn a_gateway_without_its_server() {
+    let said = error(&plan(serve_bytes(|_| whole("502 Bad Gateway", "text/plain", b"upstream"))));
+    assert!(said.contains("HTTP 502") && said.contains("the server behind it"), "{said}");
+}
+
+#[test]
+fn the_server_goes_away_after_the_first_look() {
+    for era in [Era::Modern, Era::Legacy] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            drop(listener);
+            super::rig::connection(
+                &mut stream,
+                &|request, stream| {
+                    std::io::Write::write_all(stream, &request.good())?;
+                    Ok(super::rig::Then::GoOn)
+                },
+                &std::sync::atomic::AtomicUsize::new(0),
+            );
+        });
+        let said = error(&Plan { era, ..plan(address) });
+        assert!(said.contains("none of 4 connections") && said.contains("refused"), "{said}");
+    }
+}

@@ -1,0 +1,31 @@
+//! Plans that cannot be carried out.
+
+use super::rig::{plan, serve_bytes};
+use crate::engine::run_until;
+use crate::plan::{Plan, Recorded, Traffic};
+
+fn error(plan: &Plan) -> String {
+    format!("{:#}", run_until(plan, || false, |_| {}).expect_err("it is refused"))
+}
+
+#[test]
+fn more_files_than_may_be_open() {
+    let address = serve_bytes(super::rig::Request::good);
+    let said = error(&Plan { connections: 1 << 40, ..plan(address) });
+    assert!(said.contains("open files") && said.contains("ulimit"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_sent_or_replayed() {
+    let address = serve_bytes(super::rig::Request::good);
+    let header = |name: &str, value: &str| {
+        error(&Plan { headers: vec![(name.to_owned(), value.to_owned())], ..plan(address) })
+    };
+    assert!(header("Content-Length", "7").contains("where a request ends"));
+    assert!(header("X", "a\r\nY: b").contains("control character"));
+    assert!(header("a b", "c").contains("a name is"));
+    let message = Recorded { at: None, method: "subscriptions/listen".to_owned(), params: None };
+    let said = error(&Plan { traffic: Traffic::Replay(vec![message]), ..plan(address) });
+    assert!(said.contains("message 1 of the recording") && said.contains("does not end"), "{said}");
+    assert!(error(&Plan { pid: Some(0), ..plan(address) }).contains("no process 0"));
+}

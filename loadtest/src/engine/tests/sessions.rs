@@ -1,0 +1,168 @@
+//! Sessions of the legacy era, and agents.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use super::rig::{Request, call, failed, mix, open, plan, run, serve_bytes, whole};
+use crate::plan::{Agent, Era, Operation, Plan};
+use crate::report::model::ErrorKind;
+
+/// What a server with sessions has seen.
+#[derive(Default)]
+struct Seen {
+    next: u32,
+    /// Calls in each session, and whose it is.
+    open: BTreeMap<String, (u32, String)>,
+    announced: BTreeSet<String>,
+    ended: BTreeMap<String, u32>,
+    /// Of all that came wrongly.
+    wrong: Vec<String>,
+}
+
+/// A legacy server that forgets a session after so many calls.
+fn server(forgets_after: u32) -> (std::net::SocketAddr, Arc<Mutex<Seen>>) {
+    let seen: Arc<Mutex<Seen>> = Arc::default();
+    let state = Arc::clone(&seen);
+    let address =
+        serve_bytes(move |request| respond(request, &mut state.lock().unwrap(), forgets_after));
+    (address, seen)
+}
+
+fn respond(request: &Request, seen: &mut Seen, forgets_after: u32) -> Vec<u8> {
+    let session = request.header("mcp-session-id").to_owned();
+    let agent = request.header("authorization").to_owned();
+    if request.method() == "initialize" {
+        if !session.is_empty() || !request.header("mcp-protocol-version").is_empty() {
+            seen.wrong.push("initialize in a session".to_owned());
+        }
+        seen.next += 1;
+        let id = format!("s{}", seen.next);
+        seen.open.insert(id.clone(), (0, agent));
+        let good = String::from_utf8(request.good()).unwrap();
+        return good.replacen("\r\n", &format!("\r\nMcp-Session-Id: {id}\r\n"), 1).into_bytes();
+    }
+    if request.header("mcp-protocol-version") != "2025-11-25" {
+        seen.wrong.push(format!("{} without the revision", request.method()));
+    }
+    let Some((calls, whose)) = seen.open.get_mut(&session) else {
+        return whole("404 Not Found", "text/plain", b"no such session");
+    };
+    if *whose != agent {
+        seen.wrong.push(format!("{session} of {whose} used by {agent}"));
+    }
+    if request.method() == "notifications/initialized" {
+        seen.announced.insert(session);
+        return request.good();
+    }
+    if request.verb == "DELETE" {
+        let calls = *calls;
+        seen.open.remove(&session);
+        seen.ended.insert(session, calls);
+        return request.good();
+    }
+    if !seen.announced.contains(&session) {
+        seen.wrong.push(format!("{session} was not announced"));
+    }
+    *calls += 1;
+    if *calls > forgets_after {
+        seen.open.remove(&session);
+        return whole("404 Not Found", "text/plain", b"the session has ended");
+    }
+    request.good()
+}
+
+fn legacy(address: std::net::SocketAddr) -> Plan {
+    Plan { era: Era::Legacy, sessions: 6, ..plan(address) }
+}
+
+#[test]
+fn sessions_are_opened_before_and_ended_after_and_belong_to_agents() {
+    let (address, seen) = server(u32::MAX);
+    let mut plan = legacy(address);
+    let agent = |token: &str| Agent { token: Some(token.to_owned()) };
+    plan.agents = vec![agent("t0"), agent("t1"), agent("t2")];
+    plan.threads = 2;
+    let report = run(&plan);
+    assert_eq!((report.total.calls, report.total.succeeded), (200, 200), "{:?}", report.errors);
+    // The set-up is not in the numbers.
+    assert_eq!(report.operations.len(), 1, "{:?}", report.operations);
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.wrong, [""; 0]);
+    // The probe's and six.
+    assert_eq!((seen.next, seen.open.len(), seen.ended.len()), (7, 0, 7));
+    let calls: Vec<u32> = seen.ended.values().copied().filter(|calls| *calls > 1).collect();
+    assert_eq!(calls.len(), 6, "{:?}", seen.ended);
+    assert!(calls.iter().all(|calls| (33..=34).contains(calls)), "in turn: {calls:?}");
+    assert_eq!(seen.announced.len(), 7);
+}
+
+#[test]
+fn a_session_ends_after_its_calls_and_another_takes_its_place() {
+    let (address, seen) = server(u32::MAX);
+    let mut plan = legacy(address);
+    plan.session_calls = Some(10);
+    let report = run(&plan);
+    assert_eq!((report.total.calls, report.total.succeeded), (200, 200), "{:?}", report.errors);
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.wrong, [""; 0]);
+    assert!(seen.ended.values().all(|calls| *calls <= 10), "{:?}", seen.ended);
+    assert!(seen.ended.values().filter(|calls| **calls == 10).count() >= 14, "{:?}", seen.ended);
+    assert_eq!(seen.open.len(), 0);
+    let names: Vec<&str> = report.operations.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["tools/call echo", "initialize (sessions)"]);
+}
+
+#[test]
+fn a_session_that_the_server_ended_fails_a_call_and_is_opened_again() {
+    let (address, seen) = server(20);
+    let mut plan = legacy(address);
+    plan.connections = 1;
+    let report = run(&plan);
+    let lost = failed(&report, ErrorKind::Status, "HTTP 404");
+    assert_eq!(report.total.failed, lost, "{:?}", report.errors);
+    // 200 calls, of which every 21st of a session is lost: with one connection, no other is.
+    assert!((6..=9).contains(&lost), "{lost}");
+    let seen = seen.lock().unwrap();
+    assert_eq!(u64::from(seen.next), 7 + lost);
+    assert_eq!((seen.wrong.as_slice(), seen.open.len()), (&[][..], 0));
+}
+
+#[test]
+fn a_mix_may_open_further_sessions() {
+    let (address, seen) = server(u32::MAX);
+    let mut plan = legacy(address);
+    plan.traffic = mix(&[Operation::Call(call("echo")), Operation::Initialize]);
+    let report = run(&plan);
+    assert_eq!((report.total.calls, report.total.succeeded), (200, 200), "{:?}", report.errors);
+    let opened = report.operations.iter().find(|one| one.name == "initialize").unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!(u64::from(seen.next), 7 + opened.measured.calls);
+    assert!(opened.measured.calls > 50);
+    assert_eq!((seen.wrong.as_slice(), seen.open.len()), (&[][..], 0), "all were ended");
+}
+
+#[test]
+fn sessions_that_cannot_be_opened_end_a_run_before_it_begins_or_are_said() {
+    // The probe's session is the last one, or the last but three.
+    let refuses_after = |count: u32| {
+        let state = Mutex::new(Seen::default());
+        serve_bytes(move |request| {
+            let mut seen = state.lock().unwrap();
+            if request.method() == "initialize" && seen.next >= count {
+                return whole("429 Too Many Requests", "text/plain", b"sessions are limited");
+            }
+            respond(request, &mut seen, u32::MAX)
+        })
+    };
+    let error = crate::engine::run_until(&legacy(refuses_after(1)), || false, |_| {});
+    let error = error.expect_err("no session").to_string();
+    assert!(error.contains("none of 6 sessions") && error.contains("HTTP 429"), "{error}");
+    let mut plan = legacy(refuses_after(4));
+    plan.pace = open(100.0, 0.5);
+    let report = run(&plan);
+    // Those that are tried again fail again, and that counts.
+    assert!(failed(&report, ErrorKind::Status, "initialize: HTTP 429") >= 1, "{:?}", report.errors);
+    assert_eq!(report.total.succeeded, 50);
+    let said = report.harness.warnings.join("\n");
+    assert!(said.contains("3 of 6 sessions could not be opened"), "{said}");
+}

@@ -1,0 +1,277 @@
+//! Connections: made, written to, lost, made again.
+
+use std::io;
+
+use rustix::event::epoll;
+
+use super::Worker;
+use crate::engine::clock::{self, MILLISECOND, SECOND};
+use crate::engine::connection::{Flight, Purpose, State};
+use crate::engine::failure::{Fault, Of};
+use crate::engine::request::Template;
+use crate::engine::transport::{Readiness, Transport};
+use crate::report::model::ErrorKind;
+
+/// How long after a connection failed another is made; the double after each further one. The
+/// first after a whole answer is made at once.
+const RECONNECT_AFTER: u64 = 10 * MILLISECOND;
+const RECONNECT_AFTER_MAX: u64 = SECOND;
+
+impl Worker<'_> {
+    /// Something happened on a connection.
+    #[inline]
+    pub(super) fn event(&mut self, data: u64, flags: epoll::EventFlags) {
+        let (Ok(index), generation) = (usize::try_from(data & u64::from(u32::MAX)), data >> 32)
+        else {
+            return;
+        };
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        if u64::from(connection.generation) != generation {
+            // Of the one that was here before.
+            return;
+        }
+        match connection.state {
+            State::Connecting { .. } => self.establish(index),
+            State::Busy => {
+                if connection.writable_asked && flags.contains(epoll::EventFlags::OUT) {
+                    match connection.send_rest() {
+                        Ok(true) => self.ask(index, false),
+                        Ok(false) => {}
+                        Err(error) => {
+                            let fault = Fault::io(ErrorKind::Disconnected, "sending", &error);
+                            return self.broken(index, fault);
+                        }
+                    }
+                }
+                if flags != epoll::EventFlags::OUT {
+                    self.hear(index);
+                }
+            }
+            // A server that closes it, or says that it will: it is made again, and no call fails.
+            State::Idle => self.idle_event(index),
+            State::Down { .. } | State::Free => {}
+        }
+    }
+
+    fn idle_event(&mut self, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Some(transport) = &mut connection.transport else { return };
+        match transport.read(&mut self.scratch) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            _ => {
+                self.idle.retain(|one| *one != index);
+                self.let_go(index, clock::now());
+            }
+        }
+    }
+
+    /// Looks for what is overdue, and for connections to be made.
+    pub(super) fn sweep(&mut self, now: u64) {
+        for index in 0..self.connections.len() {
+            let Some(connection) = self.connections.get_mut(index) else { continue };
+            match connection.state {
+                State::Down { until } if until <= now => self.begin(index, now),
+                State::Connecting { deadline } if deadline <= now => {
+                    let error = io::ErrorKind::TimedOut.into();
+                    self.not_made(index, &error, now);
+                }
+                State::Busy => self.overdue(index, now),
+                _ => {}
+            }
+        }
+    }
+
+    fn overdue(&mut self, index: usize, now: u64) {
+        let Some(flight) = self.connections.get_mut(index).and_then(|one| one.flight.as_mut())
+        else {
+            return;
+        };
+        match flight.purpose {
+            Purpose::Stream { open: Some(open), .. } => {
+                if open.until <= now {
+                    self.end_stream(index, Ok(()), now);
+                }
+            }
+            _ if flight.deadline > now => {}
+            _ => {
+                if let Some((result, at)) = flight.outcome.take() {
+                    // All but the end of the stream had come.
+                    return self.done(index, result, at, now);
+                }
+                self.said.clear();
+                let fault = Fault::new(ErrorKind::Timeout, "waiting for the answer");
+                self.done(index, Err(fault), now, now);
+            }
+        }
+    }
+
+    /// Begins to make a connection.
+    pub(super) fn begin(&mut self, index: usize, now: u64) {
+        let addresses = &self.setting.plan.target.addresses;
+        let Some(address) = addresses.get(self.next_address % addresses.len().max(1)) else {
+            return;
+        };
+        self.next_address = self.next_address.wrapping_add(1);
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.attempts = connection.attempts.saturating_add(1);
+        let was_down = matches!(connection.state, State::Down { .. });
+        connection.state = State::Connecting { deadline: now.saturating_add(self.timeout) };
+        if was_down && index < self.carriers {
+            self.down -= 1;
+        }
+        let begun = Transport::begin(*address, self.setting.secure.as_ref()).and_then(|begun| {
+            let data = (u64::from(connection.generation) << 32) | index as u64;
+            let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT;
+            epoll::add(&self.epoll, &begun, epoll::EventData::new_u64(data), flags)?;
+            Ok(begun)
+        });
+        match begun {
+            Ok(transport) => {
+                connection.transport = Some(transport);
+                connection.writable_asked = true;
+            }
+            Err(error) => self.not_made(index, &error, now),
+        }
+    }
+
+    /// Goes on making a connection.
+    fn establish(&mut self, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Some(transport) = &mut connection.transport else { return };
+        match transport.go_on() {
+            Ok(Readiness::Waits { writable }) => self.ask(index, writable),
+            Ok(Readiness::Ready) => {
+                self.refusal = None;
+                self.ask(index, false);
+                if index < self.carriers {
+                    self.make_idle(index, clock::now());
+                } else {
+                    self.subscribe(index);
+                }
+            }
+            Err(error) => self.not_made(index, &error, clock::now()),
+        }
+    }
+
+    /// A connection could not be made.
+    fn not_made(&mut self, index: usize, error: &io::Error, now: u64) {
+        let fault = Fault::io(ErrorKind::Connect, "connecting", error);
+        self.tally.rest.refused.count(fault.clone(), Of::Call, String::new);
+        if index >= self.carriers {
+            return self.end_stream(index, Err(fault), now);
+        }
+        self.refusal = Some(fault);
+        self.let_go(index, now);
+        if self.down == self.carriers {
+            self.lose_closed(now);
+            // Calls that wait for one have waited for this.
+            self.blocked = false;
+        }
+    }
+
+    /// A carrier can take a call.
+    #[inline]
+    pub(super) fn make_idle(&mut self, index: usize, now: u64) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.state = State::Idle;
+            self.idle.push_back(index);
+            if self.blocked {
+                self.blocked = false;
+                self.free_since = now;
+            }
+        }
+    }
+
+    /// Gives up a connection that carries nothing any more. A carrier is made again: at once after
+    /// a whole answer, else later and later. The place of a stream is free.
+    pub(super) fn let_go(&mut self, index: usize, now: u64) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.close();
+        if index >= self.carriers {
+            connection.state = State::Free;
+            self.free.push(index);
+            self.streams -= 1;
+            return;
+        }
+        let attempts = connection.attempts;
+        let after = match attempts.checked_sub(1) {
+            None => 0,
+            Some(shift) => (RECONNECT_AFTER << shift.min(16)).min(RECONNECT_AFTER_MAX),
+        };
+        connection.state = State::Down { until: now + after };
+        self.down += 1;
+        if after == 0 {
+            self.begin(index, now);
+        }
+    }
+
+    /// Has the kernel tell, or not, when a connection can be written to.
+    pub(super) fn ask(&mut self, index: usize, writable: bool) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let Some(transport) = &connection.transport else { return };
+        if connection.writable_asked == writable {
+            return;
+        }
+        connection.writable_asked = writable;
+        let data = (u64::from(connection.generation) << 32) | index as u64;
+        let mut flags = epoll::EventFlags::IN;
+        flags.set(epoll::EventFlags::OUT, writable);
+        // It was added when it was made; should this fail, the call on it times out.
+        let _ = epoll::modify(&self.epoll, transport, epoll::EventData::new_u64(data), flags);
+    }
+
+    /// Renders a request and sends it on a connection that carries nothing else.
+    #[inline]
+    pub(super) fn launch(
+        &mut self,
+        index: usize,
+        template: &Template,
+        flight: Flight,
+        operation: usize,
+    ) {
+        let Self { setting, sessions, random, out, ending, .. } = self;
+        let fields = match (flight.turn, flight.purpose) {
+            (Some(turn), _) | (None, Purpose::Announce(turn)) => sessions.fields(turn),
+            (None, Purpose::Open { slot } | Purpose::Replace { slot, .. }) => sessions.agent(slot),
+            _ => ending.as_slice(),
+        };
+        setting.requests.render(template, fields, &flight.id, random, out);
+        self.tally.cell(flight.due.step, operation).bytes_sent += out.len() as u64;
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        connection.state = State::Busy;
+        connection.flight = Some(flight);
+        match connection.send(&self.out) {
+            Ok(true) => {}
+            Ok(false) => self.ask(index, true),
+            Err(error) => {
+                let fault = Fault::io(ErrorKind::Disconnected, "sending", &error);
+                self.broken(index, fault);
+            }
+        }
+    }
+
+    /// A connection that carries a request is of no more use.
+    pub(super) fn broken(&mut self, index: usize, fault: Fault) {
+        let now = clock::now();
+        if index >= self.carriers {
+            return self.end_stream(index, Err(fault), now);
+        }
+        let flight = self.connections.get_mut(index).and_then(|one| one.flight.as_mut());
+        match flight.and_then(|flight| flight.outcome.take()) {
+            // All but the end of the stream had come.
+            Some((result, at)) if fault.kind == ErrorKind::Disconnected => {
+                self.done(index, result, at, now);
+            }
+            _ => self.done(index, Err(fault), now, now),
+        }
+    }
+
+    /// A request is over, and its connection with it.
+    pub(super) fn done(&mut self, index: usize, result: Result<(), Fault>, at: u64, now: u64) {
+        let flight = self.connections.get_mut(index).and_then(|one| one.flight.take());
+        if let Some(flight) = flight {
+            self.over(&flight, result, at);
+        }
+        self.let_go(index, now);
+    }
+}

@@ -1,0 +1,428 @@
+//! A thread of the generator: a state machine over epoll.
+//!
+//! A call costs one write, one read and its share of an `epoll_pwait`; it allocates nothing, and
+//! the time is read from the vDSO. There is no timer: the wait itself ends when the next call is
+//! due, to the nanosecond that the kernel keeps (`epoll_pwait2`, Linux 5.11). Timeouts, streams'
+//! ends and reconnections are looked for on a tick.
+//!
+//! - `call`: whose turn it is, and what comes of it
+//! - `hear`: what an answer says
+//! - `link`: connections made and lost
+//! - `stream`: streams opened, held and closed
+//! - `upkeep`: sessions
+
+mod call;
+mod hear;
+mod link;
+mod stream;
+mod upkeep;
+
+use std::collections::VecDeque;
+use std::num::NonZeroU64;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+
+use anyhow::{Context as _, Result};
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::thread::{gettid, set_current_timer_slack};
+
+use super::answer::Heads;
+use super::check::Checker;
+use super::clock::{self, MILLISECOND, SECOND, nanoseconds};
+use super::connection::{Connection, State};
+use super::failure::Fault;
+use super::mix::Choice;
+use super::request::{Ids, session_lines};
+use super::schedule::Backlog;
+use super::session::Sessions;
+use super::stint::{Command, Interval, Orders, Ready, Setting, Share, Stint, StintEnd, Told};
+use super::tally::Tally;
+use crate::random::Random;
+
+/// How often a worker looks for what is not an answer or a call that is due.
+const TICK: u64 = 20 * MILLISECOND;
+/// The same while it is waited for.
+const TICK_WAITING: u64 = 2 * MILLISECOND;
+/// How often it tells what it has counted.
+pub(super) const INTERVAL: u64 = 500 * MILLISECOND;
+/// Events that are taken from the kernel at once: few, so that calls that are due meanwhile do not
+/// wait for many answers to be read.
+const EVENTS_MAX: usize = 64;
+/// What one read can bring.
+const SCRATCH_BYTES: usize = 256 << 10;
+/// Times that every connection is tried before a run is given up because none can be made.
+const SET_UP_ATTEMPTS: u32 = 3;
+/// How long sessions may take to end.
+const FINISH: u64 = 2 * SECOND;
+
+pub(super) struct Worker<'a> {
+    setting: &'a Setting<'a>,
+    orders: &'a Orders,
+    index: usize,
+    commands: Receiver<Command>,
+    told: SyncSender<Told>,
+    epoll: OwnedFd,
+    /// Those that carry calls, then those of streams.
+    connections: Vec<Connection>,
+    /// How many carry calls.
+    carriers: usize,
+    /// Carriers that are free, longest first, so that every one carries calls.
+    idle: VecDeque<usize>,
+    /// Carriers that are down.
+    down: usize,
+    /// Why no connection could be made; none since one could.
+    refusal: Option<Fault>,
+    /// Places of streams that are over.
+    free: Vec<usize>,
+    streams: usize,
+    /// Which address the next connection goes to.
+    next_address: usize,
+    sessions: Sessions,
+    choice: Choice,
+    /// The template that was drawn for the next call.
+    drawn: Option<usize>,
+    random: Random,
+    ids: Ids,
+    timeout: u64,
+    phase: Phase,
+    stint: Option<Stint>,
+    backlog: Backlog,
+    /// Calls of the plan that were sent, or that a stream is being opened for.
+    in_flight: usize,
+    upkeep_in_flight: usize,
+    /// Since when a call could be sent at once, and whether it cannot now.
+    free_since: u64,
+    blocked: bool,
+    /// Measured calls that were taken from the schedule, and what was told of those that are due.
+    taken: u64,
+    due_told: u64,
+    last_sent: u64,
+    tally: Tally,
+    interval_begins: u64,
+    wake_at: u64,
+    checker: Checker,
+    heads: Heads,
+    /// The start of what was said last that was wrong.
+    said: Vec<u8>,
+    scratch: Vec<u8>,
+    out: Vec<u8>,
+    /// Header lines of the session that is being ended.
+    ending: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Connections and sessions are opened.
+    SetUp,
+    Waiting,
+    Driving,
+    /// No more calls become due; what is due is sent, unless the run was stopped.
+    Draining {
+        until: u64,
+        stopped: u64,
+        sends: bool,
+    },
+    Finishing {
+        until: u64,
+    },
+    Over,
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(
+        setting: &'a Setting<'a>,
+        orders: &'a Orders,
+        index: usize,
+        commands: Receiver<Command>,
+        told: SyncSender<Told>,
+    ) -> Result<Self> {
+        let plan = setting.plan;
+        let share = (index, setting.threads);
+        let carriers = share_of(plan.connections, share);
+        let numbers: Vec<usize> = if plan.sessions < setting.threads {
+            // Only the modern era has so few: there they are numbers, and may be shared.
+            (0..plan.sessions).collect()
+        } else {
+            (index..plan.sessions).step_by(setting.threads).collect()
+        };
+        let agents =
+            numbers.iter().filter_map(|number| plan.agents.get(number % plan.agents.len()));
+        let agents = agents.map(|agent| session_lines(plan, agent)).collect::<Result<Vec<_>>>()?;
+        let random = |what: u64| Random::of(plan.seed, (index as u64) << 8 | what);
+        let down = State::Down { until: 0 };
+        Ok(Self {
+            setting,
+            orders,
+            index,
+            commands,
+            told,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC).context("no epoll")?,
+            connections: (0..carriers).map(|_| Connection::new(down)).collect(),
+            carriers,
+            idle: VecDeque::with_capacity(carriers),
+            down: carriers,
+            refusal: None,
+            free: Vec::new(),
+            streams: 0,
+            next_address: index,
+            sessions: Sessions::new(plan.era, agents, plan.session_calls),
+            choice: Choice::new(&plan.traffic, share, random(0)),
+            drawn: None,
+            random: random(1),
+            ids: Ids::new(index + 1),
+            timeout: nanoseconds(plan.timeout),
+            phase: Phase::SetUp,
+            stint: None,
+            backlog: Backlog::default(),
+            in_flight: 0,
+            upkeep_in_flight: 0,
+            free_since: 0,
+            blocked: false,
+            taken: 0,
+            due_told: 0,
+            last_sent: 0,
+            tally: Tally::new(setting.requests.operations.len())?,
+            interval_begins: 0,
+            wake_at: 0,
+            checker: Checker::new(),
+            heads: Heads::default(),
+            said: Vec::new(),
+            scratch: vec![0; SCRATCH_BYTES],
+            out: Vec::new(),
+            ending: Vec::new(),
+        })
+    }
+
+    /// Works until it is told to finish.
+    pub(super) fn run(mut self) -> Result<()> {
+        // Calls go out when they are due, and not up to 50 µs later. Where the kernel refuses, the
+        // report shows how late they were.
+        let _ = set_current_timer_slack(NonZeroU64::new(1));
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
+        while self.phase != Phase::Over {
+            let now = clock::now();
+            if now >= self.wake_at {
+                self.tick(now);
+            }
+            self.send(now);
+            self.wait(&mut events)?;
+            for event in events.drain(..) {
+                self.event(event.data.u64(), event.flags);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for events, or until there is something to do.
+    fn wait(&self, events: &mut Vec<epoll::Event>) -> Result<()> {
+        let left = self.next_moment().saturating_sub(clock::now());
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left / SECOND)?,
+            tv_nsec: i64::try_from(left % SECOND)?,
+        };
+        match epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error).context("epoll_pwait2 failed; it needs Linux 5.11"),
+        }
+    }
+
+    fn next_moment(&self) -> u64 {
+        let due = match &self.stint {
+            Some(Stint { share: Share::Open(schedule), .. }) if self.sends() && !self.blocked => {
+                schedule.peek().map_or(u64::MAX, |due| due.at)
+            }
+            _ => u64::MAX,
+        };
+        self.wake_at.min(due)
+    }
+
+    /// Whether calls are sent at present.
+    fn sends(&self) -> bool {
+        matches!(self.phase, Phase::Driving | Phase::Draining { sends: true, .. })
+    }
+
+    /// All that time alone brings about.
+    fn tick(&mut self, now: u64) {
+        self.sweep(now);
+        self.sessions.wake(now);
+        if now >= self.interval_begins + INTERVAL && self.stint.is_some() {
+            self.tell(now, None);
+        }
+        match self.phase {
+            Phase::SetUp => self.set_up(),
+            Phase::Waiting => self.obey(now),
+            Phase::Driving => self.drive(now),
+            Phase::Draining { until, stopped, .. } => self.drain(now, until, stopped),
+            Phase::Finishing { until } => {
+                let done = !self.sessions.has_chores() && self.upkeep_in_flight == 0;
+                let aborted = self.orders.abort.load(Ordering::Relaxed);
+                if done || aborted || now >= until || self.down == self.carriers {
+                    self.phase = Phase::Over;
+                }
+            }
+            Phase::Over => {}
+        }
+        let tick = match self.phase {
+            Phase::Driving | Phase::Draining { .. } => TICK,
+            _ => TICK_WAITING,
+        };
+        self.wake_at = now + tick;
+        if let Some(stint) = &self.stint {
+            let ends = if self.phase == Phase::Driving { stint.end } else { u64::MAX };
+            let tells = self.interval_begins + INTERVAL;
+            let starts = if now < stint.start { stint.start } else { u64::MAX };
+            self.wake_at = self.wake_at.min(ends).min(tells).min(starts);
+        }
+    }
+
+    fn set_up(&mut self) {
+        let carriers = self.connections.get(..self.carriers).unwrap_or_default();
+        let tried = |one: &Connection, times| match one.state {
+            State::Connecting { .. } => false,
+            State::Down { .. } => one.attempts >= times,
+            _ => true,
+        };
+        let ready = carriers.iter().all(|one| tried(one, 1)) && self.sessions.settled();
+        let hopeless = carriers.iter().all(|one| tried(one, SET_UP_ATTEMPTS))
+            && self.down == self.carriers
+            && self.refusal.is_some();
+        if ready || hopeless || self.orders.stop.load(Ordering::Relaxed) {
+            let ready = Ready {
+                worker: self.index,
+                tid: gettid().as_raw_pid().unsigned_abs(),
+                sessions_closed: self.sessions.closed(),
+                connections_down: self.down,
+            };
+            self.tell(clock::now(), None);
+            // If nobody listens, nobody waits for it either.
+            let _ = self.told.send(Told::Ready(ready));
+            self.phase = Phase::Waiting;
+        }
+    }
+
+    fn obey(&mut self, now: u64) {
+        match self.commands.try_recv() {
+            Ok(Command::Drive(stint)) => {
+                self.interval_begins = grid(stint.measure_from, stint.start);
+                self.stint = Some(stint);
+                self.backlog = Backlog::default();
+                (self.taken, self.due_told, self.last_sent) = (0, 0, 0);
+                self.blocked = false;
+                self.free_since = now;
+                self.phase = Phase::Driving;
+            }
+            Err(TryRecvError::Empty) => {}
+            Ok(Command::Finish) | Err(TryRecvError::Disconnected) => {
+                self.sessions.end_all();
+                self.phase = Phase::Finishing { until: now + FINISH };
+            }
+        }
+    }
+
+    fn drive(&mut self, now: u64) {
+        let Some(stint) = &self.stint else { return };
+        let stopped = self.orders.stop.load(Ordering::Relaxed);
+        if now < stint.end && !stopped {
+            return;
+        }
+        let (end, grace) = (stint.end.min(now), stint.grace);
+        self.phase = Phase::Draining { until: now + grace, stopped: end, sends: !stopped };
+        self.close_streams(now);
+        self.drain(now, now + grace, end);
+    }
+
+    fn drain(&mut self, now: u64, until: u64, stopped: u64) {
+        if self.orders.stop.load(Ordering::Relaxed) {
+            self.phase = Phase::Draining { until, stopped, sends: false };
+        }
+        if let Some(Stint { share: Share::Open(schedule), .. }) = &self.stint {
+            self.backlog.catch_up(schedule, stopped);
+        }
+        let waits = self.backlog.waiting() > 0 && self.sends();
+        let aborted = self.orders.abort.load(Ordering::Relaxed);
+        if (waits || self.in_flight > 0) && now < until && !aborted {
+            // Streams that were being opened are closed as soon as they are open.
+            return self.close_streams(now);
+        }
+        self.give_up(now, stopped);
+        let last_sent = self.last_sent;
+        self.tell(now, Some(StintEnd { last_sent, stopped }));
+        self.stint = None;
+        self.phase = Phase::Waiting;
+    }
+
+    /// Gives what was counted to the main thread. If that is busy, it is told with the next one;
+    /// but the last of a stint is waited for.
+    fn tell(&mut self, now: u64, ended: Option<StintEnd>) {
+        let upto = match self.phase {
+            Phase::Draining { stopped, .. } => stopped,
+            _ => now,
+        };
+        if let Some(Stint { share: Share::Open(schedule), .. }) = &self.stint {
+            self.backlog.catch_up(schedule, upto);
+            let due = self.taken + if ended.is_none() { self.backlog.measured() } else { 0 };
+            self.tally.rest.due += due.saturating_sub(self.due_told);
+            self.due_told = due.max(self.due_told);
+        }
+        let (cells, rest) = self.tally.hand_over();
+        let interval = Box::new(Interval {
+            worker: self.index,
+            begins: self.interval_begins,
+            until: now,
+            cells,
+            rest,
+            in_flight: self.backlog.waiting() + self.in_flight as u64,
+            streams: self.streams as u64,
+            ended,
+        });
+        let told = Told::Interval(interval);
+        if ended.is_some() || self.stint.is_none() {
+            let _ = self.told.send(told);
+        } else if let Err(TrySendError::Full(Told::Interval(kept))) = self.told.try_send(told) {
+            self.tally.take_back(*kept);
+        }
+        if let Some(stint) = &self.stint {
+            self.interval_begins = grid(stint.measure_from, now);
+        }
+    }
+}
+
+/// The last point at or before `now` of a grid of intervals that has one at `anchor`.
+fn grid(anchor: u64, now: u64) -> u64 {
+    if now >= anchor {
+        now - (now - anchor) % INTERVAL
+    } else {
+        let before = (anchor - now).div_ceil(INTERVAL) * INTERVAL;
+        anchor.saturating_sub(before)
+    }
+}
+
+/// One thread's part of a number that all share.
+pub(super) fn share_of(whole: usize, (share, shares): (usize, usize)) -> usize {
+    whole / shares + usize::from(share < whole % shares)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up() {
+        for (whole, shares) in [(1, 1), (7, 3), (64, 5), (3, 3)] {
+            let sum: usize = (0..shares).map(|share| share_of(whole, (share, shares))).sum();
+            assert_eq!(sum, whole);
+        }
+    }
+
+    #[test]
+    fn intervals_are_counted_from_when_measuring_begins() {
+        let anchor = 10 * SECOND;
+        assert_eq!(grid(anchor, anchor), anchor);
+        assert_eq!(grid(anchor, anchor + INTERVAL + 7), anchor + INTERVAL);
+        assert_eq!(grid(anchor, anchor - 1), anchor - INTERVAL);
+        assert_eq!(grid(anchor, anchor - INTERVAL), anchor - INTERVAL);
+    }
+}

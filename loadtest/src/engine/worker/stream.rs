@@ -1,0 +1,72 @@
+//! Streams: each on a connection of its own, opened when it is due, closed when it was held.
+
+use super::Worker;
+use crate::engine::clock;
+use crate::engine::connection::{Connection, Purpose, State};
+use crate::engine::failure::Fault;
+use crate::engine::schedule::Due;
+use crate::report::model::ErrorKind;
+
+impl Worker<'_> {
+    /// Begins a stream.
+    pub(super) fn open_stream(&mut self, number: usize, due: Due) {
+        if self.streams >= self.setting.streams_max {
+            let fault = Fault::written(
+                ErrorKind::Connect,
+                format!("no descriptor left for a stream beside {} others", self.streams),
+            );
+            return self.lose(number, due, fault);
+        }
+        let turn = self.sessions.take();
+        let purpose = Purpose::Stream { template: number, open: None };
+        let flight = self.flight(purpose, due, turn);
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(Connection::new(State::Free));
+            self.connections.len() - 1
+        });
+        self.streams += 1;
+        self.in_flight += 1;
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.flight = Some(flight);
+        }
+        self.begin(index, clock::now());
+    }
+
+    /// Its connection is there: the request goes out.
+    pub(super) fn subscribe(&mut self, index: usize) {
+        let flight = self.connections.get_mut(index).and_then(|one| one.flight.take());
+        let Some(flight) = flight else { return self.let_go(index, clock::now()) };
+        let Purpose::Stream { template, .. } = flight.purpose else { return };
+        let template = self.template(template);
+        self.launch(index, template, flight, usize::from(template.operation));
+    }
+
+    /// It ended by itself, or said what was wrong.
+    pub(super) fn stream_ended(&mut self, index: usize) {
+        let flight = self.connections.get_mut(index).and_then(|one| one.flight.as_mut());
+        let outcome = flight.and_then(|flight| flight.outcome.take());
+        let fault = if let Some((Err(fault), _)) = outcome {
+            fault
+        } else {
+            self.said.clear();
+            Fault::new(ErrorKind::Disconnected, "a stream that ended early")
+        };
+        self.end_stream(index, Err(fault), clock::now());
+    }
+
+    pub(super) fn end_stream(&mut self, index: usize, result: Result<(), Fault>, now: u64) {
+        self.done(index, result, now, now);
+    }
+
+    /// Closes those that are open: their calls have succeeded.
+    pub(super) fn close_streams(&mut self, now: u64) {
+        for index in self.carriers..self.connections.len() {
+            let flight = self.connections.get(index).and_then(|one| one.flight.as_ref());
+            if flight.is_some_and(|flight| {
+                matches!(flight.purpose, Purpose::Stream { open: Some(_), .. })
+            }) {
+                self.end_stream(index, Ok(()), now);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What keeps sessions: opened, announced and ended beside the calls, and before them.
+
+use super::Worker;
+use crate::engine::connection::{Flight, Opened, Purpose};
+use crate::engine::failure::{Fault, Of, example};
+use crate::engine::request::opened_lines;
+use crate::engine::session::Chore;
+
+impl Worker<'_> {
+    /// Sends what sessions need, as far as there are connections.
+    pub(super) fn send_chores(&mut self, now: u64) {
+        while !self.idle.is_empty() {
+            let Some(chore) = self.sessions.chore() else { return };
+            let Some(index) = self.idle.pop_front() else { return self.sessions.put_back(chore) };
+            let requests = &self.setting.requests;
+            let due = self.due_now(now);
+            let (template, purpose) = match &chore {
+                Chore::Open { slot } => (&requests.initialize, Purpose::Open { slot: *slot }),
+                Chore::Announce(turn) => (&requests.announce, Purpose::Announce(*turn)),
+                Chore::End { .. } => (&requests.end, Purpose::End),
+            };
+            let flight = self.flight(purpose, due, None);
+            self.upkeep_in_flight += 1;
+            self.ending = match chore {
+                Chore::End { fields } => fields,
+                _ => Vec::new(),
+            };
+            let operation = self.tally.upkeep();
+            self.launch(index, template, flight, operation);
+        }
+    }
+
+    /// `initialize` gave a session.
+    pub(super) fn opened(&mut self, slot: usize, opened: Option<&Opened>) {
+        let (revision, id) = match opened {
+            Some(opened) => (opened.revision.as_slice(), opened.id.as_deref()),
+            None => (&[][..], None),
+        };
+        let lines = opened_lines(self.setting.plan, revision, id);
+        self.sessions.opened(slot, &lines, id.is_some());
+    }
+
+    /// What keeps sessions is in the numbers as an operation of its own, and only its failures
+    /// are in those of the calls.
+    pub(super) fn upkeep_over(&mut self, flight: &Flight, result: Result<(), Fault>, at: u64) {
+        self.upkeep_in_flight -= 1;
+        let method = match flight.purpose {
+            Purpose::Open { slot } => {
+                let operation = self.tally.upkeep();
+                let cell = self.tally.cell(flight.due.step, operation);
+                cell.bytes_received += flight.received;
+                if result.is_ok() {
+                    cell.succeeded += 1;
+                    cell.latency.saturating_record(at.saturating_sub(flight.due.at).max(1));
+                    self.opened(slot, flight.opened.as_deref());
+                } else {
+                    cell.failed += 1;
+                    self.sessions.not_opened(slot, at);
+                }
+                "initialize"
+            }
+            Purpose::Announce(turn) => {
+                self.sessions.announced(turn);
+                "notifications/initialized"
+            }
+            _ => "DELETE",
+        };
+        let Err(fault) = result else { return };
+        let measured = flight.due.step > 0;
+        let rest = &mut self.tally.rest;
+        rest.upkeep_failed += u64::from(measured);
+        let failures = if measured { &mut rest.failures } else { &mut rest.warm_up_failures };
+        failures.count(fault, Of::Upkeep(method), || example(&self.said));
+    }
+}

@@ -1,0 +1,84 @@
+//! The threads, and how each takes its connections.
+
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::arguments::Mock;
+use super::connection;
+use super::engine::Engine;
+use super::script::Script;
+
+const BACKLOG: i32 = 4096;
+
+/// Serves until it is killed.
+pub(crate) fn serve(mock: &Mock) -> Result<()> {
+    allow_descriptors();
+    let engine = Engine::choose(mock.backend)?;
+    let script = Arc::new(Script::new(mock));
+    let connections = Arc::new(AtomicU64::new(0));
+    let mut address = mock.listen;
+    let (ended, end) = mpsc::channel();
+    for _ in 0..mock.threads {
+        let listener =
+            bind(address, engine).with_context(|| format!("cannot listen on {address}"))?;
+        address = listener.local_addr()?;
+        let (script, connections) = (Arc::clone(&script), Arc::clone(&connections));
+        let ended = ended.clone();
+        std::thread::spawn(move || {
+            // Whoever waits for this ends the process.
+            let _ = ended.send(run(listener, engine, &script, &connections));
+        });
+    }
+    drop(ended);
+    println!("listening on {address}");
+    io::stdout().flush()?;
+    end.recv().context("the threads of the mock panicked")?
+}
+
+fn bind(address: SocketAddr, engine: Engine) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(engine == Engine::Epoll)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Takes connections for ever, one thread's share of them.
+fn run(
+    listener: TcpListener,
+    engine: Engine,
+    script: &Arc<Script>,
+    connections: &AtomicU64,
+) -> Result<()> {
+    engine.run(script.has_timers(), async move {
+        let listener = monoio::net::TcpListener::from_std(listener)?;
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                // The peer was gone before it was its turn.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                Err(error) => return Err(error).context("cannot accept a connection"),
+            };
+            let number = connections.fetch_add(1, Ordering::Relaxed);
+            let script = Arc::clone(script);
+            monoio::spawn(async move {
+                // A client that goes away is nothing to report.
+                let _ = connection::serve(stream, &script, number).await;
+            });
+        }
+    })?
+}
+
+/// As many descriptors as the system allows: each connection is one. With fewer it serves too.
+fn allow_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

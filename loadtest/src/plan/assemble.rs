@@ -1,0 +1,246 @@
+//! A plan from what was said: defaults where nothing was, and each thing held against the others.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+
+use super::agents::agents;
+use super::bound::{Asserted, Searched};
+use super::headers::together;
+use super::mix::{Words, parts};
+use super::settings::Settings;
+use super::target::target;
+use super::words::{Rate, Rates, Share, Time};
+use super::{Arrival, Bound, Era, Pace, Plan, Recorded, Search, Step, Traffic, recording};
+
+const CONCURRENCY: usize = 32;
+const OPEN_CONNECTIONS: usize = 64;
+const CONNECTIONS_MAX: usize = 65_536;
+const THREADS_MAX: usize = 256;
+const SESSIONS_MAX: usize = 1_000_000;
+const DURATION: Duration = Duration::from_secs(30);
+const SEARCH_DURATION: Duration = Duration::from_secs(10);
+const DURATION_MAX: Duration = Duration::from_hours(24 * 7);
+const WARM_UP: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT_MAX: Duration = Duration::from_hours(1);
+const SEARCH_FROM: f64 = 100.0;
+const PRECISION: f64 = 0.02;
+const SEED: u64 = 1;
+
+/// What a plan needs beside the settings.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// A token of the environment.
+    pub(super) token: Option<String>,
+    /// The process to watch.
+    pub(super) pid: Option<u32>,
+}
+
+/// A plan, what it is held against, and what is to be said before it starts.
+pub(super) fn assemble(
+    settings: Settings,
+    surroundings: Surroundings,
+    notes: &mut Vec<String>,
+) -> Result<(Plan, Vec<Bound>)> {
+    let Some(url) = &settings.url else {
+        bail!("where to is not said: give a URL, or a scenario with `url`");
+    };
+    let era = settings.era.unwrap_or(Era::Modern);
+    let traffic = traffic(&settings, era, notes)?;
+    let pace = pace(&settings, &traffic)?;
+    let connections = connections(&settings, &pace)?;
+    let agents = {
+        let authorizes = settings.header.iter().chain(&settings.headers.0);
+        let token_file = settings.token_file.as_deref();
+        let agents = agents(settings.agents, token_file, surroundings.token)?;
+        ensure!(
+            agents.iter().all(|agent| agent.token.is_none())
+                || !authorizes.into_iter().any(super::headers::Header::is_authorization),
+            "there are tokens and a header `Authorization`: both say who calls, leave out one"
+        );
+        agents
+    };
+    if settings.header.iter().any(super::headers::Header::is_authorization) {
+        notes.push(
+            "everybody on this machine can read --header Authorization in the list of processes; \
+             --token-file and a scenario's `headers` cannot be read there"
+                .into(),
+        );
+    }
+    let (sessions, session_calls) = sessions(&settings, era, agents.len())?;
+    let threads = within("--threads", settings.threads.unwrap_or(1), 1, THREADS_MAX)?;
+    ensure!(
+        threads <= connections,
+        "--threads {threads} are more than the {connections} connections: some would have none"
+    );
+    let assert = settings.assert.map(|Asserted(bounds)| bounds).unwrap_or_default();
+    let searched: &[Bound] = if let Pace::Search(search) = &pace { &search.bounds } else { &[] };
+    if let Some(bound) = assert.iter().chain(searched).find(|bound| bound.needs_process()) {
+        ensure!(
+            surroundings.pid.is_some(),
+            "`{}` is about a process: say with --pid which one",
+            bound.text
+        );
+    }
+    let warm_up = settings.warm_up.map_or(WARM_UP, |Time(time)| time);
+    ensure!(warm_up <= DURATION_MAX, "--warm-up is more than the limit of 7 days");
+    let plan = Plan {
+        target: target(url, settings.connect, settings.tls, notes)?,
+        era,
+        pace,
+        connections,
+        agents,
+        sessions,
+        session_calls,
+        headers: together(settings.header, settings.headers)?,
+        traffic,
+        threads,
+        warm_up,
+        timeout: time("--timeout", settings.timeout, TIMEOUT, TIMEOUT_MAX)?,
+        seed: settings.seed.unwrap_or(SEED),
+        pid: surroundings.pid,
+    };
+    Ok((plan, assert))
+}
+
+fn within<T: PartialOrd + Display + Copy>(flag: &str, value: T, min: T, max: T) -> Result<T> {
+    ensure!(value >= min && value <= max, "{flag} {value} is not from {min} to {max}");
+    Ok(value)
+}
+
+/// A time that has to pass.
+fn time(flag: &str, given: Option<Time>, otherwise: Duration, max: Duration) -> Result<Duration> {
+    let time = given.map_or(otherwise, |Time(time)| time);
+    ensure!(!time.is_zero(), "{flag} is 0: write how long, as 30s");
+    let limit = humantime::format_duration(max);
+    ensure!(time <= max, "{flag} is more than the limit of {limit}");
+    Ok(time)
+}
+
+fn traffic(settings: &Settings, era: Era, notes: &mut Vec<String>) -> Result<Traffic> {
+    match (&settings.mix, &settings.replay) {
+        (Some(_), Some(_)) => bail!("`mix` and `replay` exclude each other: keep one of them"),
+        (_, Some(file)) => recording::read(file, era, notes).map(Traffic::Replay),
+        (mix, None) => {
+            let mix = mix.clone().unwrap_or_else(|| vec![Words::call()]);
+            parts(mix, era).map(Traffic::Mix)
+        }
+    }
+}
+
+fn pace(settings: &Settings, traffic: &Traffic) -> Result<Pace> {
+    let arrival = settings.arrival.unwrap_or(Arrival::Poisson);
+    let given = [
+        ("rate", settings.rate.is_some()),
+        ("concurrency", settings.concurrency.is_some()),
+        ("search", settings.search.is_some()),
+    ];
+    let given: Vec<&str> = given.iter().filter(|(_, it)| *it).map(|(word, _)| *word).collect();
+    if let [one, other, ..] = given.as_slice() {
+        bail!("`{one}` and `{other}` exclude each other: keep one of them");
+    }
+    let only_for = |mode: &str, flags: &[(&str, bool)]| match flags.iter().find(|(_, it)| *it) {
+        Some((flag, _)) => bail!("{flag} means something with {mode} only"),
+        None => Ok(()),
+    };
+    if settings.search.is_none() {
+        only_for(
+            "--search",
+            &[
+                ("--search-from", settings.search_from.is_some()),
+                ("--search-to", settings.search_to.is_some()),
+                ("--precision", settings.precision.is_some()),
+            ],
+        )?;
+    }
+    if settings.concurrency.is_some() {
+        only_for("--rate or --search", &[("--arrival", settings.arrival.is_some())])?;
+    }
+    let length = |otherwise| time("--duration", settings.duration, otherwise, DURATION_MAX);
+    if let Some(Searched(bounds)) = &settings.search {
+        let from_per_second = settings.search_from.map_or(SEARCH_FROM, |Rate(rate)| rate);
+        let to_per_second = settings.search_to.map(|Rate(rate)| rate);
+        if let Some(to) = to_per_second {
+            ensure!(
+                to > from_per_second,
+                "--search-to {to} is not above {from_per_second}, where the search begins"
+            );
+        }
+        let precision = settings.precision.map_or(PRECISION, |Share(share)| share);
+        return Ok(Pace::Search(Search {
+            bounds: bounds.clone(),
+            from_per_second,
+            to_per_second,
+            duration: length(SEARCH_DURATION)?,
+            arrival,
+            precision: within("--precision", precision, 0.001, 0.5)?,
+        }));
+    }
+    if let Some(Rates(rates)) = &settings.rate {
+        let duration = length(DURATION)?;
+        let step = |&(from_per_second, to_per_second): &(f64, f64)| Step {
+            from_per_second,
+            to_per_second,
+            duration,
+        };
+        return Ok(Pace::Open { steps: rates.iter().map(step).collect(), arrival });
+    }
+    if settings.concurrency.is_none()
+        && let Traffic::Replay(recorded) = traffic
+        && let Some((rate, length)) = rate_of(recorded)
+    {
+        let duration = time("--duration", settings.duration, length, DURATION_MAX)?;
+        let step = Step { from_per_second: rate, to_per_second: rate, duration };
+        let arrival = settings.arrival.unwrap_or(Arrival::Even);
+        return Ok(Pace::Open { steps: vec![step], arrival });
+    }
+    ensure!(settings.arrival.is_none(), "--arrival means something with --rate or --search only");
+    let concurrency = settings.concurrency.unwrap_or(CONCURRENCY);
+    Ok(Pace::Closed {
+        concurrency: within("--concurrency", concurrency, 1, CONNECTIONS_MAX)?,
+        duration: length(DURATION)?,
+    })
+}
+
+/// The mean rate of a recording that says when its calls were sent, and how long it is.
+fn rate_of(recorded: &[Recorded]) -> Option<(f64, Duration)> {
+    let length = recorded.last()?.at.filter(|length| !length.is_zero())?;
+    // The last call begins a gap that the recording does not tell.
+    let gaps = f64::from(u32::try_from(recorded.len()).ok()?.checked_sub(1)?);
+    Some(((gaps / length.as_secs_f64()).min(Rate::MAX), length))
+}
+
+fn connections(settings: &Settings, pace: &Pace) -> Result<usize> {
+    let Pace::Closed { concurrency, .. } = *pace else {
+        let connections = settings.connections.unwrap_or(OPEN_CONNECTIONS);
+        return within("--connections", connections, 1, CONNECTIONS_MAX);
+    };
+    let connections = settings.connections.unwrap_or(concurrency);
+    let connections = within("--connections", connections, 1, CONNECTIONS_MAX)?;
+    ensure!(
+        concurrency <= connections,
+        "--concurrency {concurrency} is more than --connections {connections}: each carries one \
+         call at a time"
+    );
+    Ok(connections)
+}
+
+fn sessions(settings: &Settings, era: Era, agents: usize) -> Result<(usize, Option<u64>)> {
+    let sessions = within("--sessions", settings.sessions.unwrap_or(agents), 1, SESSIONS_MAX)?;
+    ensure!(
+        sessions >= agents,
+        "--sessions {sessions} leaves {} of the {agents} agents without one: write {agents} or more",
+        agents - sessions
+    );
+    if let Some(calls) = settings.session_calls {
+        ensure!(
+            era == Era::Legacy,
+            "--session-calls {calls} has no meaning in the modern era, which has no sessions: leave \
+             it out or take --era legacy"
+        );
+        ensure!(calls > 0, "--session-calls 0 leaves no call in a session: write one or more");
+    }
+    Ok((sessions, settings.session_calls))
+}

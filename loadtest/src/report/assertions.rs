@@ -1,0 +1,171 @@
+//! `--assert`: bounds that a report is held against, each with its verdict.
+
+use super::judge::{Verdict, judge};
+use super::model::{Measured, ProcessReport, Report};
+use super::subject::subject;
+use super::units::Unit;
+use crate::exit::Exit;
+use crate::plan::{Bound, BoundValue};
+
+/// A bound and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Assertion {
+    /// As it was written.
+    pub(crate) text: String,
+    pub(crate) held: bool,
+    /// What it was, or why nobody knows.
+    pub(crate) actual: String,
+}
+
+/// Whether a pipeline may go on.
+pub(crate) fn exit(assertions: &[Assertion]) -> Exit {
+    if assertions.iter().all(|assertion| assertion.held) { Exit::Held } else { Exit::Broken }
+}
+
+/// Judges every bound. What was not measured has not held: not even that no call failed, where there
+/// was none.
+pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
+    let subject = subject(report);
+    let assertion = |bound: &Bound| {
+        let actual = match &subject {
+            Ok(subject) => verdict(bound, subject.measured, subject.process.as_ref()),
+            Err(reason) => Err(reason.clone()),
+        };
+        let text = bound.text.clone();
+        match actual {
+            Ok(Verdict { held, actual }) => {
+                Assertion { text, held, actual: shown(bound.value, actual.unwrap_or_default()) }
+            }
+            Err(reason) => {
+                Assertion { text, held: false, actual: format!("not measured: {reason}") }
+            }
+        }
+    };
+    bounds.iter().map(assertion).collect()
+}
+
+/// A verdict with a value, or why there is none.
+pub(crate) fn verdict(
+    bound: &Bound,
+    measured: &Measured,
+    process: Option<&ProcessReport>,
+) -> Result<Verdict, String> {
+    if measured.calls == 0 {
+        return Err("no call was made".to_owned());
+    }
+    let verdict = judge(bound, measured, process);
+    // A latency of nothing is none.
+    let nothing = is_latency(bound.value) && verdict.actual == Some(0.0);
+    if verdict.actual.is_some() && !nothing {
+        return Ok(verdict);
+    }
+    Err(match bound.value {
+        BoundValue::CpuPerCall | BoundValue::Rss => "no process was watched; run it with --pid",
+        _ => "no call has a latency",
+    }
+    .to_owned())
+}
+
+pub(crate) fn is_latency(value: BoundValue) -> bool {
+    matches!(value, BoundValue::Percentile(_) | BoundValue::Mean | BoundValue::Max)
+}
+
+/// A value with its unit, as it is spoken of in a bound.
+pub(crate) fn shown(value: BoundValue, actual: f64) -> String {
+    if actual == f64::INFINITY {
+        return "endless: too many calls were never answered".to_owned();
+    }
+    unit(value).show(actual)
+}
+
+pub(crate) fn unit(value: BoundValue) -> Unit {
+    match value {
+        BoundValue::Percentile(_) | BoundValue::Mean | BoundValue::Max | BoundValue::CpuPerCall => {
+            Unit::Microseconds
+        }
+        BoundValue::Rate => Unit::PerSecond,
+        BoundValue::Errors => Unit::Count,
+        BoundValue::ErrorRate => Unit::Share,
+        BoundValue::Rss => Unit::Bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use crate::report::units::real;
+
+    fn judged(report: &Report, text: &str) -> Assertion {
+        assertions(report, &[Bound::parse(text).unwrap()]).remove(0)
+    }
+
+    #[test]
+    fn a_verdict_has_the_value_that_it_rests_on() {
+        let report = sample::steady();
+        let rate = judged(&report, "rate>=1000");
+        assert!(rate.held && rate.actual.ends_with("/s"), "{rate:?}");
+        let errors = judged(&report, "errors=0");
+        assert_eq!((errors.held, errors.actual), (false, real(report.total.failed).to_string()));
+        let p99 = judged(&report, "p99<1us");
+        assert!(!p99.held && p99.actual.ends_with("ms"), "{p99:?}");
+        assert_eq!(exit(std::slice::from_ref(&rate)), Exit::Held);
+        assert_eq!(exit(&[rate, p99]), Exit::Broken);
+        assert_eq!(exit(&[]), Exit::Held);
+    }
+
+    #[test]
+    fn what_was_not_measured_has_not_held() {
+        let mut report = sample::steady();
+        report.process = None;
+        for text in ["cpu<1s", "cpu>=0us", "rss<1000GiB"] {
+            let unknown = judged(&report, text);
+            assert!(!unknown.held, "{unknown:?}");
+            assert!(unknown.actual.starts_with("not measured: "), "{unknown:?}");
+            assert!(unknown.actual.contains("--pid"), "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn of_no_call_nothing_holds() {
+        let report = sample::nothing();
+        for text in ["p99<2ms", "max<1s", "mean<1s", "error-rate<1", "errors=0", "rate<1"] {
+            let unknown = judged(&report, text);
+            assert!(!unknown.held, "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn calls_without_an_answer_are_slower_than_any_bound() {
+        let mut report = sample::steady();
+        report.total.unfinished = report.total.calls;
+        let endless = judged(&report, "p99<1000s");
+        assert!(!endless.held && endless.actual.starts_with("endless"), "{endless:?}");
+    }
+
+    #[test]
+    fn a_search_is_judged_by_the_step_that_it_found() {
+        let report = sample::searched();
+        let search = report.search.as_ref().unwrap();
+        let highest = search.highest_per_second.unwrap();
+        let step = report
+            .steps
+            .iter()
+            .find(|step| step.held == Some(true) && (step.to_per_second - highest).abs() < 1.0)
+            .unwrap();
+        let rate = judged(&report, &format!("rate>={}", (highest * 0.9).round()));
+        assert!(rate.held, "{rate:?}");
+        assert_eq!(rate.actual, Unit::PerSecond.show(step.measured.succeeded_per_second));
+        assert!(judged(&report, "cpu<1s").held, "the process of that step");
+        assert!(judged(&report, "errors=0").held, "errors of steps beyond it do not count");
+        assert!(report.total.failed > 0, "though there are some");
+    }
+
+    #[test]
+    fn a_search_that_found_nothing_holds_nothing() {
+        let mut report = sample::searched();
+        report.search.as_mut().unwrap().highest_per_second = None;
+        let unknown = judged(&report, "p99<100s");
+        assert!(!unknown.held && unknown.actual.contains("no rate was found"), "{unknown:?}");
+    }
+}

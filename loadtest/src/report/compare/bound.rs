@@ -1,0 +1,212 @@
+//! `--assert` of a comparison: `p99<=1.1x`, the new against so many times the base's.
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Comparison, Side};
+use crate::plan::{Bound, BoundValue, Relation};
+use crate::report::assertions::{Assertion, shown, verdict};
+use crate::report::judge::Verdict;
+use crate::report::units::ratio;
+
+/// A bound on a ratio.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Relative {
+    value: BoundValue,
+    relation: Relation,
+    factor: f64,
+    /// As it was written.
+    text: String,
+}
+
+const RELATIONS: [(&str, Relation); 6] = [
+    ("<=", Relation::AtMost),
+    (">=", Relation::AtLeast),
+    ("==", Relation::Equal),
+    ("=", Relation::Equal),
+    ("<", Relation::Less),
+    (">", Relation::Greater),
+];
+
+impl Relative {
+    /// Reads one bound: a value, a relation, and a factor that ends in `x`.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let at = text.find(['<', '>', '=']).with_context(|| {
+            format!("`{text}` has no relation; write it as `p99<=1.1x` or `rate>=0.95x`")
+        })?;
+        let (name, rest) = text.split_at(at);
+        let (relation, factor) = RELATIONS
+            .iter()
+            .find_map(|(sign, relation)| Some((*relation, rest.strip_prefix(sign)?)))
+            .with_context(|| format!("`{text}` has no relation"))?;
+        let name = name.trim();
+        let value = named(name).with_context(|| {
+            format!(
+                "`{name}` is nothing that is compared; there are p50 (or any percentile), mean, \
+                 max, rate, errors, error-rate, cpu and rss"
+            )
+        })?;
+        let number = factor.trim().strip_suffix('x').with_context(|| {
+            format!("the limit of `{text}` is no factor; of a comparison it ends in x, as 1.1x")
+        })?;
+        let factor: f64 = number
+            .trim()
+            .parse()
+            .with_context(|| format!("`{number}` in `{text}` is no number"))?;
+        ensure!(
+            factor.is_finite() && factor >= 0.0,
+            "the factor of `{text}` is below 0 or endless"
+        );
+        Ok(Self { value, relation, factor, text: text.to_owned() })
+    }
+
+    fn judge(&self, comparison: &Comparison) -> Assertion {
+        let assertion = |held, actual| Assertion { text: self.text.clone(), held, actual };
+        let base = match self.of(&comparison.base, f64::INFINITY) {
+            Ok(Verdict { actual, .. }) => actual.unwrap_or_default(),
+            Err(reason) => return assertion(false, format!("not measured in base: {reason}")),
+        };
+        // Multiplied, not divided: of a base of nothing, nothing is at most 1.1 times.
+        match self.of(&comparison.new, self.factor * base) {
+            Ok(Verdict { held, actual }) => {
+                let new = actual.unwrap_or_default();
+                let values = format!("{} → {}", shown(self.value, base), shown(self.value, new));
+                // Neither is what was measured, and so what they are to each other is not known.
+                let known = base.is_finite() && new.is_finite();
+                assertion(held && known, format!("{} ({values})", ratio(new / base)))
+            }
+            Err(reason) => assertion(false, format!("not measured in new: {reason}")),
+        }
+    }
+
+    fn of(&self, side: &Side, limit: f64) -> Result<Verdict, String> {
+        let Self { value, relation, .. } = *self;
+        let bound = Bound { value, relation, limit, text: self.text.clone() };
+        verdict(&bound, &side.total, side.process.as_ref())
+    }
+}
+
+/// Judges every bound. What was not measured in both has not held.
+pub(crate) fn assertions(comparison: &Comparison, bounds: &[Relative]) -> Vec<Assertion> {
+    bounds.iter().map(|bound| bound.judge(comparison)).collect()
+}
+
+fn named(name: &str) -> Option<BoundValue> {
+    Some(match name {
+        "mean" => BoundValue::Mean,
+        "max" => BoundValue::Max,
+        "rate" => BoundValue::Rate,
+        "errors" => BoundValue::Errors,
+        "error-rate" => BoundValue::ErrorRate,
+        "cpu" => BoundValue::CpuPerCall,
+        "rss" => BoundValue::Rss,
+        _ => {
+            let percent = name.strip_prefix('p').filter(|it| !it.starts_with(['+', '-']))?;
+            let percent: f64 = percent.parse().ok()?;
+            (percent > 0.0 && percent < 100.0).then_some(BoundValue::Percentile(percent))?
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::model::Report;
+    use crate::report::sample;
+
+    fn judged(base: &Report, new: &Report, text: &str) -> Assertion {
+        let comparison = Comparison::of(std::slice::from_ref(base), std::slice::from_ref(new));
+        assertions(&comparison.unwrap(), &[Relative::parse(text).unwrap()]).remove(0)
+    }
+
+    #[test]
+    fn a_bound_is_a_value_a_relation_and_a_factor() {
+        let bound = Relative::parse(" p99.9 <= 1.1x ").unwrap();
+        assert_eq!(bound.value, BoundValue::Percentile(99.9));
+        assert_eq!((bound.relation, bound.factor), (Relation::AtMost, 1.1));
+        assert_eq!(bound.text, "p99.9 <= 1.1x");
+        for (text, relation) in [
+            ("cpu<1x", Relation::Less),
+            ("rate>0.9x", Relation::Greater),
+            ("errors=1x", Relation::Equal),
+            ("errors==1x", Relation::Equal),
+            ("rss>=0x", Relation::AtLeast),
+        ] {
+            assert_eq!(Relative::parse(text).unwrap().relation, relation, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_bound_is_refused_with_a_reason() {
+        for (text, reason) in [
+            ("p99", "no relation"),
+            ("p99<2ms", "ends in x"),
+            ("p99<x", "no number"),
+            ("p99<-1x", "below 0"),
+            ("p99<infx", "endless"),
+            ("p99<nanx", "endless"),
+            ("p101<1x", "nothing that is compared"),
+            ("pnan<1x", "nothing that is compared"),
+            ("speed<1x", "nothing that is compared"),
+            ("", "no relation"),
+        ] {
+            let said = format!("{:#}", Relative::parse(text).unwrap_err());
+            assert!(said.contains(reason), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn the_same_run_is_one_times_itself() {
+        let report = sample::steady();
+        for text in [
+            "p99<=1x",
+            "rate>=1x",
+            "cpu=1x",
+            "errors<=1x",
+            "error-rate<=1x",
+            "rss<=1x",
+            "max=1x",
+            "mean=1x",
+        ] {
+            let same = judged(&report, &report, text);
+            assert!(same.held, "{same:?}");
+            assert!(same.actual.starts_with("1.00x ("), "{same:?}");
+        }
+        assert!(!judged(&report, &report, "p99<1x").held);
+    }
+
+    #[test]
+    fn what_one_of_them_did_not_measure_has_not_held() {
+        let base = sample::steady();
+        let mut new = base.clone();
+        new.process = None;
+        let unknown = judged(&base, &new, "cpu<=100x");
+        assert!(!unknown.held && unknown.actual.contains("not measured in new"), "{unknown:?}");
+        let unknown = judged(&new, &base, "cpu>=0x");
+        assert!(!unknown.held && unknown.actual.contains("not measured in base"), "{unknown:?}");
+        let unknown = judged(&sample::nothing(), &base, "p99>=0x");
+        assert!(!unknown.held, "{unknown:?}");
+    }
+
+    #[test]
+    fn calls_without_an_answer_are_no_multiple_of_others() {
+        let base = sample::steady();
+        let mut endless = base.clone();
+        endless.total.unfinished = endless.total.calls;
+        for (base, new) in [(&base, &endless), (&endless, &base), (&endless, &endless)] {
+            for text in ["p99<=1000x", "p99>=0x"] {
+                let unknown = judged(base, new, text);
+                assert!(!unknown.held && unknown.actual.contains("endless"), "{unknown:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_no_errors_none_are_allowed() {
+        let mut base = sample::steady();
+        base.total.failed = 0;
+        assert!(judged(&base, &base, "errors<=1.1x").held);
+        let more = judged(&base, &sample::steady(), "errors<=1.1x");
+        assert!(!more.held && more.actual.starts_with("– (0 → "), "{more:?}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Where a report goes: the terminal, files, and an exit code.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use super::assertions::{self, Assertion, assertions};
+use super::file::{Destination, to_json};
+use super::html::report_page;
+use super::model::Report;
+use super::text::summary;
+use crate::exit::Exit;
+use crate::plan::Bound;
+use crate::terminal::{Paint, print};
+
+/// Places that have been found to be writable, and bounds to judge by.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    json: Option<Destination>,
+    html: Option<Destination>,
+    bounds: Vec<Bound>,
+}
+
+impl Outputs {
+    /// Before a run: that its report has nowhere to go must not be found out after it.
+    pub(crate) fn prepare(
+        json: Option<&Path>,
+        html: Option<&Path>,
+        bounds: Vec<Bound>,
+    ) -> Result<Self> {
+        if let (Some(json), Some(html)) = (json, html) {
+            ensure!(json != html, "{} cannot be both the JSON and the page", html.display());
+        }
+        Ok(Self {
+            json: json.map(Destination::prepare).transpose()?,
+            html: html.map(Destination::prepare).transpose()?,
+            bounds,
+        })
+    }
+
+    /// After it: says what it found, writes it, and tells whether every bound held.
+    pub(crate) fn publish(&self, report: &Report) -> Result<Exit> {
+        let assertions = assertions(report, &self.bounds);
+        // Whichever fails, the others still have it.
+        let written = self.write(report, &assertions);
+        print(&summary(report, &assertions, Paint::for_stdout()))?;
+        written?;
+        Ok(assertions::exit(&assertions))
+    }
+
+    fn write(&self, report: &Report, assertions: &[Assertion]) -> Result<()> {
+        let json = self.json.as_ref().map(|destination| destination.write(&to_json(report)?));
+        let page = || report_page(report, assertions);
+        let html = self.html.as_ref().map(|destination| destination.write(page().as_bytes()));
+        json.transpose()?;
+        html.transpose()?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{file, sample};
+
+    #[test]
+    fn both_files_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (json, html) = (folder.path().join("run.json"), folder.path().join("run.html"));
+        let outputs = Outputs::prepare(Some(&json), Some(&html), Vec::new()).unwrap();
+        assert!(!json.exists() && !html.exists(), "and not before");
+        outputs.write(&sample::steady(), &[]).unwrap();
+        assert_eq!(file::read(&json).unwrap().total.calls, sample::steady().total.calls);
+        assert!(std::fs::read_to_string(&html).unwrap().contains("<h1>Load test</h1>"));
+    }
+
+    #[test]
+    fn one_file_cannot_be_both() {
+        let path = Path::new("run.json");
+        let refused = Outputs::prepare(Some(path), Some(path), Vec::new()).unwrap_err();
+        assert_eq!(refused.to_string(), "run.json cannot be both the JSON and the page");
+    }
+}
