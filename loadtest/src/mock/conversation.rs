@@ -119,7 +119,7 @@ impl<'a> Conversation<'a> {
             return Turn::default();
         };
         if let Some(version) = envelope.protocol_version {
-            if !version.eq(body, MODERN) {
+            if !version.eq(body, MODERN.as_bytes()) {
                 let data = format!(
                     r#"{{"supported":["{MODERN}"],"requested":"{}"}}"#,
                     String::from_utf8_lossy(version.raw.of(body))
