@@ -1,20 +1,75 @@
 //! The bytes that go out, and what must come back.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use penstock_http1::{Framing, HeadLimits, ResponseHead, Verb};
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use penstock_http1::{HeadLimits, ResponseHead, Verb};
+use serde::Serialize;
 
-const LIMITS: HeadLimits = HeadLimits { bytes: 32 << 10, fields: 100, target: 8 << 10 };
+pub(crate) const LIMITS: HeadLimits = HeadLimits { bytes: 32 << 10, fields: 100, target: 8 << 10 };
+/// The tool called: one that the mock lists, as gateways refuse others.
+pub(crate) const TOOL: &str = "echo";
+/// Of every call: each connection has one under way.
+pub(crate) const ID: u64 = 48151;
+const LEGACY: &str = "2025-11-25";
 
-/// A modern `tools/call`, with the headers that the official TypeScript client sends.
-pub(crate) fn tools_call(address: SocketAddr, path: &str) -> Vec<u8> {
-    let body = r#"{"jsonrpc":"2.0","id":48151,"method":"tools/call","params":{"name":"search_issues","arguments":{"repository":"acme/payments","query":"timeout while capturing a refund","state":"open","labels":["bug","customer"],"limit":20},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"}}}}"#;
-    let head = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n\
-                Mcp-Name: search_issues\r\n";
-    post(address, path, head, body)
+/// Which of the protocol's two forms a call has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Era {
+    /// 2025-11-25, in a session.
+    Legacy,
+    /// 2026-07-28, each call by itself.
+    Modern,
+}
+
+/// A `tools/call`, and where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) path: &'a str,
+    /// What the target calls the tool: gateways put a name of their own before it.
+    pub(crate) tool: &'a str,
+    pub(crate) era: Era,
+}
+
+/// A `tools/call`, with the headers that the official TypeScript client sends. But for
+/// Accept-Encoding, at which some compress, and others do not.
+pub(crate) fn tools_call(address: SocketAddr, call: &Call<'_>, session: Option<&str>) -> Vec<u8> {
+    let Call { path, tool, era } = call;
+    let arguments = r#"{"repository":"acme/payments","query":"timeout while capturing a refund","state":"open","labels":["bug","customer"],"limit":20}"#;
+    let (head, meta) = match era {
+        Era::Legacy => (legacy_head(session), ""),
+        Era::Modern => (
+            format!(
+                "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {tool}\r\n"
+            ),
+            r#","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}},"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"}}"#,
+        ),
+    };
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":{ID},"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments}{meta}}}}}"#
+    );
+    post(address, path, &head, &body)
+}
+
+/// What opens a legacy session.
+pub(crate) fn initialize(address: SocketAddr, path: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":0,"method":"initialize","params":{{"protocolVersion":"{LEGACY}","capabilities":{{"elicitation":{{}}}},"clientInfo":{{"name":"bench","version":"1.0.0"}}}}}}"#
+    );
+    post(address, path, "", &body)
+}
+
+/// What the client says once a legacy session is open.
+pub(crate) fn initialized(address: SocketAddr, path: &str, session: Option<&str>) -> Vec<u8> {
+    let body = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    post(address, path, &legacy_head(session), body)
+}
+
+fn legacy_head(session: Option<&str>) -> String {
+    let session = session.map(|id| format!("Mcp-Session-Id: {id}\r\n")).unwrap_or_default();
+    format!("MCP-Protocol-Version: {LEGACY}\r\n{session}")
 }
 
 /// A modern subscription under this id.
@@ -35,11 +90,12 @@ pub(crate) fn get(address: SocketAddr, path: &str, session: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn post(address: SocketAddr, path: &str, head: &str, body: &str) -> Vec<u8> {
+/// A POST of JSON as that client sends it, with these fields more.
+pub(crate) fn post(address: SocketAddr, path: &str, head: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nAccept: application/json, text/event-stream\r\n\
-         Accept-Language: *\r\nAccept-Encoding: gzip, deflate\r\nUser-Agent: node\r\n\
+         Accept-Language: *\r\nUser-Agent: node\r\n\
          Content-Type: application/json\r\n{head}Content-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
@@ -54,41 +110,4 @@ pub(crate) fn success(head: &mut ResponseHead, bytes: &[u8], verb: Verb) -> Resu
         bail!("an answer is no success: {}", String::from_utf8_lossy(bytes));
     }
     Ok(Some(length))
-}
-
-/// Length of the whole answer at the start of `bytes`, once it is there. It is an error unless
-/// it is a success with exactly this body on a connection that stays open.
-pub(crate) fn checked(head: &mut ResponseHead, bytes: &[u8], body: &[u8]) -> Result<Option<usize>> {
-    let Some(length) = success(head, bytes, Verb::Post)? else { return Ok(None) };
-    let expected = u64::try_from(body.len())?;
-    ensure!(
-        head.keep_alive && head.framing == Framing::Length(expected),
-        "an answer has another framing: {}",
-        String::from_utf8_lossy(bytes.get(..length).unwrap_or_default())
-    );
-    let whole = length + body.len();
-    let Some(got) = bytes.get(length..whole) else { return Ok(None) };
-    ensure!(got == body, "an answer's body is not what the server said");
-    Ok(Some(whole))
-}
-
-/// The body that the server itself gives to a request.
-pub(crate) fn body_of(address: SocketAddr, request: &[u8]) -> Result<Vec<u8>> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    stream.write_all(request)?;
-    let (mut bytes, mut head) = (Vec::new(), ResponseHead::new());
-    let mut piece = vec![0; 64 << 10];
-    loop {
-        let read = stream.read(&mut piece).context("the mock does not answer")?;
-        ensure!(read > 0, "the mock closed the connection");
-        bytes.extend_from_slice(piece.get(..read).unwrap_or_default());
-        head.reset();
-        let Some(length) = success(&mut head, &bytes, Verb::Post)? else { continue };
-        let Framing::Length(body) = head.framing else { bail!("the mock's answer has no length") };
-        let whole = length + usize::try_from(body)?;
-        if let Some(body) = bytes.get(length..whole) {
-            return Ok(body.to_vec());
-        }
-    }
 }

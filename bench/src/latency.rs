@@ -8,7 +8,7 @@ use crate::report::{Table, median, ratio};
 use crate::rig::{Rig, SIZES, Setting, Target};
 
 const CONNECTIONS: usize = 32;
-const TARGETS: [Target; 3] = [Target::Direct, Target::Nginx, Target::Penstock];
+pub(crate) const TARGETS: [Target; 3] = [Target::Direct, Target::Nginx, Target::Penstock];
 /// Per mille.
 const PERCENTILES: [usize; 2] = [500, 990];
 

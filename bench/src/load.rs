@@ -1,17 +1,30 @@
 //! The generator: many connections, one call at a time on each, every answer checked.
+//!
+//! [`run`] is the door: a plan goes in, what came of it comes out. Nothing else of the benchmark
+//! knows how calls are made.
 
+mod answer;
+mod session;
 mod worker;
 
 use std::net::SocketAddr;
 use std::ops::Add as _;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 
+use crate::call::Call;
 use crate::server::{Cpu, Server, core_ticks};
+pub(crate) use answer::{Expect, Slack};
+pub(crate) use session::ask;
 use worker::Worker;
+
+/// How much longer than planned a load may take that has too few answers to tell anything.
+const MORE: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(10);
 
 /// When the next call goes out.
 #[derive(Debug, Clone, Copy)]
@@ -28,10 +41,10 @@ pub(crate) enum Pace {
 pub(crate) struct Plan<'a> {
     /// Connections go to each in turn.
     pub(crate) addresses: &'a [SocketAddr],
-    pub(crate) request: &'a [u8],
-    /// The only body that is a success.
-    pub(crate) body: &'a [u8],
+    pub(crate) call: Call<'a>,
+    pub(crate) expect: Expect<'a>,
     pub(crate) connections: usize,
+    /// No more than connections are used.
     pub(crate) threads: usize,
     pub(crate) pace: Pace,
     pub(crate) warm_up: Duration,
@@ -51,6 +64,10 @@ pub(crate) struct Load {
     pub(crate) latencies_ns: Vec<u64>,
     /// Calls that found every connection busy and waited for one.
     pub(crate) late: u64,
+    /// Answers that were wrong, warm-up included, which are no calls of the above.
+    pub(crate) wrong: u64,
+    /// What was wrong with the first of them.
+    pub(crate) first_wrong: Option<String>,
 }
 
 /// What the threads of one load share.
@@ -68,13 +85,21 @@ pub(crate) fn run(plan: &Plan<'_>, proxy: &[Server], core: usize) -> Result<Load
         Ok((used.into_iter().fold(Cpu::default(), Cpu::add), core_ticks(core)?))
     };
     let shared = Shared::default();
+    let plan = &Plan { threads: plan.threads.min(plan.connections), ..*plan };
+    // Nothing is measured while connections are still opened.
+    let ready = Barrier::new(plan.threads + 1);
     scope(|scope| {
         let threads: Vec<_> = (0..plan.threads)
             .map(|index| {
-                let shared = &shared;
-                scope.spawn(move || Worker::connect(plan, index, shared)?.run())
+                let (shared, ready) = (&shared, &ready);
+                scope.spawn(move || {
+                    let worker = Worker::connect(plan, index, shared);
+                    ready.wait();
+                    worker?.run()
+                })
             })
             .collect();
+        ready.wait();
         // Errors of the measuring are told after the threads have ended.
         let measured = window(plan, &shared, &sample);
         shared.stop.store(true, Ordering::Relaxed);
@@ -86,8 +111,11 @@ pub(crate) fn run(plan: &Plan<'_>, proxy: &[Server], core: usize) -> Result<Load
         for one in ended {
             load.latencies_ns.extend(one.latencies_ns);
             load.late += one.late;
+            load.wrong += one.wrong;
+            load.first_wrong = load.first_wrong.or(one.first_wrong);
         }
-        ensure!(load.calls > 0, "no call was answered in {:?}", plan.duration);
+        let why = load.first_wrong.as_deref().unwrap_or("no answer came");
+        ensure!(load.calls > 0, "no call was answered in {:?}: {why}", plan.duration);
         Ok(load)
     })
 }
@@ -102,6 +130,11 @@ fn window(
     let (cpu, ticks) = sample()?;
     let (before, began) = (shared.answered.load(Ordering::Relaxed), Instant::now());
     sleep(plan.duration);
+    // A slow target is given the time to answer each connection once.
+    let once = before + u64::try_from(plan.connections)?;
+    while shared.answered.load(Ordering::Relaxed) < once && began.elapsed() < plan.duration + MORE {
+        sleep(POLL);
+    }
     let (calls, seconds) =
         (shared.answered.load(Ordering::Relaxed) - before, began.elapsed().as_secs_f64());
     let (cpu_after, ticks_after) = sample()?;

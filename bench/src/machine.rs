@@ -108,6 +108,14 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+impl Machine {
+    pub(crate) fn example() -> Self {
+        let text = |text: &str| text.to_owned();
+        Self { cpu: text("a processor"), cores: 2, kernel: text("6.18"), nginx: text("nginx/1.22") }
+    }
+}
+
 impl std::fmt::Display for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { cpu, cores, kernel, nginx } = self;

@@ -1,8 +1,7 @@
-//! `penstock-bench`: penstock against nginx, and against its own numbers to reach.
+//! `penstock-bench`: penstock against its peers, and against its own numbers to reach.
 //!
 //! Everything is a ratio of things measured in turn in one run, on one machine: nginx, penstock,
-//! nginx, penstock, and so on, the median of the rounds told. `docs/benchmarks.md` says how to
-//! read it.
+//! nginx, penstock, and so on, the median told. `docs/benchmarks.md` says how to read it.
 
 #![forbid(unsafe_code)]
 
@@ -12,6 +11,7 @@ mod egress;
 mod latency;
 mod load;
 mod machine;
+mod peers;
 mod report;
 mod rig;
 mod server;
@@ -27,6 +27,7 @@ use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
 use machine::{Cores, Machine, allow_descriptors, pin};
+use peers::{Installed, Peer, nginx};
 use rig::{Rig, Setting};
 
 /// Benchmarks of penstock as a whole.
@@ -41,14 +42,23 @@ struct Arguments {
     /// The folder that holds `penstock` and `penstock-loadtest`, built with --release.
     #[arg(long, default_value = "target/release")]
     programs: PathBuf,
-    /// Where logs and `report.json` go.
+    /// Where logs, `report.json` and `compare.md` go.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
+    /// Who is compared beside penstock, by comma; all where none is named.
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<String>,
+    /// How often each peer is started for the comparison; the medians over the starts are told.
+    #[arg(long)]
+    starts: Option<usize>,
+    /// A gateway to compare with, as NAME@VERSION=PATH; without a path it could not be installed.
+    #[arg(long)]
+    gateway: Vec<Installed>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Section {
-    /// Processor time a call, and calls a second, against nginx.
+    /// What a call costs, how many go through and how long they take, beside peers.
     Compare,
     /// Latency at half the saturating rate, against nginx.
     Latency,
@@ -66,7 +76,7 @@ struct Report {
     rounds: usize,
     seconds_a_round: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    compare: Option<Vec<compare::Cost>>,
+    compare: Option<compare::Compare>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<Vec<latency::Latency>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,11 +101,13 @@ fn main() -> Result<()> {
         dir: out.clone(),
         cores: Cores::allowed()?,
         rounds: 5,
+        starts: arguments.starts.unwrap_or(if arguments.quick { 1 } else { 3 }),
         warm_up: millis(200, 500),
         duration: millis(500, 3000),
         streams: if arguments.quick { 1000 } else { 10_000 },
     };
-    let report = measure(&setting, &arguments.sections)?;
+    let peers = peers::choose(&arguments.peers, &arguments.gateway)?;
+    let report = measure(&setting, &arguments.sections, &peers)?;
     let file = out.join("report.json");
     fs::write(&file, serde_json::to_vec_pretty(&report)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
@@ -130,10 +142,10 @@ fn as_many_as_allowed(streams: usize) -> Result<usize> {
 }
 
 /// Measures section by section; each is printed when it is done.
-fn measure(setting: &Setting, sections: &[Section]) -> Result<Report> {
+fn measure(setting: &Setting, sections: &[Section], peers: &[Box<dyn Peer>]) -> Result<Report> {
     let wanted = |section| sections.is_empty() || sections.contains(&section);
     pin(setting.cores.load())?;
-    let machine = Machine::describe(&setting.cores, rig::nginx_version()?);
+    let machine = Machine::describe(&setting.cores, nginx::version()?);
     println!("{machine}; {} rounds of {:?}", setting.rounds, setting.duration);
     let mut report = Report {
         machine,
@@ -145,14 +157,16 @@ fn measure(setting: &Setting, sections: &[Section]) -> Result<Report> {
         streams: None,
         egress: None,
     };
-    if wanted(Section::Compare) || wanted(Section::Latency) {
-        let rig = Rig::start(setting, &compare::TARGETS)?;
-        if wanted(Section::Compare) {
-            compare::print(report.compare.insert(compare::measure(setting, &rig)?));
-        }
-        if wanted(Section::Latency) {
-            latency::print(report.latency.insert(latency::measure(setting, &rig)?));
-        }
+    if wanted(Section::Compare) {
+        let compared = report.compare.insert(compare::measure(setting, peers)?);
+        compare::print(compared);
+        let file = setting.dir.join("compare.md");
+        compare::write(compared, &report.machine, &file)?;
+        println!("\nAs Markdown: {}", file.display());
+    }
+    if wanted(Section::Latency) {
+        let rig = Rig::start(setting, &latency::TARGETS)?;
+        latency::print(report.latency.insert(latency::measure(setting, &rig)?));
     }
     if wanted(Section::Shards) {
         shards::print(report.shards.insert(shards::measure(setting)?));

@@ -17,6 +17,15 @@ impl Table {
     }
 
     pub(crate) fn print(&self) {
+        println!("\n{}\n\n{}", self.title, self.markdown().trim_end());
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The table without its title.
+    pub(crate) fn markdown(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let width = |column: usize| {
             self.rows
@@ -26,7 +35,7 @@ impl Table {
                 .max()
         };
         let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-        println!("\n{}\n", self.title);
+        let mut text = String::new();
         for (index, row) in self.rows.iter().enumerate() {
             let cells: Vec<String> = row
                 .iter()
@@ -38,12 +47,13 @@ impl Table {
                     _ => format!("{cell:>width$}"),
                 })
                 .collect();
-            println!("| {} |", cells.join(" | "));
+            text.push_str(&format!("| {} |\n", cells.join(" | ")));
             if index == 0 {
                 let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-                println!("| {} |", rule.join(" | "));
+                text.push_str(&format!("| {} |\n", rule.join(" | ")));
             }
         }
+        text
     }
 }
 

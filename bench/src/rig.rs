@@ -9,17 +9,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
-use crate::call;
-use crate::load::{Load, Pace, Plan, run};
+use crate::call::{self, Call, Era};
+use crate::load::{Expect, Load, Pace, Plan, ask, run};
 use crate::machine::{Cores, pin};
+use crate::peers::{nginx, penstock};
 use crate::server::{Server, free_address};
 
 /// Bytes of text in the answers.
 pub(crate) const SIZES: [usize; 3] = [128, 4 << 10, 64 << 10];
-
-/// The cheapest of several that were tried for answers of 64 KiB: half of what the defaults cost.
-const LARGE_BUFFERS: &str =
-    "proxy_buffer_size 32k; proxy_buffers 8 32k; proxy_busy_buffers_size 64k;";
 
 /// Where everything is, and how long it is measured.
 #[derive(Clone)]
@@ -31,6 +28,8 @@ pub(crate) struct Setting {
     pub(crate) cores: Cores,
     /// How often each target is measured; the median is told.
     pub(crate) rounds: usize,
+    /// How often each peer is started for the comparison.
+    pub(crate) starts: usize,
     pub(crate) warm_up: Duration,
     pub(crate) duration: Duration,
     /// Streams to open.
@@ -45,8 +44,6 @@ pub(crate) enum Target {
     Direct,
     /// nginx with buffers that take a large answer in few pieces.
     Nginx,
-    /// nginx with the buffers of its defaults: 4 KiB each.
-    NginxDefaults,
     /// Penstock with one shard.
     Penstock,
     /// Penstock with two shards.
@@ -60,7 +57,6 @@ impl Target {
         match self {
             Self::Direct => "direct",
             Self::Nginx => "nginx",
-            Self::NginxDefaults => "nginx, defaults",
             Self::Penstock => "penstock",
             Self::TwoShards => "two shards",
             Self::TwoPenstocks => "two processes",
@@ -75,9 +71,10 @@ pub(crate) struct Rig {
 }
 
 /// A mock and what it answers.
-struct Mock {
-    address: SocketAddr,
-    answer_bytes: usize,
+pub(crate) struct Mock {
+    pub(crate) address: SocketAddr,
+    pub(crate) answer_bytes: usize,
+    /// To a modern call.
     body: Vec<u8>,
     _server: Server,
 }
@@ -114,11 +111,14 @@ impl Rig {
         let direct = [mock.address];
         let addresses =
             if target == Target::Direct { &direct[..] } else { proxy.addresses.as_slice() };
-        let address = addresses.first().copied().unwrap_or(mock.address);
         let plan = Plan {
             addresses,
-            request: &call::tools_call(address, &format!("/mcp/b{answer_bytes}")),
-            body: &mock.body,
+            call: Call {
+                path: &format!("/mcp/b{answer_bytes}"),
+                tool: call::TOOL,
+                era: Era::Modern,
+            },
+            expect: Expect::Body(&mock.body),
             connections,
             threads: setting.cores.load_threads(),
             pace,
@@ -132,14 +132,23 @@ impl Rig {
 }
 
 impl Mock {
-    fn start(setting: &Setting, answer_bytes: usize) -> Result<Self> {
+    pub(crate) fn start(setting: &Setting, answer_bytes: usize) -> Result<Self> {
         let size = answer_bytes.to_string();
         let threads = setting.cores.load_threads().to_string();
         let arguments = ["--answer-bytes", &size, "--threads", &threads];
         let (server, address) = mock(setting, &arguments, &format!("mock-{size}"))?;
-        let body = call::body_of(address, &call::tools_call(address, "/mcp"))?;
-        ensure!(body.len() > answer_bytes, "the mock's answer is too short");
-        Ok(Self { address, answer_bytes, body, _server: server })
+        let mut mock = Self { address, answer_bytes, body: Vec::new(), _server: server };
+        mock.body = mock.body(Era::Modern)?;
+        Ok(mock)
+    }
+
+    /// What it answers, to the byte.
+    pub(crate) fn body(&self, era: Era) -> Result<Vec<u8>> {
+        let call = Call { path: "/mcp", tool: call::TOOL, era };
+        let answer = ask(self.address, &call::tools_call(self.address, &call, None))?;
+        ensure!(answer.status == 200, "the mock answers {}", answer.status);
+        ensure!(answer.body.len() > self.answer_bytes, "the mock's answer is too short");
+        Ok(answer.body)
     }
 }
 
@@ -148,11 +157,13 @@ impl Proxy {
         let upstreams: Vec<(usize, SocketAddr)> =
             mocks.iter().map(|mock| (mock.answer_bytes, mock.address)).collect();
         let [first, second] = setting.cores.proxy();
-        let penstock = |cores: &[usize]| penstock(setting, target.name(), cores, &upstreams, "");
+        let penstock =
+            |cores: &[usize]| penstock::start(setting, target.name(), cores, &upstreams, "");
         let started = match target {
             Target::Direct => Vec::new(),
-            Target::Nginx => vec![nginx(setting, target.name(), LARGE_BUFFERS, &upstreams)?],
-            Target::NginxDefaults => vec![nginx(setting, target.name(), "", &upstreams)?],
+            Target::Nginx => {
+                vec![nginx::start(setting, target.name(), nginx::LARGE_BUFFERS, &upstreams)?]
+            }
             Target::Penstock => vec![penstock(&[first])?],
             Target::TwoShards => vec![penstock(&[first, second])?],
             Target::TwoPenstocks => vec![penstock(&[first])?, penstock(&[second])?],
@@ -176,93 +187,7 @@ pub(crate) fn mock(
     Ok((server.accepting(address)?, address))
 }
 
-/// Penstock with a shard on each of these cores; each upstream is served at `/mcp/bSIZE`.
-pub(crate) fn penstock(
-    setting: &Setting,
-    name: &str,
-    cores: &[usize],
-    upstreams: &[(usize, SocketAddr)],
-    more: &str,
-) -> Result<(Server, SocketAddr)> {
-    let shards = cores.len();
-    let address = free_address()?;
-    let mut text = format!("shards: {shards}\nlisteners: [{{ address: {address} }}]\n{more}\n");
-    text.push_str("upstreams:\n");
-    for (size, upstream) in upstreams {
-        let connections = setting.streams.max(256);
-        text.push_str(&format!(
-            "  b{size}: {{ url: \"http://{upstream}/mcp\", connections: {connections} }}\n"
-        ));
-    }
-    text.push_str("servers:\n");
-    for (size, _) in upstreams {
-        text.push_str(&format!("  b{size}: b{size}\n"));
-    }
-    // Two may have one name.
-    let name = format!("{}-{}", name.replace(' ', "-"), address.port());
-    let config = setting.dir.join(format!("{name}.yaml"));
-    write(&config, &text)?;
-    let mut command = Command::new(setting.programs.join("penstock"));
-    command.arg("serve").arg("--config").arg(&config);
-    let server = Server::start(&name, &mut command, &setting.dir, cores, setting.cores.load())?;
-    Ok((server.accepting(address)?, address))
-}
-
-/// nginx with one worker beside penstock, on the same core, as its documentation sets up a proxy
-/// with kept connections. Nothing is logged, and no connection is closed after a number of calls.
-fn nginx(
-    setting: &Setting,
-    name: &str,
-    directives: &str,
-    upstreams: &[(usize, SocketAddr)],
-) -> Result<(Server, SocketAddr)> {
-    let address = free_address()?;
-    let dir = setting.dir.join(name.replace([' ', ','], "-"));
-    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let kept = "keepalive_requests 1000000000; keepalive_timeout 1h;";
-    let pools = upstreams.iter().map(|(size, upstream)| {
-        format!("  upstream b{size} {{ server {upstream}; keepalive 64; {kept} }}\n")
-    });
-    let locations = upstreams.iter().map(|(size, _)| {
-        format!(
-            "    location = /mcp/b{size} {{ proxy_pass http://b{size}/mcp; \
-             proxy_http_version 1.1; proxy_set_header Connection \"\"; {directives} }}\n"
-        )
-    });
-    let (pools, locations): (String, String) = (pools.collect(), locations.collect());
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("  {kind}_temp_path \"{}/{kind}\";\n", dir.display()))
-        .concat();
-    // A worker of another user could not write below a folder of root's.
-    let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
-    let text = format!(
-        "{user}daemon off;\nworker_processes 1;\npid \"{0}/pid\";\nerror_log \"{0}/error.log\" warn;\n\
-         events {{ worker_connections 4096; }}\nhttp {{\n  access_log off;\n  {kept}\n\
-         {temporary}{pools}  server {{\n    listen {address};\n{locations}  }}\n}}\n",
-        dir.display()
-    );
-    let config = dir.join("nginx.conf");
-    write(&config, &text)?;
-    let mut command = Command::new(nginx_program());
-    command.arg("-c").arg(&config);
-    let [core, _] = setting.cores.proxy();
-    let server = Server::start("nginx", &mut command, &dir, &[core], setting.cores.load())?;
-    Ok((server.accepting(address)?, address))
-}
-
-/// What nginx calls itself.
-pub(crate) fn nginx_version() -> Result<String> {
-    let output = Command::new(nginx_program()).arg("-v").output().context("nginx does not run")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    Ok(said.trim().trim_start_matches("nginx version: ").to_owned())
-}
-
-/// Debian keeps it where a user's `PATH` may not reach.
-fn nginx_program() -> &'static str {
-    let debian = "/usr/sbin/nginx";
-    if Path::new(debian).exists() { debian } else { "nginx" }
-}
-
-fn write(file: &Path, text: &str) -> Result<()> {
+/// Writes a configuration.
+pub(crate) fn write(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }

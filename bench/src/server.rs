@@ -75,6 +75,10 @@ impl Server {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM", "--"]).arg(program.get_program());
         command.args(program.get_args()).stdin(Stdio::null());
+        for (name, value) in program.get_envs() {
+            value.map(|value| command.env(name, value));
+        }
+        program.get_current_dir().map(|dir| command.current_dir(dir));
         command.stdout(file.try_clone()?).stderr(file);
         pin(cores)?;
         let child = command.spawn().with_context(|| format!("{name} could not be started"));
@@ -83,8 +87,13 @@ impl Server {
     }
 
     /// Waits until `address` takes connections.
-    pub(crate) fn accepting(mut self, address: SocketAddr) -> Result<Self> {
-        let deadline = Instant::now() + READY;
+    pub(crate) fn accepting(self, address: SocketAddr) -> Result<Self> {
+        self.accepting_within(address, READY)
+    }
+
+    /// The same for one that takes its time.
+    pub(crate) fn accepting_within(mut self, address: SocketAddr, limit: Duration) -> Result<Self> {
+        let deadline = Instant::now() + limit;
         while TcpStream::connect(address).is_err() {
             let ended = self.child.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
@@ -100,12 +109,18 @@ impl Server {
     pub(crate) fn cpu(&self) -> Result<Cpu> {
         let mut sum = Cpu::default();
         for pid in self.processes()? {
-            let fields = stat(pid)?;
+            // What ends meanwhile takes its time with it: no server here ends threads in numbers.
+            let (Ok(fields), Ok(tasks)) = (stat(pid), fs::read_dir(format!("/proc/{pid}/task")))
+            else {
+                continue;
+            };
             // proc_pid_stat(5): utime and stime are fields 14 and 15, the state is field 3.
             sum.user_ticks += field(&fields, 14 - 3)?;
             sum.system_ticks += field(&fields, 15 - 3)?;
-            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-                let schedstat = fs::read_to_string(task?.path().join("schedstat"))?;
+            for task in tasks.flatten() {
+                let Ok(schedstat) = fs::read_to_string(task.path().join("schedstat")) else {
+                    continue;
+                };
                 let ran = schedstat.split(' ').next().unwrap_or_default();
                 sum.total_ns += ran.parse::<u64>().context("schedstat holds no number")?;
             }
@@ -128,22 +143,30 @@ impl Server {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
     }
 
-    /// The process and its children, as nginx has workers.
+    /// The process and its descendants, as nginx has workers.
     fn processes(&self) -> Result<Vec<u32>> {
-        let pid = self.child.id();
-        let mut found = vec![pid];
+        let mut parents = Vec::new();
         for entry in fs::read_dir("/proc")?.flatten() {
-            let Some(other) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
             // One that ends meanwhile is not ours.
-            let Ok(fields) = stat(other) else { continue };
-            if field(&fields, 4 - 3)? == u64::from(pid) {
-                found.push(other);
-            }
+            let Ok(fields) = stat(pid) else { continue };
+            parents.push((pid, u32::try_from(field(&fields, 4 - 3)?)?));
         }
-        Ok(found)
+        Ok(descendants(self.child.id(), &parents))
     }
+}
+
+/// `root` and all that descend from it, of pairs of a process and its parent.
+fn descendants(root: u32, parents: &[(u32, u32)]) -> Vec<u32> {
+    let mut found = vec![root];
+    let mut at = 0;
+    while let Some(parent) = found.get(at).copied() {
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    found
 }
 
 impl Drop for Server {
@@ -203,4 +226,16 @@ fn kib(file: &str, label: &str) -> Result<u64> {
     text.lines()
         .find_map(|line| line.strip_prefix(label)?.split_whitespace().next()?.parse().ok())
         .with_context(|| format!("{file} has no {label}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grandchild_is_of_the_tree_and_a_stranger_is_not() {
+        let parents = [(1, 0), (10, 1), (11, 10), (12, 11), (13, 11), (20, 1)];
+        assert_eq!(descendants(10, &parents), [10, 11, 12, 13]);
+        assert_eq!(descendants(20, &parents), [20]);
+    }
 }

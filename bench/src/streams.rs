@@ -8,8 +8,9 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use crate::load::precise;
+use crate::peers::penstock;
 use crate::report::Table;
-use crate::rig::{Setting, mock, penstock};
+use crate::rig::{Setting, mock};
 use crate::server::{Memory, Server};
 use client::Client;
 pub(crate) use client::Kind;
@@ -53,7 +54,8 @@ fn one_kind(setting: &Setting, kind: Kind) -> Result<Streams> {
     let limit = setting.streams + 100;
     let limits = format!("limits: {{ connections: {limit}, calls: {limit} }}");
     let [core, _] = setting.cores.proxy();
-    let (server, address) = penstock(setting, "streams", &[core], &[(128, upstream)], &limits)?;
+    let (server, address) =
+        penstock::start(setting, "streams", &[core], &[(128, upstream)], &limits)?;
     std::thread::sleep(SETTLE * 2);
     let (idle, descriptors) = (server.memory()?, server.descriptors()?);
 

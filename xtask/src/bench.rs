@@ -1,4 +1,5 @@
-//! `bench`: the whole proxy against nginx, and its parts by themselves; all built as it is shipped.
+//! `bench`: the whole proxy beside nginx and others, and its parts by themselves; all built as it is
+//! shipped.
 
 mod baseline;
 mod compared;
@@ -14,6 +15,10 @@ use crate::steps::run;
 pub(crate) use instructions::{Then, instructions};
 
 const PARTS: &str = "penstock-bench-parts";
+/// The sections there are beside `compare`.
+const OTHERS: [&str; 4] = ["latency", "shards", "streams", "egress"];
+/// Who is compared where nobody asked for the comparison by name: what Debian has.
+const RAW: &str = "nginx,haproxy";
 
 pub(crate) fn bench(paths: &Paths, arguments: &[&str]) -> Result<()> {
     match arguments {
@@ -36,6 +41,11 @@ fn parts(paths: &Paths, filter: &[&str]) -> Result<()> {
 fn whole(paths: &Paths, arguments: &[&str]) -> Result<()> {
     setup::for_build(paths)?;
     setup::for_bench()?;
+    let gateways = match Compared::of(arguments) {
+        Compared::Nobody => Vec::new(),
+        Compared::Raw => setup::for_compare(paths, &RAW.split(',').collect::<Vec<_>>()),
+        Compared::These(names) => setup::for_compare(paths, &names),
+    };
     // By itself: built together with the others, it would get what they ask of shared dependencies.
     build(paths, Profile::Release)?;
     let tools = ["build", "--release", "--package", "penstock-loadtest", "--package"];
@@ -43,5 +53,58 @@ fn whole(paths: &Paths, arguments: &[&str]) -> Result<()> {
     let programs = paths.target.join(Profile::Release.dir());
     let mut bench = std::process::Command::new(programs.join("penstock-bench"));
     bench.arg("--programs").arg(&programs).arg("--out").arg(paths.target.join("bench"));
+    for gateway in gateways {
+        bench.arg("--gateway").arg(gateway);
+    }
+    if Compared::of(arguments) == Compared::Raw {
+        bench.args(["--peers", RAW]);
+    }
     run(bench.args(arguments))
+}
+
+/// With whom penstock is compared, by the arguments.
+#[derive(Debug, PartialEq, Eq)]
+enum Compared<'a> {
+    Nobody,
+    /// With what passes bytes on.
+    Raw,
+    /// With those named; with all where none is.
+    These(Vec<&'a str>),
+}
+
+impl<'a> Compared<'a> {
+    fn of(arguments: &[&'a str]) -> Self {
+        let mut names = Vec::new();
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let list = match word.strip_prefix("--peers") {
+                Some("") => words.next().copied(),
+                Some(rest) => rest.strip_prefix('='),
+                None => None,
+            };
+            names.extend(list.into_iter().flat_map(|list| list.split(',')));
+        }
+        if arguments.contains(&"compare") || !names.is_empty() {
+            Self::These(names)
+        } else if arguments.iter().any(|word| OTHERS.contains(word)) {
+            Self::Nobody
+        } else {
+            Self::Raw
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateways_are_installed_only_for_who_asks_for_the_comparison() {
+        assert_eq!(Compared::of(&["--quick"]), Compared::Raw);
+        assert_eq!(Compared::of(&["latency", "--quick"]), Compared::Nobody);
+        assert_eq!(Compared::of(&["compare", "latency"]), Compared::These(Vec::new()));
+        let named = Compared::These(vec!["nginx", "haproxy"]);
+        assert_eq!(Compared::of(&["compare", "--peers", "nginx,haproxy"]), named);
+        assert_eq!(Compared::of(&["--peers=nginx,haproxy"]), named);
+    }
 }

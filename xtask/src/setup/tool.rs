@@ -10,13 +10,13 @@ use crate::steps::run;
 
 /// A program at the version at which it is known to do.
 pub(crate) struct Tool {
-    name: &'static str,
+    pub(super) name: &'static str,
     pub(crate) version: &'static str,
-    why: &'static str,
+    pub(super) why: &'static str,
     /// What `cargo install` is told beside the name.
-    args: &'static [&'static str],
+    pub(super) args: &'static [&'static str],
     /// Where its build finds programs before it looks in `PATH`.
-    programs: Option<&'static str>,
+    pub(super) programs: Option<&'static str>,
 }
 
 /// About 2½ minutes on two cores.

@@ -1,4 +1,4 @@
-//! The npm and Python packages of the test suites, in the cache.
+//! npm and Python packages, of the test suites and of others, in the cache.
 //!
 //! Each set lies in a folder named after its lock file's contents, so that a second run has nothing
 //! to do and a changed lock file never meets an old set.
@@ -16,35 +16,45 @@ use crate::steps::run;
 /// Node and the npm packages; `tests/node_modules` points at them.
 pub(crate) fn node(paths: &Paths) -> Result<()> {
     let dir = node_dir(paths)?;
-    if !is_complete(&dir) {
-        println!("  npm packages into {}", dir.display());
-        start_over(&dir)?;
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(paths.root.join("tests").join(file), dir.join(file))
-                .with_context(|| format!("cannot copy tests/{file} to {}", dir.display()))?;
-        }
-        // No script of a package runs: Node itself comes as a package with the binary inside.
-        let flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-        run(Command::new("npm").arg("ci").args(flags).current_dir(&dir))?;
-        mark_complete(&dir)?;
-    }
+    npm_packages(&paths.root.join("tests"), &dir)?;
     point(&paths.node_modules(), &dir.join("node_modules"))
 }
 
 /// A virtual environment with the Python packages.
 pub(crate) fn python(paths: &Paths) -> Result<()> {
-    let dir = python_dir(paths)?;
-    if is_complete(&dir) {
+    python_packages(&paths.root.join("tests/requirements.txt"), &python_dir(paths)?)
+}
+
+/// What the lock file in the folder `from` lists, in `dir`.
+pub(super) fn npm_packages(from: &Path, dir: &Path) -> Result<()> {
+    if is_complete(dir) {
+        return Ok(());
+    }
+    println!("  npm packages into {}", dir.display());
+    start_over(dir)?;
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(from.join(file), dir.join(file)).with_context(|| {
+            format!("cannot copy {} to {}", from.join(file).display(), dir.display())
+        })?;
+    }
+    // No script of a package runs: Node itself comes as a package with the binary inside.
+    let flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    run(Command::new("npm").arg("ci").args(flags).current_dir(dir))?;
+    mark_complete(dir)
+}
+
+/// What the file lists, in a virtual environment in `dir`.
+pub(super) fn python_packages(requirements: &Path, dir: &Path) -> Result<()> {
+    if is_complete(dir) {
         return Ok(());
     }
     println!("  Python packages into {}", dir.display());
-    start_over(&dir)?;
-    run(Command::new("python3").args(["-m", "venv"]).arg(&dir))?;
-    let requirements = paths.root.join("tests/requirements.txt");
+    start_over(dir)?;
+    run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
     run(Command::new(dir.join("bin/pip"))
         .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
         .arg(requirements))?;
-    mark_complete(&dir)
+    mark_complete(dir)
 }
 
 /// The Python that has the packages.
@@ -77,8 +87,12 @@ fn python_dir(paths: &Paths) -> Result<PathBuf> {
 }
 
 fn stamped(paths: &Paths, kind: &str, lock: &str) -> Result<PathBuf> {
-    let lock = paths.root.join("tests").join(lock);
-    let text = fs::read(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    stamped_by(paths, kind, &paths.root.join("tests").join(lock))
+}
+
+/// The folder in the cache for what this lock file lists.
+pub(super) fn stamped_by(paths: &Paths, kind: &str, lock: &Path) -> Result<PathBuf> {
+    let text = fs::read(lock).with_context(|| format!("cannot read {}", lock.display()))?;
     Ok(paths.cache.join(format!("{kind}-{:016x}", fingerprint(&text))))
 }
 
