@@ -75,6 +75,7 @@ impl Worker<'_> {
         }
         connection.attempts = 0;
         let now = clock::now();
+        self.seen = now;
         let (result, at) = flight.outcome.take().unwrap_or_else(|| {
             let fault = Fault::new(ErrorKind::Shape, "a stream that ended without the answer");
             (Err(fault), now)

@@ -1,9 +1,9 @@
 //! A thread of the generator: a state machine over epoll.
 //!
 //! A call costs one write, one read and its share of an `epoll_pwait`; it allocates nothing, and
-//! the time is read from the vDSO. There is no timer: the wait itself ends when the next call is
-//! due, to the nanosecond that the kernel keeps (`epoll_pwait2`, Linux 5.11). Timeouts, streams'
-//! ends and reconnections are looked for on a tick.
+//! the time is read from the vDSO. A timer of the kernel's ends the wait when the next call is due,
+//! for the wait itself counts in milliseconds; it is set when there is nothing to do until then.
+//! Timeouts, streams' ends and reconnections are looked for on a tick.
 //!
 //! - `call`: whose turn it is, and what comes of it
 //! - `hear`: what an answer says
@@ -18,7 +18,6 @@ mod stream;
 mod upkeep;
 
 use std::collections::VecDeque;
-use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
@@ -27,7 +26,10 @@ use anyhow::{Context as _, Result};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use rustix::thread::{gettid, set_current_timer_slack};
+use rustix::thread::gettid;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
 
 use super::answer::Heads;
 use super::check::Checker;
@@ -48,9 +50,10 @@ const TICK: u64 = 20 * MILLISECOND;
 const TICK_WAITING: u64 = 2 * MILLISECOND;
 /// How often it tells what it has counted.
 pub(super) const INTERVAL: u64 = 500 * MILLISECOND;
-/// Events that are taken from the kernel at once: few, so that calls that are due meanwhile do not
-/// wait for many answers to be read.
-const EVENTS_MAX: usize = 64;
+/// Events that are taken from the kernel at once.
+const EVENTS_MAX: usize = 256;
+/// Event data of the timer; connections have their place and generation.
+const TIMER: u64 = u64::MAX;
 /// What one read can bring.
 const SCRATCH_BYTES: usize = 256 << 10;
 /// Times that every connection is tried before a run is given up because none can be made.
@@ -65,6 +68,9 @@ pub(super) struct Worker<'a> {
     commands: Receiver<Command>,
     told: SyncSender<Told>,
     epoll: OwnedFd,
+    timer: OwnedFd,
+    /// For when it is set.
+    timer_at: u64,
     /// Those that carry calls, then those of streams.
     connections: Vec<Connection>,
     /// How many carry calls.
@@ -100,6 +106,8 @@ pub(super) struct Worker<'a> {
     taken: u64,
     due_told: u64,
     last_sent: u64,
+    /// When the clock was last looked at.
+    seen: u64,
     tally: Tally,
     interval_begins: u64,
     wake_at: u64,
@@ -153,13 +161,24 @@ impl<'a> Worker<'a> {
         let agents = agents.map(|agent| session_lines(plan, agent)).collect::<Result<Vec<_>>>()?;
         let random = |what: u64| Random::of(plan.seed, (index as u64) << 8 | what);
         let down = State::Down { until: 0 };
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("no epoll")?;
+        let timer = timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
+        )
+        .context("no timer")?;
+        // By its edge: then it need not be read.
+        let edge = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), edge).context("no timer")?;
         Ok(Self {
             setting,
             orders,
             index,
             commands,
             told,
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC).context("no epoll")?,
+            epoll,
+            timer,
+            timer_at: 0,
             connections: (0..carriers).map(|_| Connection::new(down)).collect(),
             carriers,
             idle: VecDeque::with_capacity(carriers),
@@ -184,6 +203,7 @@ impl<'a> Worker<'a> {
             taken: 0,
             due_told: 0,
             last_sent: 0,
+            seen: 0,
             tally: Tally::new(setting.requests.operations.len())?,
             interval_begins: 0,
             wake_at: 0,
@@ -198,12 +218,10 @@ impl<'a> Worker<'a> {
 
     /// Works until it is told to finish.
     pub(super) fn run(mut self) -> Result<()> {
-        // Calls go out when they are due, and not up to 50 µs later. Where the kernel refuses, the
-        // report shows how late they were.
-        let _ = set_current_timer_slack(NonZeroU64::new(1));
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
         while self.phase != Phase::Over {
             let now = clock::now();
+            self.seen = now;
             if now >= self.wake_at {
                 self.tick(now);
             }
@@ -211,32 +229,41 @@ impl<'a> Worker<'a> {
             self.wait(&mut events)?;
             for event in events.drain(..) {
                 self.event(event.data.u64(), event.flags);
+                // A call that became due meanwhile does not wait for the rest of them.
+                if self.next_due_at() <= self.seen {
+                    self.send(self.seen);
+                }
             }
         }
         Ok(())
     }
 
     /// Waits for events, or until there is something to do.
-    fn wait(&self, events: &mut Vec<epoll::Event>) -> Result<()> {
-        let left = self.next_moment().saturating_sub(clock::now());
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left / SECOND)?,
-            tv_nsec: i64::try_from(left % SECOND)?,
-        };
-        match epoll::wait(&self.epoll, spare_capacity(events), Some(&timeout)) {
+    fn wait(&mut self, events: &mut Vec<epoll::Event>) -> Result<()> {
+        let now = clock::now();
+        let due = self.next_due_at();
+        if due > now && due < self.wake_at && due != self.timer_at {
+            let it_value = timespec(due - now)?;
+            let once = Itimerspec { it_interval: timespec(0)?, it_value };
+            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)
+                .context("the timer cannot be set")?;
+            self.timer_at = due;
+        }
+        let left = if due <= now { 0 } else { self.wake_at.saturating_sub(now) };
+        match epoll::wait(&self.epoll, spare_capacity(events), Some(&timespec(left)?)) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(error) => Err(error).context("epoll_pwait2 failed; it needs Linux 5.11"),
+            Err(error) => Err(error).context("events cannot be waited for"),
         }
     }
 
-    fn next_moment(&self) -> u64 {
-        let due = match &self.stint {
+    /// When the next call is due that only the time holds up.
+    fn next_due_at(&self) -> u64 {
+        match &self.stint {
             Some(Stint { share: Share::Open(schedule), .. }) if self.sends() && !self.blocked => {
                 schedule.peek().map_or(u64::MAX, |due| due.at)
             }
             _ => u64::MAX,
-        };
-        self.wake_at.min(due)
+        }
     }
 
     /// Whether calls are sent at present.
@@ -329,6 +356,8 @@ impl<'a> Worker<'a> {
             return;
         }
         let (end, grace) = (stint.end.min(now), stint.grace);
+        // What is due by now and can go out is no backlog.
+        self.send(now);
         self.phase = Phase::Draining { until: now + grace, stopped: end, sends: !stopped };
         self.close_streams(now);
         self.drain(now, now + grace, end);
@@ -388,6 +417,13 @@ impl<'a> Worker<'a> {
             self.interval_begins = grid(stint.measure_from, now);
         }
     }
+}
+
+fn timespec(nanoseconds: u64) -> Result<Timespec> {
+    Ok(Timespec {
+        tv_sec: i64::try_from(nanoseconds / SECOND)?,
+        tv_nsec: i64::try_from(nanoseconds % SECOND)?,
+    })
 }
 
 /// The last point at or before `now` of a grid of intervals that has one at `anchor`.
