@@ -1,0 +1,132 @@
+//! `run` against the mock, each a process of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A running mock, ended when it is dropped.
+struct Mock {
+    process: Child,
+    url: String,
+}
+
+impl Mock {
+    fn start(flags: &[&str]) -> Self {
+        let mut process =
+            program(&["mock"]).args(flags).stdout(Stdio::piped()).spawn().expect("a mock");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("its stdout"))
+            .read_line(&mut line)
+            .expect("a line");
+        let address = line.trim().strip_prefix("listening on ").expect("an address");
+        Self { url: format!("http://{address}/mcp"), process }
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
+    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// A short run of 300 calls; its end, and its report if there is one.
+fn run(url: &str, arguments: &[&str], dir: &Path) -> (Output, Option<Value>) {
+    let json = dir.join("report.json");
+    let output = program(&["run", url, "--quiet", "--json", json.to_str().expect("a path")])
+        .args(["--rate", "300", "--arrival", "even", "--duration", "1s", "--warm-up", "200ms"])
+        .args(arguments)
+        .output()
+        .expect("the program");
+    (output, read(&json))
+}
+
+fn read(json: &Path) -> Option<Value> {
+    Some(serde_json::from_str(&fs::read_to_string(json).ok()?).expect("a report"))
+}
+
+#[test]
+fn both_eras_against_a_mock_that_checks_all_it_can() {
+    let mock = Mock::start(&["--check-sessions", "--check-headers", "--stream-rate", "20%"]);
+    let dir = tempfile::tempdir().unwrap();
+    for era in ["modern", "legacy"] {
+        let mix = ["--mix", "call=6,list=2,init=1,stream=1", "--hold", "100ms"];
+        let arguments = [&mix[..], &["--era", era, "--sessions", "4"]].concat();
+        let (output, report) = run(&mock.url, &arguments, dir.path());
+        assert!(output.status.success(), "{output:?}");
+        let report = report.expect("a report");
+        let total = &report["total"];
+        assert_eq!(
+            (&total["calls"], &total["succeeded"]),
+            (&300.into(), &300.into()),
+            "{report:#}"
+        );
+        assert_eq!(report["ended"], "completed");
+    }
+}
+
+#[test]
+fn what_fails_is_counted_and_breaks_an_assertion() {
+    let mock = Mock::start(&["--http-error-rate", "20%", "--error-rate", "20%"]);
+    let dir = tempfile::tempdir().unwrap();
+    // The mock may fail the very first call too, and then there is no run: it is another's turn.
+    let mut ended = run(&mock.url, &["--assert", "errors=0"], dir.path());
+    for _ in 0..50 {
+        if ended.0.status.code() == Some(1) {
+            break;
+        }
+        assert_eq!(ended.0.status.code(), Some(3), "{:?}", ended.0);
+        ended = run(&mock.url, &["--assert", "errors=0"], dir.path());
+    }
+    let report = ended.1.expect("a report");
+    let errors = report["errors"].as_array().unwrap();
+    let count = |what: &str| -> u64 {
+        let same = errors.iter().filter(|one| one["what"] == what);
+        same.map(|one| one["count"].as_u64().unwrap()).sum()
+    };
+    assert!(count("HTTP 503") > 20 && count("-32603") > 20, "{errors:?}");
+    assert_eq!(count("HTTP 503") + count("-32603"), report["total"]["failed"].as_u64().unwrap());
+}
+
+#[test]
+fn an_interrupt_gives_the_report_so_far() {
+    let mock = Mock::start(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    let json = dir.path().join("report.json");
+    let running = program(&["run", &mock.url, "--quiet", "--json", json.to_str().unwrap()])
+        .args(["--rate", "200", "--duration", "10m", "--warm-up", "100ms"])
+        .spawn()
+        .unwrap();
+    sleep(Duration::from_secs(2));
+    let pid = Pid::from_raw(running.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let output = running.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report = read(&json).expect("a report");
+    assert_eq!(report["ended"], "interrupted");
+    let (calls, succeeded) = (&report["total"]["calls"], &report["total"]["succeeded"]);
+    assert!(calls.as_u64() > Some(0) && calls == succeeded, "{report:#}");
+}
+
+#[test]
+fn a_target_that_is_not_there_is_said_once() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (output, report) = run(&format!("http://{gone}/mcp"), &[], dir.path());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), report), (Some(3), None), "{said}");
+    assert!(said.contains("is the server running") && said.lines().count() == 1, "{said}");
+}
