@@ -33,7 +33,7 @@ enum WriteHalf {
     Unix(OwnedWriteHalf<UnixStream>),
 }
 
-type ReadDone = (io::Result<usize>, ReadHalf, Vec<u8>);
+type ReadDone = (io::Result<Vec<u8>>, ReadHalf);
 
 /// The read in flight lives here and not in the future that waits for it, so that a wait may be
 /// dropped at any time: the bytes are there for the next one.
@@ -200,27 +200,29 @@ impl Conn {
         loop {
             match std::mem::replace(&mut self.reader, Reader::Gone) {
                 Reader::Idle(half) => {
-                    let mut buffer = std::mem::take(&mut self.spare);
-                    if lazy {
-                        buffer = Vec::new();
-                    }
-                    buffer.clear();
+                    let spare = std::mem::take(&mut self.spare);
                     self.reader = Reader::Reading(match half {
+                        ReadHalf::Tcp(half) if lazy => {
+                            Box::pin(read_lazily(half, ReadHalf::Tcp, want))
+                        }
+                        ReadHalf::Unix(half) if lazy => {
+                            Box::pin(read_lazily(half, ReadHalf::Unix, want))
+                        }
                         ReadHalf::Tcp(half) => {
-                            Box::pin(read(half, ReadHalf::Tcp, buffer, want, lazy))
+                            Box::pin(read(half, ReadHalf::Tcp, room(spare, want)))
                         }
                         ReadHalf::Unix(half) => {
-                            Box::pin(read(half, ReadHalf::Unix, buffer, want, lazy))
+                            Box::pin(read(half, ReadHalf::Unix, room(spare, want)))
                         }
                     });
                 }
                 Reader::Reading(mut read) => {
-                    let Poll::Ready((result, half, buffer)) = read.as_mut().poll(cx) else {
+                    let Poll::Ready((result, half)) = read.as_mut().poll(cx) else {
                         self.reader = Reader::Reading(read);
                         return Poll::Pending;
                     };
                     self.reader = Reader::Idle(half);
-                    return Poll::Ready(result.map(|_| buffer));
+                    return Poll::Ready(result);
                 }
                 Reader::Gone => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             }
@@ -256,60 +258,85 @@ impl Conn {
     }
 
     /// Writes `bytes[from..]` whole; the buffer comes back for reuse.
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
-        if self.tls.is_none() {
-            return self.write_raw(bytes, from).await;
-        }
+    pub(crate) fn write(
+        &mut self,
+        bytes: Vec<u8>,
+        from: usize,
+    ) -> impl Future<Output = (io::Result<()>, Vec<u8>)> {
         let mut at = from;
-        while at < bytes.len() {
-            let Some(tls) = &mut self.tls else { break };
-            let taken = match io::Write::write(&mut tls.session.writer(), &bytes[at..]) {
-                Ok(taken) => taken,
-                Err(error) => return (Err(error), bytes),
-            };
-            at += taken;
-            if let Err(error) = self.flush_tls().await {
-                return (Err(error), bytes);
+        async move {
+            if self.tls.is_none() {
+                return self.write_raw(bytes, at).await;
             }
-            if taken == 0 {
-                return (Err(io::ErrorKind::WriteZero.into()), bytes);
+            while at < bytes.len() {
+                let sealed = match self.seal(&bytes, &mut at) {
+                    Ok(sealed) => sealed,
+                    Err(error) => return (Err(error), bytes),
+                };
+                if let (Err(error), _) = self.write_raw(sealed, 0).await {
+                    return (Err(error), bytes);
+                }
             }
+            (Ok(()), bytes)
         }
-        (Ok(()), bytes)
     }
 
-    async fn write_raw(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
-        self.torn = true;
-        let (result, bytes, at) = match &mut self.writer {
-            Writer::Idle(WriteHalf::Tcp(half)) => write_all(half, bytes, from).await,
-            Writer::Idle(WriteHalf::Unix(half)) => write_all(half, bytes, from).await,
-            Writer::Writing(_) | Writer::Gone => {
-                (Err(io::ErrorKind::NotConnected.into()), bytes, from)
+    /// As much of `bytes[at..]` as TLS takes at once, in its records; `at` moves behind it.
+    fn seal(&mut self, bytes: &[u8], at: &mut usize) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        if let Some(tls) = &mut self.tls {
+            let taken = io::Write::write(&mut tls.session.writer(), &bytes[*at..])?;
+            if taken == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
             }
-        };
-        self.torn = result.is_err();
-        self.written_bytes += (at - from) as u64;
-        (result, bytes)
+            *at += taken;
+            tls.drain(&mut out)?;
+        }
+        Ok(out)
+    }
+
+    fn write_raw(
+        &mut self,
+        mut bytes: Vec<u8>,
+        from: usize,
+    ) -> impl Future<Output = (io::Result<()>, Vec<u8>)> {
+        let mut at = from;
+        async move {
+            self.torn = true;
+            while at < bytes.len() {
+                let rest = std::mem::take(&mut bytes).slice(at..);
+                let (result, rest) = match &mut self.writer {
+                    Writer::Idle(WriteHalf::Tcp(half)) => half.write(rest).await,
+                    Writer::Idle(WriteHalf::Unix(half)) => half.write(rest).await,
+                    Writer::Writing(_) | Writer::Gone => {
+                        (Err(io::ErrorKind::NotConnected.into()), rest)
+                    }
+                };
+                bytes = rest.into_inner();
+                match result {
+                    Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
+                    Ok(written) => {
+                        at += written;
+                        self.written_bytes += written as u64;
+                    }
+                    Err(error) => return (Err(error), bytes),
+                }
+            }
+            self.torn = false;
+            (Ok(()), bytes)
+        }
     }
 
     /// Begins to write `bytes` whole, beside reading; [`Conn::poll_written`] says when that is done.
     pub(crate) fn begin_write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        let bytes = match &mut self.tls {
-            None => bytes,
-            Some(tls) => {
-                let (mut out, mut at) = (Vec::new(), 0);
-                while at < bytes.len() {
-                    let taken = io::Write::write(&mut tls.session.writer(), &bytes[at..])?;
-                    if taken == 0 {
-                        return Err(io::ErrorKind::WriteZero.into());
-                    }
-                    at += taken;
-                    tls.drain(&mut out)?;
-                }
-                out
-            }
-        };
-        self.start_write(bytes)
+        if self.tls.is_none() {
+            return self.start_write(bytes);
+        }
+        let (mut out, mut at) = (Vec::new(), 0);
+        while at < bytes.len() {
+            out.append(&mut self.seal(&bytes, &mut at)?);
+        }
+        self.start_write(out)
     }
 
     /// As [`Conn::begin_write`], of what TLS says last. The socket's own end is [`Conn::shut`]'s.
@@ -405,6 +432,7 @@ impl Drop for Conn {
 }
 
 fn room(mut buffer: Vec<u8>, want: usize) -> SliceMut<Vec<u8>> {
+    buffer.clear();
     if buffer.capacity() < want {
         buffer.reserve_exact(want);
     }
@@ -428,69 +456,62 @@ impl Watch for UnixStream {
     }
 }
 
-async fn read<S: Watch + AsyncReadRent>(
+/// Reads into a buffer that the kernel has from the beginning.
+async fn read<S: AsyncReadRent>(
     mut half: OwnedReadHalf<S>,
     whole: fn(OwnedReadHalf<S>) -> ReadHalf,
-    mut buffer: Vec<u8>,
-    want: usize,
-    lazy: bool,
+    room: SliceMut<Vec<u8>>,
 ) -> ReadDone {
-    if !lazy {
-        let (result, slice) = half.read(room(buffer, want)).await;
-        return (result, whole(half), slice.into_inner());
-    }
+    let (result, room) = half.read(room).await;
+    (result.map(|_| room.into_inner()), whole(half))
+}
+
+/// Reads once there is something to read; until then it holds no buffer.
+async fn read_lazily<S: Watch>(
+    half: OwnedReadHalf<S>,
+    whole: fn(OwnedReadHalf<S>) -> ReadHalf,
+    want: usize,
+) -> ReadDone {
     let result = loop {
         // SAFETY: `watch` takes the stream by shared reference and the write half, the only other
         // holder, is used on this thread alone and never holds a reference across an await.
         let stream = unsafe { &*half.0.get() };
         let ready = stream.watch().await;
-        if let Some(result) = receive(ready, stream.as_raw_fd(), &mut buffer, want) {
+        if let Some(result) = receive(ready, stream.as_raw_fd(), want) {
             break result;
         }
     };
-    (result, whole(half), buffer)
+    (result, whole(half))
 }
 
 async fn write<S: AsyncWriteRent>(
     mut half: OwnedWriteHalf<S>,
     whole: fn(OwnedWriteHalf<S>) -> WriteHalf,
-    bytes: Vec<u8>,
-) -> WriteDone {
-    let (result, bytes, _) = write_all(&mut half, bytes, 0).await;
-    (result, whole(half), bytes)
-}
-
-/// Writes `bytes[from..]` whole; how far it came is the last of what it gives.
-async fn write_all<S: AsyncWriteRent>(
-    half: &mut OwnedWriteHalf<S>,
     mut bytes: Vec<u8>,
-    from: usize,
-) -> (io::Result<()>, Vec<u8>, usize) {
-    let mut at = from;
-    while at < bytes.len() {
-        let (result, slice) = half.write(bytes.slice(at..)).await;
-        bytes = slice.into_inner();
-        match result {
-            Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes, at),
-            Ok(written) => at += written,
-            Err(error) => return (Err(error), bytes, at),
+) -> WriteDone {
+    let mut at = 0;
+    let result = loop {
+        if at == bytes.len() {
+            break Ok(());
         }
-    }
-    (Ok(()), bytes, at)
+        let (result, rest) = half.write(bytes.slice(at..)).await;
+        bytes = rest.into_inner();
+        match result {
+            Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => at += written,
+            Err(error) => break Err(error),
+        }
+    };
+    (result, whole(half), bytes)
 }
 
 /// Takes what a readable socket holds, at once: through the ring it would come a round later, behind
 /// requests that arrived after it. `None` where there was nothing after all.
-fn receive(
-    ready: io::Result<()>,
-    descriptor: RawFd,
-    buffer: &mut Vec<u8>,
-    want: usize,
-) -> Option<io::Result<usize>> {
+fn receive(ready: io::Result<()>, descriptor: RawFd, want: usize) -> Option<io::Result<Vec<u8>>> {
     if let Err(error) = ready {
         return Some(Err(error));
     }
-    buffer.reserve_exact(want);
+    let mut buffer = Vec::with_capacity(want);
     let room = buffer.spare_capacity_mut();
     // SAFETY: the descriptor is open in the caller, and the kernel writes no further than the room.
     let read =
@@ -498,7 +519,7 @@ fn receive(
     if let Ok(read) = usize::try_from(read) {
         // SAFETY: the buffer was empty, and its first `read` bytes have been written.
         unsafe { buffer.set_len(read) };
-        return Some(Ok(read));
+        return Some(Ok(buffer));
     }
     let error = io::Error::last_os_error();
     match error.kind() {
