@@ -1,5 +1,6 @@
 //! A connection that loses nothing when the one who waits goes away.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -467,21 +468,24 @@ async fn read<S: AsyncReadRent>(
 }
 
 /// Reads once there is something to read; until then it holds no buffer.
-async fn read_lazily<S: Watch>(
+fn read_lazily<S: Watch>(
     half: OwnedReadHalf<S>,
     whole: fn(OwnedReadHalf<S>) -> ReadHalf,
     want: usize,
-) -> ReadDone {
-    let result = loop {
-        // SAFETY: `watch` takes the stream by shared reference and the write half, the only other
-        // holder, is used on this thread alone and never holds a reference across an await.
-        let stream = unsafe { &*half.0.get() };
-        let ready = stream.watch().await;
-        if let Some(result) = receive(ready, stream.as_raw_fd(), want) {
-            break result;
-        }
-    };
-    (result, whole(half))
+) -> impl Future<Output = ReadDone> {
+    // SAFETY: `watch` takes the stream by shared reference and the write half, the only other holder,
+    // is used on this thread alone and never holds a reference across an await.
+    let descriptor = unsafe { &*half.0.get() }.as_raw_fd();
+    async move {
+        let result = loop {
+            // SAFETY: as above.
+            let ready = unsafe { &*half.0.get() }.watch().await;
+            if let Some(result) = receive(ready, descriptor, want) {
+                break result;
+            }
+        };
+        (result, whole(half))
+    }
 }
 
 async fn write<S: AsyncWriteRent>(
@@ -505,25 +509,35 @@ async fn write<S: AsyncWriteRent>(
     (result, whole(half), bytes)
 }
 
+thread_local! {
+    /// Where a lazy read lands before it is known how much it brings.
+    static LANDING: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Takes what a readable socket holds, at once: through the ring it would come a round later, behind
-/// requests that arrived after it. `None` where there was nothing after all.
+/// requests that arrived after it. `None` where there was nothing after all. The buffer is no larger
+/// than what came: an event on each of thousands of streams may be on its way at the same time.
 fn receive(ready: io::Result<()>, descriptor: RawFd, want: usize) -> Option<io::Result<Vec<u8>>> {
     if let Err(error) = ready {
         return Some(Err(error));
     }
-    let mut buffer = Vec::with_capacity(want);
-    let room = buffer.spare_capacity_mut();
-    // SAFETY: the descriptor is open in the caller, and the kernel writes no further than the room.
-    let read =
-        unsafe { libc::recv(descriptor, room.as_mut_ptr().cast(), room.len(), libc::MSG_DONTWAIT) };
-    if let Ok(read) = usize::try_from(read) {
-        // SAFETY: the buffer was empty, and its first `read` bytes have been written.
-        unsafe { buffer.set_len(read) };
-        return Some(Ok(buffer));
-    }
-    let error = io::Error::last_os_error();
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => None,
-        _ => Some(Err(error)),
-    }
+    LANDING.with_borrow_mut(|landing| {
+        landing.clear();
+        landing.reserve_exact(want);
+        let room = &mut landing.spare_capacity_mut()[..want];
+        // SAFETY: the descriptor is open in the caller, and the kernel writes no further than the room.
+        let read = unsafe {
+            libc::recv(descriptor, room.as_mut_ptr().cast(), room.len(), libc::MSG_DONTWAIT)
+        };
+        if let Ok(read) = usize::try_from(read) {
+            // SAFETY: the buffer was empty, and its first `read` bytes have been written.
+            unsafe { landing.set_len(read) };
+            return Some(Ok(landing.clone()));
+        }
+        let error = io::Error::last_os_error();
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => None,
+            _ => Some(Err(error)),
+        }
+    })
 }
