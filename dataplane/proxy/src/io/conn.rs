@@ -103,27 +103,32 @@ impl Conn {
     }
 
     /// Makes it a TLS connection: the handshake, to its end.
-    pub(crate) async fn secure(&mut self, mut session: rustls::Connection) -> io::Result<()> {
+    pub(crate) fn secure(
+        &mut self,
+        mut session: rustls::Connection,
+    ) -> impl Future<Output = io::Result<()>> {
         session.set_buffer_limit(Some(TLS_BUFFER_BYTES));
         self.tls = Some(Box::new(Tls { session, early: Vec::new(), ended: false }));
         let mut early = Vec::new();
-        loop {
-            self.flush_tls().await?;
-            match &mut self.tls {
-                Some(tls) if tls.session.is_handshaking() => {}
-                Some(tls) => {
-                    tls.early = early;
-                    return Ok(());
+        async move {
+            loop {
+                self.flush_tls().await?;
+                match &mut self.tls {
+                    Some(tls) if tls.session.is_handshaking() => {}
+                    Some(tls) => {
+                        tls.early = early;
+                        return Ok(());
+                    }
+                    None => return Ok(()),
                 }
-                None => return Ok(()),
-            }
-            let read = poll_fn(|cx| self.poll_raw(cx, 4 << 10, false)).await;
-            match read.and_then(|raw| self.decrypt(&raw, &mut early)) {
-                Ok(()) => {}
-                Err(error) => {
-                    // The alert that tells the peer why.
-                    let _ = self.flush_tls().await;
-                    return Err(error);
+                let read = poll_fn(|cx| self.poll_raw(cx, 4 << 10, false)).await;
+                match read.and_then(|raw| self.decrypt(&raw, &mut early)) {
+                    Ok(()) => {}
+                    Err(error) => {
+                        // The alert that tells the peer why.
+                        let _ = self.flush_tls().await;
+                        return Err(error);
+                    }
                 }
             }
         }
