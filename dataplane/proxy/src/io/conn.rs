@@ -1,16 +1,15 @@
 //! A connection that loses nothing when the one who waits goes away.
 
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
-use std::pin::Pin;
+use std::os::fd::RawFd;
 use std::task::{Context, Poll};
 
-use monoio::buf::{IoBuf, SliceMut};
-use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
-use monoio::net::{TcpStream, UnixStream};
+use monoio::buf::IoBuf as _;
+use monoio::io::AsyncWriteRent as _;
 use rustls::pki_types::CertificateDer;
+
+use super::flight::{ReadHalf, Reading, Socket, WriteHalf, Writing};
 
 /// Plaintext that TLS may hold before it is written out.
 const TLS_BUFFER_BYTES: usize = 64 << 10;
@@ -18,38 +17,18 @@ const TLS_BUFFER_BYTES: usize = 64 << 10;
 /// The largest buffer that a connection keeps between calls.
 pub(crate) const KEPT_BYTES_MAX: usize = 128 << 10;
 
-/// A connected socket.
-pub(crate) enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-enum ReadHalf {
-    Tcp(OwnedReadHalf<TcpStream>),
-    Unix(OwnedReadHalf<UnixStream>),
-}
-
-enum WriteHalf {
-    Tcp(OwnedWriteHalf<TcpStream>),
-    Unix(OwnedWriteHalf<UnixStream>),
-}
-
-type ReadDone = (io::Result<Vec<u8>>, ReadHalf);
-
 /// The read in flight lives here and not in the future that waits for it, so that a wait may be
 /// dropped at any time: the bytes are there for the next one.
 enum Reader {
     Idle(ReadHalf),
-    Reading(Pin<Box<dyn Future<Output = ReadDone>>>),
+    Reading(Reading),
     Gone,
 }
-
-type WriteDone = (io::Result<()>, WriteHalf, Vec<u8>);
 
 /// As [`Reader`], of writes that are polled; one that is awaited goes by the idle half.
 enum Writer {
     Idle(WriteHalf),
-    Writing(Pin<Box<dyn Future<Output = WriteDone>>>),
+    Writing(Writing),
     Gone,
 }
 
@@ -85,18 +64,7 @@ impl Tls {
 
 impl Conn {
     pub(crate) fn new(socket: Socket) -> Self {
-        let (descriptor, reader, writer) = match socket {
-            Socket::Tcp(stream) => {
-                let descriptor = stream.as_raw_fd();
-                let (read, write) = stream.into_split();
-                (descriptor, ReadHalf::Tcp(read), WriteHalf::Tcp(write))
-            }
-            Socket::Unix(stream) => {
-                let descriptor = stream.as_raw_fd();
-                let (read, write) = stream.into_split();
-                (descriptor, ReadHalf::Unix(read), WriteHalf::Unix(write))
-            }
-        };
+        let (descriptor, reader, writer) = socket.split();
         let (reader, writer) = (Reader::Idle(reader), Writer::Idle(writer));
         let (tls, spare) = (None, Vec::new());
         Self { descriptor, reader, writer, torn: false, tls, spare, written_bytes: 0 }
@@ -207,20 +175,8 @@ impl Conn {
             match std::mem::replace(&mut self.reader, Reader::Gone) {
                 Reader::Idle(half) => {
                     let spare = std::mem::take(&mut self.spare);
-                    self.reader = Reader::Reading(match half {
-                        ReadHalf::Tcp(half) if lazy => {
-                            Box::pin(read_lazily(half, ReadHalf::Tcp, want))
-                        }
-                        ReadHalf::Unix(half) if lazy => {
-                            Box::pin(read_lazily(half, ReadHalf::Unix, want))
-                        }
-                        ReadHalf::Tcp(half) => {
-                            Box::pin(read(half, ReadHalf::Tcp, room(spare, want)))
-                        }
-                        ReadHalf::Unix(half) => {
-                            Box::pin(read(half, ReadHalf::Unix, room(spare, want)))
-                        }
-                    });
+                    let read = if lazy { half.read_lazily(want) } else { half.read(spare, want) };
+                    self.reader = Reader::Reading(read);
                 }
                 Reader::Reading(mut read) => {
                     let Poll::Ready((result, half)) = read.as_mut().poll(cx) else {
@@ -263,7 +219,8 @@ impl Conn {
         self.write_raw(out, 0).await.0
     }
 
-    /// Writes `bytes[from..]` whole; the buffer comes back for reuse.
+    /// Writes `bytes[from..]` whole; the buffer comes back for reuse. This and what waits for it are
+    /// blocks: an `async fn` holds its arguments twice, and a connection has room for this all its life.
     pub(crate) fn write(
         &mut self,
         bytes: Vec<u8>,
@@ -359,10 +316,7 @@ impl Conn {
         match std::mem::replace(&mut self.writer, Writer::Gone) {
             Writer::Idle(half) => {
                 self.torn = true;
-                self.writer = Writer::Writing(match half {
-                    WriteHalf::Tcp(half) => Box::pin(write(half, WriteHalf::Tcp, bytes)),
-                    WriteHalf::Unix(half) => Box::pin(write(half, WriteHalf::Unix, bytes)),
-                });
+                self.writer = Writer::Writing(half.write(bytes));
                 Ok(())
             }
             Writer::Writing(_) | Writer::Gone => Err(io::ErrorKind::NotConnected.into()),
@@ -435,114 +389,4 @@ impl Drop for Conn {
         // SAFETY: as in `finish`.
         unsafe { libc::shutdown(self.descriptor, libc::SHUT_RDWR) };
     }
-}
-
-fn room(mut buffer: Vec<u8>, want: usize) -> SliceMut<Vec<u8>> {
-    buffer.clear();
-    if buffer.capacity() < want {
-        buffer.reserve_exact(want);
-    }
-    SliceMut::new(buffer, 0, want)
-}
-
-/// A stream whose readiness can be waited for.
-trait Watch: AsRawFd {
-    fn watch(&self) -> impl Future<Output = io::Result<()>>;
-}
-
-impl Watch for TcpStream {
-    fn watch(&self) -> impl Future<Output = io::Result<()>> {
-        self.readable(false)
-    }
-}
-
-impl Watch for UnixStream {
-    fn watch(&self) -> impl Future<Output = io::Result<()>> {
-        self.readable(false)
-    }
-}
-
-/// Reads into a buffer that the kernel has from the beginning.
-async fn read<S: AsyncReadRent>(
-    mut half: OwnedReadHalf<S>,
-    whole: fn(OwnedReadHalf<S>) -> ReadHalf,
-    room: SliceMut<Vec<u8>>,
-) -> ReadDone {
-    let (result, room) = half.read(room).await;
-    (result.map(|_| room.into_inner()), whole(half))
-}
-
-/// Reads once there is something to read; until then it holds no buffer.
-fn read_lazily<S: Watch>(
-    half: OwnedReadHalf<S>,
-    whole: fn(OwnedReadHalf<S>) -> ReadHalf,
-    want: usize,
-) -> impl Future<Output = ReadDone> {
-    // SAFETY: `watch` takes the stream by shared reference and the write half, the only other holder,
-    // is used on this thread alone and never holds a reference across an await.
-    let descriptor = unsafe { &*half.0.get() }.as_raw_fd();
-    async move {
-        let result = loop {
-            // SAFETY: as above.
-            let ready = unsafe { &*half.0.get() }.watch().await;
-            if let Some(result) = receive(ready, descriptor, want) {
-                break result;
-            }
-        };
-        (result, whole(half))
-    }
-}
-
-async fn write<S: AsyncWriteRent>(
-    mut half: OwnedWriteHalf<S>,
-    whole: fn(OwnedWriteHalf<S>) -> WriteHalf,
-    mut bytes: Vec<u8>,
-) -> WriteDone {
-    let mut at = 0;
-    let result = loop {
-        if at == bytes.len() {
-            break Ok(());
-        }
-        let (result, rest) = half.write(bytes.slice(at..)).await;
-        bytes = rest.into_inner();
-        match result {
-            Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => at += written,
-            Err(error) => break Err(error),
-        }
-    };
-    (result, whole(half), bytes)
-}
-
-thread_local! {
-    /// Where a lazy read lands before it is known how much it brings.
-    static LANDING: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Takes what a readable socket holds, at once: through the ring it would come a round later, behind
-/// requests that arrived after it. `None` where there was nothing after all. The buffer is no larger
-/// than what came: an event on each of thousands of streams may be on its way at the same time.
-fn receive(ready: io::Result<()>, descriptor: RawFd, want: usize) -> Option<io::Result<Vec<u8>>> {
-    if let Err(error) = ready {
-        return Some(Err(error));
-    }
-    LANDING.with_borrow_mut(|landing| {
-        landing.clear();
-        landing.reserve_exact(want);
-        let room = &mut landing.spare_capacity_mut()[..want];
-        // SAFETY: the descriptor is open in the caller, and the kernel writes no further than the room.
-        let read = unsafe {
-            libc::recv(descriptor, room.as_mut_ptr().cast(), room.len(), libc::MSG_DONTWAIT)
-        };
-        if let Ok(read) = usize::try_from(read) {
-            // SAFETY: the buffer was empty, and its first `read` bytes have been written.
-            unsafe { landing.set_len(read) };
-            return Some(Ok(landing.clone()));
-        }
-        let error = io::Error::last_os_error();
-        match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => None,
-            _ => Some(Err(error)),
-        }
-    })
 }
