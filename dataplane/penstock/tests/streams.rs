@@ -188,6 +188,89 @@ fn a_reload_changes_the_routes_and_fails_no_call() {
     assert_eq!(client.ask(&call(9)), (200, "2".into()));
 }
 
+const GET: &[u8] = b"GET /mcp/up HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+
+/// A modern subscription.
+fn listen() -> Vec<u8> {
+    let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\n";
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    common::post_with(fields, body)
+}
+
+/// Opens streams, one after the other: what they took while they began is free again by the next.
+fn open(penstock: &Penstock, request: &[u8], count: usize) -> Vec<Client> {
+    let open = |_| {
+        let mut client = penstock.connect();
+        client.send(request);
+        client.until(b"begun");
+        client
+    };
+    (0..count).map(open).collect()
+}
+
+#[test]
+fn an_idle_stream_takes_at_most_4_kib_and_what_it_took_serves_the_next() {
+    const STREAM_BYTES_MAX: u64 = 4 << 10;
+    const STREAMS: usize = 300;
+    /// What is not the streams' own.
+    const SLACK_KIB: u64 = 256;
+    for request in [GET.to_vec(), listen()] {
+        let (tell, _gone) = mpsc::channel();
+        let penstock = Penstock::start(silent_stream(tell), "");
+        let before = penstock.descriptors();
+        // The code that they run is read from the disk with the first.
+        let first = open(&penstock, &request, STREAMS / 3);
+        let resident = penstock.resident_kib();
+        let others = open(&penstock, &request, STREAMS);
+        let all = penstock.resident_kib();
+        let bytes = all.saturating_sub(resident) * 1024 / STREAMS as u64;
+        assert!(bytes <= STREAM_BYTES_MAX, "{bytes} bytes a stream");
+        drop((first, others));
+        for _ in 0..3 {
+            eventually("every descriptor is closed", || penstock.descriptors() <= before);
+            let again = open(&penstock, &request, STREAMS * 4 / 3);
+            let now = penstock.resident_kib();
+            assert!(now <= all + SLACK_KIB, "{now} KiB, and {all} when first opened");
+            drop(again);
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_rests_has_forgotten_its_request_and_nothing_else() {
+    for (request, noted) in [
+        (GET.to_vec(), r#"verb=GET path=/mcp/up method="" name="" status=200"#),
+        (listen(), r#"verb=POST path=/mcp/up method="subscriptions/listen" name="" status=200"#),
+        // Nobody has asked for this one: it rests after a second's silence.
+        (call(1), r#"verb=POST path=/mcp/up method="tools/call" name="t" status=200"#),
+    ] {
+        let (go, wait) = mpsc::channel::<()>();
+        let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+        let upstream = common::upstream(move |mut stream| {
+            let _ = read_request(&mut stream);
+            let _ = stream.write_all(STREAM);
+            let _ = stream.write_all(&chunk("data: begun\n\n"));
+            let _ = wait.lock().map(|wait| wait.recv_timeout(PATIENCE));
+            let _ = stream.write_all(&chunk("data: more\n\n"));
+            let _ = stream.write_all(b"0\r\n\r\n");
+            let _ = read_request(&mut stream);
+            let _ = stream.write_all(&ok("{}"));
+        });
+        let penstock = Penstock::start(upstream, "log: { access: true }");
+        let mut client = penstock.connect();
+        client.send(&request);
+        client.until(b"begun");
+        std::thread::sleep(Duration::from_millis(1500));
+        // Sent ahead: it is served when the stream has ended.
+        client.send(&call(2));
+        std::thread::sleep(Duration::from_millis(200));
+        go.send(()).expect("the upstream waits");
+        client.until(b"more\n\n\r\n0\r\n\r\n");
+        assert_eq!(client.answer(), Some((200, "{}".into())));
+        penstock.logs(noted);
+    }
+}
+
 #[test]
 fn open_streams_cost_little_and_leave_nothing() {
     const STREAMS: usize = 400;

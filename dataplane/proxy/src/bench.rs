@@ -79,7 +79,7 @@ impl Parts {
 
     /// Whom the kernel's word makes the caller of a connection; asked once a connection.
     pub fn caller(&self, attested: u64) -> Option<u64> {
-        Caller::new(Some(attested), None, &self.world).id()
+        Caller::new(Some(attested), &self.world).id()
     }
 
     /// An agent of the configuration.

@@ -25,12 +25,8 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(
-        attested: Option<u64>,
-        certificate: Option<Box<Identity>>,
-        world: &World,
-    ) -> Self {
-        let mut caller = Self { attested, agent: None, certificate };
+    pub(crate) fn new(attested: Option<u64>, world: &World) -> Self {
+        let mut caller = Self { attested, agent: None, certificate: None };
         caller.follow(world);
         caller
     }

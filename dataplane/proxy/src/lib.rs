@@ -4,6 +4,7 @@
 //! served start to end by the shard that accepted it. [`Proxy::start`] is the door; `pipeline` is
 //! the way of a call, to be read first.
 
+mod access;
 mod attest;
 #[cfg(feature = "bench")]
 pub mod bench;

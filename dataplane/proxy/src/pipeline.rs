@@ -1,7 +1,9 @@
 //! The way of a call, step by step.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -10,19 +12,17 @@ use penstock_http1::Verb;
 use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit, plain_form};
 use penstock_metrics::{Metric, Refusal};
 
+use crate::access::{Noted, printable};
 use crate::caller::{AGENT_HEADER, agent_of};
-use crate::identity::Identity;
-use crate::relay::{self, Call, Forwarded};
+use crate::relay::{self, Call, Exchange, Forwarded};
 use crate::request::{Downstream, Next};
 use crate::respond::Answer;
 use crate::shard::{Gauge, Shard, View};
+use crate::upstream::Pool;
 use crate::world::Route;
 
 /// The methods that a virtual server's path takes.
 const ALLOW: &str = "POST, GET, DELETE, OPTIONS";
-
-/// How much of what a peer calls something is shown.
-const SHOWN: usize = 128;
 
 /// Serves the request whose head was read.
 pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<View>) -> Next {
@@ -31,45 +31,45 @@ pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<Vi
         let id = down.head.value(&down.buffer, AGENT_HEADER).and_then(agent_of);
         down.caller.speaks_for(id, &view.world);
     }
-    let next = match prepare(down, shard, view).await {
-        Ok((route, era, _open)) => forward(down, shard, view, route, era).await,
-        Err(refused) => {
-            let keep = refused.keep && down.head.keep_alive && !shard.draining.get();
-            refused.answer.write(down, shard, keep).await;
-            if keep { Next::Keep } else { Next::Linger }
-        }
+    let next = match call(down, shard, view).await {
+        Ok(next) => next,
+        Err(sorry) => sorry.await,
     };
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     shard.cells.latency.record(micros);
     if view.world.snapshot.log.access {
-        let route = view.world.route(down.head.path.of(&down.buffer));
-        let server = route.and_then(|route| view.world.snapshot.servers.get(route.server));
-        log_access(down, server.map_or("-", |server| &server.name), micros);
+        let noted = down.noted.take().unwrap_or_else(|| Box::new(Noted::of(down, view)));
+        noted.log(down, micros);
     }
     next
 }
 
-fn log_access(down: &Downstream, server: &str, micros: u64) {
-    let body = down.body();
-    let envelope = down.message.single();
-    let text = |text: Option<&penstock_mcp::Text>| {
-        let shown = |text: &penstock_mcp::Text| text.decode(body).chars().take(SHOWN).collect();
-        text.map_or_else(String::new, shown)
+/// The steps of a call. What is said instead of an answer is in a box: it is large and seldom, and
+/// the task of a connection has room for all that it may have to wait for.
+async fn call<'a>(
+    down: &'a mut Downstream,
+    shard: &'a Rc<Shard>,
+    view: &'a View,
+) -> Result<Next, Pin<Box<dyn Future<Output = Next> + 'a>>> {
+    let (route, open) = match prepare(down, shard, view).await {
+        Ok(prepared) => prepared,
+        Err(refused) => return Err(Box::pin(refuse(down, shard, refused))),
     };
-    tracing::info!(
-        target: "access",
-        listener = down.rules.name,
-        peer = down.peer.map(tracing::field::display),
-        agent = down.caller.agent_name(),
-        identity = down.caller.certificate.as_deref().map(Identity::name),
-        server,
-        verb = %printable(down.head.method.of(&down.buffer)),
-        path = %printable(down.head.path.of(&down.buffer)),
-        method = text(envelope.and_then(|one| one.method.as_ref())),
-        name = text(envelope.and_then(|one| one.name.as_ref())),
-        status = down.status,
-        micros,
-    );
+    let Some(pool) = view.pools.get(route.remote) else { return Ok(Next::Close) };
+    write_request(down, view, pool, route);
+    let lease = match pool.lease().await {
+        Ok(lease) => lease,
+        Err(error) => return Err(Box::pin(fail(down, shard, pool, error.into(), open))),
+    };
+    let mut exchange = Exchange::new(down, shard, view, lease);
+    let begun = match exchange.ask().await {
+        Ok(Some(begun)) => begun,
+        Ok(None) => return Ok(Next::Close),
+        Err(failure) => return Err(Box::pin(fail(down, shard, pool, failure, open))),
+    };
+    let next = exchange.answer(begun, None).await;
+    exchange.end();
+    Ok(next)
 }
 
 /// A refusal, and whether the connection is still at a message's end.
@@ -84,12 +84,19 @@ impl Refused {
     }
 }
 
+/// Says why a call is not forwarded.
+async fn refuse(down: &mut Downstream, shard: &Rc<Shard>, refused: Refused) -> Next {
+    let keep = refused.keep && down.head.keep_alive && !shard.draining.get();
+    refused.answer.write(down, shard, keep).await;
+    if keep { Next::Keep } else { Next::Linger }
+}
+
 /// Everything up to the decision to forward.
 async fn prepare<'v>(
     down: &mut Downstream,
     shard: &Rc<Shard>,
     view: &'v View,
-) -> Result<(&'v Route, Era, Gauge), Refused> {
+) -> Result<(&'v Route, Gauge), Refused> {
     let limits = view.world.limits();
     check_source(down).map_err(Refused::unread)?;
     let path = down.head.path.of(&down.buffer);
@@ -110,8 +117,8 @@ async fn prepare<'v>(
     let open = Gauge::up(shard, Metric::CallsOpen);
     down.read_body(shard, limits).await.map_err(Refused::unread)?;
     let era = read(down, ScanLimits { depth: limits.json_depth, batch: limits.batch_messages });
-    let era = era.map_err(|answer| Refused { answer, keep: true })?;
-    Ok((route, era, open))
+    down.era = era.map_err(|answer| Refused { answer, keep: true })?;
+    Ok((route, open))
 }
 
 /// `Host` and `Origin` against the listener's rules.
@@ -165,14 +172,8 @@ fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
     result
 }
 
-async fn forward(
-    down: &mut Downstream,
-    shard: &Rc<Shard>,
-    view: &Rc<View>,
-    route: &Route,
-    era: Era,
-) -> Next {
-    let Some(pool) = view.pools.get(route.remote) else { return Next::Close };
+/// Writes the request as the upstream is to see it.
+fn write_request(down: &mut Downstream, view: &View, pool: &Pool, route: &Route) {
     let remote = &pool.remote;
     let target = request_target(down, &route.target);
     let host = match &remote.http.host {
@@ -190,19 +191,33 @@ async fn forward(
     };
     // Only the control thread comes back with it.
     let speaks_for = (route.remote == view.world.control()).then(|| down.caller.id()).flatten();
-    let call = Call { target: &target, host: &host, era, forwarded, speaks_for, bytes_max: None };
-    match relay::exchange(down, shard, pool, &call).await {
-        Ok(next) => next,
-        Err(failure) => {
-            let id = down.message.reply_id().map(|id| id.of(down.body()));
-            let keep = down.head.keep_alive && !shard.draining.get() && !down.gone;
-            tracing::warn!(upstream = remote.config.name, error = %failure, "call failed");
-            let (kind, refusal) = failure.kind();
-            let message = format!("upstream `{}`: {failure}", remote.config.name);
-            Answer::error(kind, refusal, id, &message).write(down, shard, keep).await;
-            if keep { Next::Keep } else { Next::Close }
-        }
-    }
+    let call = Call {
+        target: &target,
+        host: &host,
+        forwarded,
+        speaks_for,
+        keep_alive: pool.keeps(),
+        via: remote.config.via,
+    };
+    relay::write_request(down, &call);
+}
+
+/// Says that the upstream gave no answer.
+async fn fail(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    pool: &Pool,
+    failure: Failure,
+    _open: Gauge,
+) -> Next {
+    let id = down.message.reply_id().map(|id| id.of(down.body()));
+    let keep = down.head.keep_alive && !shard.draining.get() && !down.gone;
+    let name = &pool.remote.config.name;
+    tracing::warn!(upstream = name, error = %failure, "call failed");
+    let (kind, refusal) = failure.kind();
+    let message = format!("upstream `{name}`: {failure}");
+    Answer::error(kind, refusal, id, &message).write(down, shard, keep).await;
+    if keep { Next::Keep } else { Next::Close }
 }
 
 /// The upstream's own path with the agent's query behind it, unless it has one of its own: of a
@@ -224,11 +239,6 @@ fn forwarded(down: &Downstream, host: &[u8]) -> Vec<u8> {
     let scheme = if down.rules.tls.is_some() { "https" } else { "http" };
     let asked = down.head.host.map_or(host, |asked| asked.of(&down.buffer));
     format!("for={node};host=\"{}\";proto={scheme}", printable(asked)).into_bytes()
-}
-
-/// Bytes of a peer's as text that is safe to show.
-fn printable(bytes: &[u8]) -> String {
-    bytes.iter().take(SHOWN).flat_map(|byte| byte.escape_ascii()).map(char::from).collect()
 }
 
 /// What went wrong between the request and the end of its answer's head.

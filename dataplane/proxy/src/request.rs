@@ -1,6 +1,6 @@
 //! A connection from an agent: its requests, one after the other.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,15 +8,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use penstock_config::Limits;
-use penstock_http1::{ChunkLimits, Chunked, Framing, HeadLimits, RequestHead, Verb};
+use penstock_http1::{ChunkLimits, Chunked, Framing, RequestHead, Verb};
+use penstock_mcp::Era;
 use penstock_metrics::Metric;
 
+use crate::access::Noted;
 use crate::caller::Caller;
 use crate::forward;
-use crate::io::{Conn, Elapsed, KEPT_BYTES_MAX, Timer};
+use crate::io::{Conn, Elapsed, KEPT_BYTES_MAX, Socket, Timer};
 use crate::pipeline;
 use crate::respond::{Answer, CONTINUE};
-use crate::shard::{Shard, View};
+use crate::shard::{Gauge, Shard, View};
 use crate::world::ListenerRules;
 
 /// The read that waits for a request while nothing is known of it.
@@ -46,6 +48,8 @@ pub(crate) struct Downstream {
     /// Bytes of `buffer` behind the head that belong to the request, framing included.
     pub(crate) body_bytes: usize,
     pub(crate) message: penstock_mcp::Message,
+    pub(crate) era: Era,
+    /// What is written next, upstream or to the agent.
     pub(crate) out: Vec<u8>,
     /// Bytes of the answer that were written, its head included.
     pub(crate) answer_bytes: u64,
@@ -57,6 +61,9 @@ pub(crate) struct Downstream {
     pub(crate) ended: bool,
     /// Whether the connection is of no use any more.
     pub(crate) gone: bool,
+    /// What the access log will say of a released request.
+    pub(crate) noted: Option<Box<Noted>>,
+    _open: Gauge,
 }
 
 /// What becomes of the connection.
@@ -87,15 +94,15 @@ impl From<Answer> for Unread {
 
 impl Downstream {
     pub(crate) fn new(
-        conn: Conn,
-        timer: Timer,
+        shard: &Rc<Shard>,
+        socket: Socket,
         peer: Option<SocketAddr>,
         caller: Caller,
         rules: Arc<ListenerRules>,
     ) -> Self {
         Self {
-            conn,
-            timer,
+            conn: Conn::new(socket),
+            timer: shard.timers.timer(),
             peer,
             caller,
             rules,
@@ -105,52 +112,58 @@ impl Downstream {
             decoded: Vec::new(),
             body_bytes: 0,
             message: penstock_mcp::Message::new(),
+            era: Era::Legacy,
             out: Vec::new(),
             answer_bytes: 0,
             status: 0,
             served: false,
             ended: false,
             gone: false,
+            noted: None,
+            _open: Gauge::up(shard, Metric::ConnectionsOpen),
         }
     }
 
-    /// Serves requests until the connection ends.
+    /// Serves requests until the connection ends. What is in a box here is rare and large: the task of
+    /// every connection would have to hold it.
     pub(crate) async fn serve(&mut self, shard: &Rc<Shard>) {
         if shard.cells.value(Metric::ConnectionsOpen)
             > u64::from(shard.view().world.limits().connections)
         {
-            let answer = Answer::busy("connections");
-            answer.write(self, shard, false).await;
-            return self.linger().await;
+            return Box::pin(self.refuse(shard, Answer::busy("connections"))).await;
         }
-        loop {
-            let view = shard.view();
-            let limits = view.world.limits();
-            let next = match self.read_head(shard, limits).await {
-                Ok(()) => {
-                    // It may have waited for long: what holds now holds for it.
-                    let view = shard.view();
-                    self.follow(&view);
-                    if self.rules.forward {
-                        // Rare, and large: the task of every connection would have to hold it.
-                        Box::pin(forward::serve(self, shard, &view)).await
-                    } else {
-                        pipeline::serve(self, shard, &view).await
-                    }
-                }
-                Err(Unread::Silent) => Next::Close,
+        let next = loop {
+            match self.read_head(shard).await {
+                Ok(()) => {}
+                Err(Unread::Silent) => break Next::Close,
                 Err(Unread::Answer(answer)) => {
-                    answer.write(self, shard, false).await;
-                    Next::Linger
+                    return Box::pin(self.refuse(shard, answer)).await;
                 }
-            };
-            match next {
-                Next::Keep if !self.gone => self.consume(),
-                Next::Keep | Next::Close => return self.close().await,
-                Next::Linger => return self.linger().await,
-                Next::Abort => return self.conn.abort(),
             }
+            // It may have waited for long: what holds now holds for it.
+            let view = shard.view();
+            self.follow(&view);
+            let next = if self.rules.forward {
+                Box::pin(forward::serve(self, shard, &view)).await
+            } else {
+                pipeline::serve(self, shard, &view).await
+            };
+            if next != Next::Keep || self.gone {
+                break next;
+            }
+            self.consume();
+        };
+        match next {
+            Next::Keep | Next::Close => Box::pin(self.close()).await,
+            Next::Linger => Box::pin(self.linger()).await,
+            Next::Abort => self.conn.abort(),
         }
+    }
+
+    /// Says what is wrong with the connection, or with a head that is none, and ends it.
+    async fn refuse(&mut self, shard: &Rc<Shard>, answer: Answer) {
+        answer.write(self, shard, false).await;
+        self.linger().await;
     }
 
     /// Takes over the listener's rules and the agent's as they are now.
@@ -185,23 +198,23 @@ impl Downstream {
         self.message.forget();
     }
 
-    async fn read_head(&mut self, shard: &Rc<Shard>, limits: &Limits) -> Result<(), Unread> {
+    async fn read_head(&mut self, shard: &Rc<Shard>) -> Result<(), Unread> {
         if self.buffer.is_empty() {
+            let limit = shard.view().world.limits().idle_timeout;
             let first = poll_fn(|cx| {
                 let read = self.conn.poll_read(cx, &mut self.buffer, IDLE_READ_BYTES, false);
                 // What has come is served; a new connection's first request may be on its way.
                 let ends = shard.draining.get() && (self.served || shard.drains_new_ones());
                 if read.is_pending() && ends { Poll::Ready(Ok(0)) } else { read }
             });
-            match self.timer.within(limits.idle_timeout, first).await {
+            match self.timer.within(limit, first).await {
                 Ok(Ok(read)) if read > 0 => {}
                 _ => return Err(Unread::Silent),
             }
         }
-        let sizes = HeadLimits {
-            bytes: limits.head_bytes as usize,
-            fields: limits.head_fields as usize,
-            target: limits.target_bytes as usize,
+        let (sizes, limit) = {
+            let view = shard.view();
+            (view.world.head_limits(), view.world.limits().head_timeout)
         };
         let (conn, head, buffer) = (&mut self.conn, &mut self.head, &mut self.buffer);
         let whole = async {
@@ -217,7 +230,7 @@ impl Downstream {
                 }
             }
         };
-        let whole = self.timer.within(limits.head_timeout, whole).await;
+        let whole = self.timer.within(limit, whole).await;
         self.head_bytes = whole.unwrap_or_else(|_| Err(Answer::slow_head().into()))?;
         shard.cells.inc(Metric::Requests);
         Ok(())
@@ -237,7 +250,7 @@ impl Downstream {
             Framing::Chunked => 0,
         };
         if self.head.expect_continue && self.buffer.len() == self.head_bytes {
-            self.write(shard, CONTINUE.to_vec(), 0).await;
+            Box::pin(self.write(shard, CONTINUE.to_vec(), 0)).await;
             if self.gone {
                 return Err(Answer::gone());
             }
@@ -322,33 +335,43 @@ impl Downstream {
         if self.ended { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Writes the answer's next bytes; an agent that takes none in time is gone.
-    pub(crate) async fn write(&mut self, shard: &Shard, bytes: Vec<u8>, from: usize) -> Vec<u8> {
-        if self.gone {
-            return bytes;
-        }
+    /// Writes the answer's next bytes; an agent that takes none in time is gone. A buffer comes back
+    /// for reuse.
+    pub(crate) fn write(
+        &mut self,
+        shard: &Shard,
+        bytes: Vec<u8>,
+        from: usize,
+    ) -> impl Future<Output = Vec<u8>> {
         let limit = shard.view().world.limits().write_timeout;
-        let count = (bytes.len() - from) as u64;
-        self.answer_bytes += count;
-        shard.cells.add(Metric::AnswerBytes, count);
-        match self.timer.within(limit, self.conn.write(bytes, from)).await {
-            Ok((Ok(()), bytes)) => bytes,
-            Ok((Err(_), bytes)) => {
-                self.gone = true;
-                bytes
+        if !self.gone {
+            let count = (bytes.len() - from) as u64;
+            self.answer_bytes += count;
+            shard.cells.add(Metric::AnswerBytes, count);
+        }
+        async move {
+            if self.gone {
+                return bytes;
             }
-            Err(_) => {
-                self.gone = true;
-                Vec::new()
-            }
+            let written = self.timer.within(limit, self.conn.write(bytes, from)).await;
+            self.gone = !matches!(written, Ok((Ok(()), _)));
+            written.map(|(_, bytes)| bytes).unwrap_or_default()
         }
     }
 
-    /// Gives back the memory that a request may take and a long answer does not need.
-    pub(crate) fn shrink(&mut self) {
+    /// Gives back the memory of a request whose answer has begun and may take hours. What was sent
+    /// behind it stays.
+    pub(crate) fn release(&mut self, view: &View) {
+        if view.world.snapshot.log.access && !self.rules.forward {
+            self.noted = Some(Box::new(Noted::of(self, view)));
+        }
+        let used = (self.head_bytes + self.body_bytes).min(self.buffer.len());
+        self.buffer.drain(..used);
         self.buffer.shrink_to_fit();
-        self.decoded.shrink_to_fit();
-        self.head.fields.shrink_to_fit();
+        (self.head_bytes, self.body_bytes) = (0, 0);
+        (self.decoded, self.out) = (Vec::new(), Vec::new());
+        self.head.fields = Vec::new();
+        self.message = penstock_mcp::Message::new();
     }
 
     /// Whether a stream is what is asked for, so that long silence is to be expected.

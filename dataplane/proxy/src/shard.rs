@@ -1,19 +1,20 @@
 //! A shard: its listeners, its connections, its view of the world.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use penstock_http1::ResponseHead;
 use penstock_metrics::{Cells, Metric};
 
 use crate::caller::Caller;
 use crate::forward::Forward;
 use crate::identity::Identity;
-use crate::io::{Conn, Listener, Socket, Timers};
+use crate::io::{Listener, Socket, Timers};
 use crate::request::Downstream;
 use crate::start::{Bound, Shared};
 use crate::upstream::Pool;
@@ -25,12 +26,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a connection on which nothing was said yet is kept when draining begins.
 const DRAIN_FIRST_REQUEST_MS: u64 = 1000;
 
+/// Heads of answers that are kept for the next ones.
+const HEADS_KEPT: usize = 64;
+
 /// What all of a shard's connections share.
 pub(crate) struct Shard {
     pub(crate) shared: Arc<Shared>,
     pub(crate) cells: Arc<Cells>,
     pub(crate) timers: Rc<Timers>,
     pub(crate) forward: Forward,
+    #[expect(clippy::vec_box, reason = "a call takes one out and puts it back, as a pointer")]
+    heads: RefCell<Vec<Box<ResponseHead>>>,
     view: RefCell<Rc<View>>,
     pub(crate) draining: Cell<bool>,
     drain_began_ms: Cell<u64>,
@@ -46,6 +52,21 @@ pub(crate) struct View {
 impl Shard {
     pub(crate) fn view(&self) -> Rc<View> {
         Rc::clone(&self.view.borrow())
+    }
+
+    /// An empty head to read an answer's into.
+    #[expect(clippy::unnecessary_box_returns, reason = "as it is kept")]
+    pub(crate) fn head(&self) -> Box<ResponseHead> {
+        self.heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes back a head that is no longer needed, with the memory of its fields.
+    pub(crate) fn give_back(&self, mut head: Box<ResponseHead>) {
+        let mut heads = self.heads.borrow_mut();
+        if heads.len() < HEADS_KEPT {
+            head.reset();
+            heads.push(head);
+        }
     }
 
     /// Whether a draining shard has waited long enough for connections that never said anything.
@@ -112,6 +133,7 @@ pub(crate) async fn run(
         cells,
         timers,
         forward: Forward::default(),
+        heads: RefCell::default(),
         view: RefCell::new(empty),
         draining: Cell::new(false),
         drain_began_ms: Cell::new(0),
@@ -182,9 +204,9 @@ async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize) {
                     continue;
                 }
                 shard.cells.inc(Metric::Connections);
-                let attested = shard.attested(&socket, rules, &view);
-                let rules = Arc::clone(rules);
-                monoio::spawn(connection(Rc::clone(&shard), socket, peer, attested, rules));
+                let caller = Caller::new(shard.attested(&socket, rules, &view), &view.world);
+                let down = Downstream::new(&shard, socket, peer, caller, Arc::clone(rules));
+                monoio::spawn(connection(Rc::clone(&shard), down));
             }
             Err(_) if shard.draining.get() => return,
             Err(error) => {
@@ -200,37 +222,35 @@ fn rules_name(view: &View, index: usize) -> &str {
     view.world.listeners.get(index).map_or("?", |rules| &rules.name)
 }
 
-async fn connection(
-    shard: Rc<Shard>,
-    socket: Socket,
-    peer: Option<SocketAddr>,
-    attested: Option<u64>,
-    rules: Arc<ListenerRules>,
-) {
-    let _open = Gauge::up(&shard, Metric::ConnectionsOpen);
-    let mut conn = Conn::new(socket);
-    let timer = shard.timers.timer();
-    if let Some(config) = &rules.tls {
-        let limit = shard.view().world.limits().head_timeout;
-        let secured = match rustls::ServerConnection::new(Arc::clone(config)) {
-            Ok(tls) => timer.within(limit, Box::pin(conn.secure(tls.into()))).await,
-            Err(error) => Ok(Err(io::Error::other(error))),
-        };
-        let error = match secured {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some("it took longer than `head_timeout`".into()),
-        };
-        if let Some(error) = error {
-            shard.cells.inc(Metric::TlsErrors);
-            tracing::debug!(listener = rules.name, ?peer, error, "TLS handshake failed");
-            return;
+/// A block over the connection, which an `async fn` would hold twice.
+fn connection(shard: Rc<Shard>, mut down: Downstream) -> impl Future<Output = ()> {
+    let secures = down.rules.tls.is_some();
+    async move {
+        if !secures || secure(&shard, &mut down).await {
+            down.serve(&shard).await;
         }
     }
-    let certificate = conn.peer_certificate().and_then(Identity::of).map(Box::new);
-    let caller = Caller::new(attested, certificate, &shard.view().world);
-    let mut down = Downstream::new(conn, timer, peer, caller, rules);
-    down.serve(&shard).await;
+}
+
+/// Whether the TLS handshake came to its end.
+async fn secure(shard: &Shard, down: &mut Downstream) -> bool {
+    if let Err(error) = handshake(shard, down).await {
+        shard.cells.inc(Metric::TlsErrors);
+        let (listener, peer) = (&down.rules.name, down.peer);
+        tracing::debug!(listener, ?peer, %error, "TLS handshake failed");
+        return false;
+    }
+    let certificate = down.conn.peer_certificate().and_then(Identity::of);
+    down.caller.certificate = certificate.map(Box::new);
+    true
+}
+
+async fn handshake(shard: &Shard, down: &mut Downstream) -> io::Result<()> {
+    let Some(config) = &down.rules.tls else { return Ok(()) };
+    let session = rustls::ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+    let limit = shard.view().world.limits().head_timeout;
+    let whole = down.timer.within(limit, down.conn.secure(session.into())).await;
+    whole.unwrap_or_else(|_| Err(io::Error::other("it took longer than `head_timeout`")))
 }
 
 /// A gauge that goes down when this is dropped.
@@ -246,5 +266,28 @@ impl Gauge {
 impl Drop for Gauge {
     fn drop(&mut self) {
         self.0.cells.dec(self.1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Room for what a connection may have to wait for, all of it, from its accept to its end.
+    #[cfg(target_pointer_width = "64")]
+    const TASK_BYTES_MAX: usize = 1728;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn the_task_of_a_connection_is_small() {
+        fn output_bytes<A, B, F>(_: fn(A, B) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = output_bytes(connection);
+        assert!(
+            bytes <= TASK_BYTES_MAX,
+            "{bytes} bytes: an idle stream is made of this; put what is large and seldom waited for in a box, \
+             and let nothing large live across a wait that does not need it"
+        );
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use penstock_config::{
     Agent, Endpoint, HostHeader, Hosts, HttpTarget, Limits, Snapshot, Target, Upstream, UpstreamTls,
 };
+use penstock_http1::HeadLimits;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
@@ -131,6 +132,16 @@ impl World {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.snapshot.limits
+    }
+
+    /// How large a head may be.
+    pub(crate) fn head_limits(&self) -> HeadLimits {
+        let limits = self.limits();
+        HeadLimits {
+            bytes: limits.head_bytes as usize,
+            fields: limits.head_fields as usize,
+            target: limits.target_bytes as usize,
+        }
     }
 
     /// Which of [`World::remotes`] is the control thread.

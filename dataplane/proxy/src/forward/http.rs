@@ -11,7 +11,7 @@ use penstock_metrics::Metric;
 use super::Errand;
 use super::refused::Refused;
 use crate::io::Conn;
-use crate::relay::{self, Call, Forwarded};
+use crate::relay::{self, Call, Exchange, Forwarded};
 use crate::request::{Downstream, Next};
 use crate::shard::{Shard, View};
 use crate::upstream::{Addresses, Pool};
@@ -51,19 +51,26 @@ pub(super) async fn run(
     let call = Call {
         target: &target,
         host: host.as_bytes(),
-        // Whoever goes away has cancelled.
-        era: Era::Modern,
         forwarded: Forwarded::Kept,
         speaks_for: None,
-        bytes_max,
+        keep_alive: false,
+        via: true,
     };
+    relay::write_request(down, &call);
+    // Whoever goes away has cancelled.
+    down.era = Era::Modern;
     let remote = Arc::new(remote(errand));
     let lease = Pool::once(conn, remote, Arc::clone(&shard.cells), &shard.timers);
-    let result = relay::exchange_on(lease, down, shard, &call).await;
+    let mut exchange = Exchange::new(down, shard, view, lease);
+    let begun = exchange.ask_once().await;
+    let begun =
+        begun.map_err(|failure| Refused::Exchange { to: errand.to.to_string(), failure })?;
+    let next = match begun {
+        Some(begun) => exchange.answer(begun, bytes_max).await,
+        None => Next::Close,
+    };
     errand.received = down.answer_bytes;
     shard.cells.add(Metric::ForwardReceivedBytes, errand.received);
-    let next =
-        result.map_err(|failure| Refused::Exchange { to: errand.to.to_string(), failure })?;
     errand.end = if next == Next::Keep { "answered" } else { "closed" }.into();
     Ok(next)
 }

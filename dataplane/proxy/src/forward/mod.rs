@@ -55,6 +55,9 @@ struct Errand {
 pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<View>) -> Next {
     let started = Instant::now();
     shard.cells.inc(Metric::Forwards);
+    // Its head may be gone by the time it is logged.
+    let access = view.world.snapshot.log.access;
+    let verb = access.then(|| down.head.method.of(&down.buffer).escape_ascii().to_string());
     let mut errand = None;
     let next = match forward(down, shard, view, &mut errand).await {
         Ok(next) => next,
@@ -66,20 +69,20 @@ pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<Vi
             Box::pin(refused.answer(down, shard)).await
         }
     };
-    if view.world.snapshot.log.access {
+    if let Some(verb) = verb {
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        log_access(down, errand.as_ref(), millis);
+        log_access(down, &verb, errand.as_ref(), millis);
     }
     next
 }
 
-fn log_access(down: &Downstream, errand: Option<&Errand>, millis: u64) {
+fn log_access(down: &Downstream, verb: &str, errand: Option<&Errand>, millis: u64) {
     tracing::info!(
         target: "access",
         listener = down.rules.name,
         peer = down.peer.map(tracing::field::display),
         agent = down.caller.agent_name(),
-        verb = %down.head.method.of(&down.buffer).escape_ascii(),
+        verb = %verb,
         host = errand.map(|errand| errand.to.host.to_string()),
         port = errand.map(|errand| errand.to.port),
         address = errand.and_then(|errand| errand.address).map(tracing::field::display),

@@ -65,7 +65,7 @@ pub(super) async fn run(
     let early = down.buffer.split_off(down.head_bytes.min(down.buffer.len()));
     count(shard, down, 200);
     down.write(shard, ESTABLISHED.to_vec(), 0).await;
-    down.shrink();
+    down.release(view);
     shard.cells.add(Metric::ForwardSentBytes, early.len() as u64);
     let mut tunnel = Tunnel::new(agent, errand, early);
     let end = if down.gone {

@@ -2,14 +2,14 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
-use std::pin::Pin;
+use std::os::fd::RawFd;
 use std::task::{Context, Poll};
 
-use monoio::buf::{IoBuf, SliceMut};
-use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
-use monoio::net::{TcpStream, UnixStream};
+use monoio::buf::IoBuf as _;
+use monoio::io::AsyncWriteRent as _;
 use rustls::pki_types::CertificateDer;
+
+use super::flight::{ReadHalf, Reading, Socket, WriteHalf, Writing};
 
 /// Plaintext that TLS may hold before it is written out.
 const TLS_BUFFER_BYTES: usize = 64 << 10;
@@ -17,38 +17,18 @@ const TLS_BUFFER_BYTES: usize = 64 << 10;
 /// The largest buffer that a connection keeps between calls.
 pub(crate) const KEPT_BYTES_MAX: usize = 128 << 10;
 
-/// A connected socket.
-pub(crate) enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-enum ReadHalf {
-    Tcp(OwnedReadHalf<TcpStream>),
-    Unix(OwnedReadHalf<UnixStream>),
-}
-
-enum WriteHalf {
-    Tcp(OwnedWriteHalf<TcpStream>),
-    Unix(OwnedWriteHalf<UnixStream>),
-}
-
-type ReadDone = (io::Result<usize>, ReadHalf, Vec<u8>);
-
 /// The read in flight lives here and not in the future that waits for it, so that a wait may be
 /// dropped at any time: the bytes are there for the next one.
 enum Reader {
     Idle(ReadHalf),
-    Reading(Pin<Box<dyn Future<Output = ReadDone>>>),
+    Reading(Reading),
     Gone,
 }
-
-type WriteDone = (io::Result<()>, WriteHalf, Vec<u8>);
 
 /// As [`Reader`], of writes that are polled; one that is awaited goes by the idle half.
 enum Writer {
     Idle(WriteHalf),
-    Writing(Pin<Box<dyn Future<Output = WriteDone>>>),
+    Writing(Writing),
     Gone,
 }
 
@@ -84,45 +64,39 @@ impl Tls {
 
 impl Conn {
     pub(crate) fn new(socket: Socket) -> Self {
-        let (descriptor, reader, writer) = match socket {
-            Socket::Tcp(stream) => {
-                let descriptor = stream.as_raw_fd();
-                let (read, write) = stream.into_split();
-                (descriptor, ReadHalf::Tcp(read), WriteHalf::Tcp(write))
-            }
-            Socket::Unix(stream) => {
-                let descriptor = stream.as_raw_fd();
-                let (read, write) = stream.into_split();
-                (descriptor, ReadHalf::Unix(read), WriteHalf::Unix(write))
-            }
-        };
+        let (descriptor, reader, writer) = socket.split();
         let (reader, writer) = (Reader::Idle(reader), Writer::Idle(writer));
         let (tls, spare) = (None, Vec::new());
         Self { descriptor, reader, writer, torn: false, tls, spare, written_bytes: 0 }
     }
 
     /// Makes it a TLS connection: the handshake, to its end.
-    pub(crate) async fn secure(&mut self, mut session: rustls::Connection) -> io::Result<()> {
+    pub(crate) fn secure(
+        &mut self,
+        mut session: rustls::Connection,
+    ) -> impl Future<Output = io::Result<()>> {
         session.set_buffer_limit(Some(TLS_BUFFER_BYTES));
         self.tls = Some(Box::new(Tls { session, early: Vec::new(), ended: false }));
         let mut early = Vec::new();
-        loop {
-            self.flush_tls().await?;
-            match &mut self.tls {
-                Some(tls) if tls.session.is_handshaking() => {}
-                Some(tls) => {
-                    tls.early = early;
-                    return Ok(());
+        async move {
+            loop {
+                self.flush_tls().await?;
+                match &mut self.tls {
+                    Some(tls) if tls.session.is_handshaking() => {}
+                    Some(tls) => {
+                        tls.early = early;
+                        return Ok(());
+                    }
+                    None => return Ok(()),
                 }
-                None => return Ok(()),
-            }
-            let read = poll_fn(|cx| self.poll_raw(cx, 4 << 10, false)).await;
-            match read.and_then(|raw| self.decrypt(&raw, &mut early)) {
-                Ok(()) => {}
-                Err(error) => {
-                    // The alert that tells the peer why.
-                    let _ = self.flush_tls().await;
-                    return Err(error);
+                let read = poll_fn(|cx| self.poll_raw(cx, 4 << 10, false)).await;
+                match read.and_then(|raw| self.decrypt(&raw, &mut early)) {
+                    Ok(()) => {}
+                    Err(error) => {
+                        // The alert that tells the peer why.
+                        let _ = self.flush_tls().await;
+                        return Err(error);
+                    }
                 }
             }
         }
@@ -169,7 +143,8 @@ impl Conn {
                     raw
                 };
                 if !lazy {
-                    self.spare = used;
+                    // Not over a larger one: what stood in `into` is often no buffer at all.
+                    self.recycle(used);
                 }
                 return Poll::Ready(Ok(read));
             }
@@ -200,27 +175,17 @@ impl Conn {
         loop {
             match std::mem::replace(&mut self.reader, Reader::Gone) {
                 Reader::Idle(half) => {
-                    let mut buffer = std::mem::take(&mut self.spare);
-                    if lazy {
-                        buffer = Vec::new();
-                    }
-                    buffer.clear();
-                    self.reader = Reader::Reading(match half {
-                        ReadHalf::Tcp(half) => {
-                            Box::pin(read(half, ReadHalf::Tcp, buffer, want, lazy))
-                        }
-                        ReadHalf::Unix(half) => {
-                            Box::pin(read(half, ReadHalf::Unix, buffer, want, lazy))
-                        }
-                    });
+                    let spare = std::mem::take(&mut self.spare);
+                    let read = if lazy { half.read_lazily(want) } else { half.read(spare, want) };
+                    self.reader = Reader::Reading(read);
                 }
                 Reader::Reading(mut read) => {
-                    let Poll::Ready((result, half, buffer)) = read.as_mut().poll(cx) else {
+                    let Poll::Ready((result, half)) = read.as_mut().poll(cx) else {
                         self.reader = Reader::Reading(read);
                         return Poll::Pending;
                     };
                     self.reader = Reader::Idle(half);
-                    return Poll::Ready(result.map(|_| buffer));
+                    return Poll::Ready(result);
                 }
                 Reader::Gone => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             }
@@ -255,61 +220,87 @@ impl Conn {
         self.write_raw(out, 0).await.0
     }
 
-    /// Writes `bytes[from..]` whole; the buffer comes back for reuse.
-    pub(crate) async fn write(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
-        if self.tls.is_none() {
-            return self.write_raw(bytes, from).await;
-        }
+    /// Writes `bytes[from..]` whole; the buffer comes back for reuse. This and what waits for it are
+    /// blocks: an `async fn` holds its arguments twice, and a connection has room for this all its life.
+    pub(crate) fn write(
+        &mut self,
+        bytes: Vec<u8>,
+        from: usize,
+    ) -> impl Future<Output = (io::Result<()>, Vec<u8>)> {
         let mut at = from;
-        while at < bytes.len() {
-            let Some(tls) = &mut self.tls else { break };
-            let taken = match io::Write::write(&mut tls.session.writer(), &bytes[at..]) {
-                Ok(taken) => taken,
-                Err(error) => return (Err(error), bytes),
-            };
-            at += taken;
-            if let Err(error) = self.flush_tls().await {
-                return (Err(error), bytes);
+        async move {
+            if self.tls.is_none() {
+                return self.write_raw(bytes, at).await;
             }
-            if taken == 0 {
-                return (Err(io::ErrorKind::WriteZero.into()), bytes);
+            while at < bytes.len() {
+                let sealed = match self.seal(&bytes, &mut at) {
+                    Ok(sealed) => sealed,
+                    Err(error) => return (Err(error), bytes),
+                };
+                if let (Err(error), _) = self.write_raw(sealed, 0).await {
+                    return (Err(error), bytes);
+                }
             }
+            (Ok(()), bytes)
         }
-        (Ok(()), bytes)
     }
 
-    async fn write_raw(&mut self, bytes: Vec<u8>, from: usize) -> (io::Result<()>, Vec<u8>) {
-        self.torn = true;
-        let (result, bytes, at) = match &mut self.writer {
-            Writer::Idle(WriteHalf::Tcp(half)) => write_all(half, bytes, from).await,
-            Writer::Idle(WriteHalf::Unix(half)) => write_all(half, bytes, from).await,
-            Writer::Writing(_) | Writer::Gone => {
-                (Err(io::ErrorKind::NotConnected.into()), bytes, from)
+    /// As much of `bytes[at..]` as TLS takes at once, in its records; `at` moves behind it.
+    fn seal(&mut self, bytes: &[u8], at: &mut usize) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        if let Some(tls) = &mut self.tls {
+            let taken = io::Write::write(&mut tls.session.writer(), &bytes[*at..])?;
+            if taken == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
             }
-        };
-        self.torn = result.is_err();
-        self.written_bytes += (at - from) as u64;
-        (result, bytes)
+            *at += taken;
+            tls.drain(&mut out)?;
+        }
+        Ok(out)
+    }
+
+    fn write_raw(
+        &mut self,
+        mut bytes: Vec<u8>,
+        from: usize,
+    ) -> impl Future<Output = (io::Result<()>, Vec<u8>)> {
+        let mut at = from;
+        async move {
+            self.torn = true;
+            while at < bytes.len() {
+                let rest = std::mem::take(&mut bytes).slice(at..);
+                let (result, rest) = match &mut self.writer {
+                    Writer::Idle(WriteHalf::Tcp(half)) => half.write(rest).await,
+                    Writer::Idle(WriteHalf::Unix(half)) => half.write(rest).await,
+                    Writer::Writing(_) | Writer::Gone => {
+                        (Err(io::ErrorKind::NotConnected.into()), rest)
+                    }
+                };
+                bytes = rest.into_inner();
+                match result {
+                    Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
+                    Ok(written) => {
+                        at += written;
+                        self.written_bytes += written as u64;
+                    }
+                    Err(error) => return (Err(error), bytes),
+                }
+            }
+            self.torn = false;
+            (Ok(()), bytes)
+        }
     }
 
     /// Begins to write `bytes` whole, beside reading; [`Conn::poll_written`] says when that is done.
     pub(crate) fn begin_write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        let bytes = match &mut self.tls {
-            None => bytes,
-            Some(tls) => {
-                let (mut out, mut at) = (Vec::new(), 0);
-                while at < bytes.len() {
-                    let taken = io::Write::write(&mut tls.session.writer(), &bytes[at..])?;
-                    if taken == 0 {
-                        return Err(io::ErrorKind::WriteZero.into());
-                    }
-                    at += taken;
-                    tls.drain(&mut out)?;
-                }
-                out
-            }
-        };
-        self.start_write(bytes)
+        if self.tls.is_none() {
+            return self.start_write(bytes);
+        }
+        let (mut out, mut at) = (Vec::new(), 0);
+        while at < bytes.len() {
+            out.append(&mut self.seal(&bytes, &mut at)?);
+        }
+        self.start_write(out)
     }
 
     /// As [`Conn::begin_write`], of what TLS says last. The socket's own end is [`Conn::shut`]'s.
@@ -326,10 +317,7 @@ impl Conn {
         match std::mem::replace(&mut self.writer, Writer::Gone) {
             Writer::Idle(half) => {
                 self.torn = true;
-                self.writer = Writer::Writing(match half {
-                    WriteHalf::Tcp(half) => Box::pin(write(half, WriteHalf::Tcp, bytes)),
-                    WriteHalf::Unix(half) => Box::pin(write(half, WriteHalf::Unix, bytes)),
-                });
+                self.writer = Writer::Writing(half.write(bytes));
                 Ok(())
             }
             Writer::Writing(_) | Writer::Gone => Err(io::ErrorKind::NotConnected.into()),
@@ -401,108 +389,5 @@ impl Drop for Conn {
         // A read in flight holds the descriptor open until the kernel has ended it: end it now.
         // SAFETY: as in `finish`.
         unsafe { libc::shutdown(self.descriptor, libc::SHUT_RDWR) };
-    }
-}
-
-fn room(mut buffer: Vec<u8>, want: usize) -> SliceMut<Vec<u8>> {
-    if buffer.capacity() < want {
-        buffer.reserve_exact(want);
-    }
-    SliceMut::new(buffer, 0, want)
-}
-
-/// A stream whose readiness can be waited for.
-trait Watch: AsRawFd {
-    fn watch(&self) -> impl Future<Output = io::Result<()>>;
-}
-
-impl Watch for TcpStream {
-    fn watch(&self) -> impl Future<Output = io::Result<()>> {
-        self.readable(false)
-    }
-}
-
-impl Watch for UnixStream {
-    fn watch(&self) -> impl Future<Output = io::Result<()>> {
-        self.readable(false)
-    }
-}
-
-async fn read<S: Watch + AsyncReadRent>(
-    mut half: OwnedReadHalf<S>,
-    whole: fn(OwnedReadHalf<S>) -> ReadHalf,
-    mut buffer: Vec<u8>,
-    want: usize,
-    lazy: bool,
-) -> ReadDone {
-    if !lazy {
-        let (result, slice) = half.read(room(buffer, want)).await;
-        return (result, whole(half), slice.into_inner());
-    }
-    let result = loop {
-        // SAFETY: `watch` takes the stream by shared reference and the write half, the only other
-        // holder, is used on this thread alone and never holds a reference across an await.
-        let stream = unsafe { &*half.0.get() };
-        let ready = stream.watch().await;
-        if let Some(result) = receive(ready, stream.as_raw_fd(), &mut buffer, want) {
-            break result;
-        }
-    };
-    (result, whole(half), buffer)
-}
-
-async fn write<S: AsyncWriteRent>(
-    mut half: OwnedWriteHalf<S>,
-    whole: fn(OwnedWriteHalf<S>) -> WriteHalf,
-    bytes: Vec<u8>,
-) -> WriteDone {
-    let (result, bytes, _) = write_all(&mut half, bytes, 0).await;
-    (result, whole(half), bytes)
-}
-
-/// Writes `bytes[from..]` whole; how far it came is the last of what it gives.
-async fn write_all<S: AsyncWriteRent>(
-    half: &mut OwnedWriteHalf<S>,
-    mut bytes: Vec<u8>,
-    from: usize,
-) -> (io::Result<()>, Vec<u8>, usize) {
-    let mut at = from;
-    while at < bytes.len() {
-        let (result, slice) = half.write(bytes.slice(at..)).await;
-        bytes = slice.into_inner();
-        match result {
-            Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes, at),
-            Ok(written) => at += written,
-            Err(error) => return (Err(error), bytes, at),
-        }
-    }
-    (Ok(()), bytes, at)
-}
-
-/// Takes what a readable socket holds, at once: through the ring it would come a round later, behind
-/// requests that arrived after it. `None` where there was nothing after all.
-fn receive(
-    ready: io::Result<()>,
-    descriptor: RawFd,
-    buffer: &mut Vec<u8>,
-    want: usize,
-) -> Option<io::Result<usize>> {
-    if let Err(error) = ready {
-        return Some(Err(error));
-    }
-    buffer.reserve_exact(want);
-    let room = buffer.spare_capacity_mut();
-    // SAFETY: the descriptor is open in the caller, and the kernel writes no further than the room.
-    let read =
-        unsafe { libc::recv(descriptor, room.as_mut_ptr().cast(), room.len(), libc::MSG_DONTWAIT) };
-    if let Ok(read) = usize::try_from(read) {
-        // SAFETY: the buffer was empty, and its first `read` bytes have been written.
-        unsafe { buffer.set_len(read) };
-        return Some(Ok(read));
-    }
-    let error = io::Error::last_os_error();
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => None,
-        _ => Some(Err(error)),
     }
 }

@@ -5,11 +5,13 @@
 
 mod conn;
 mod engine;
+mod flight;
 mod timer;
 mod tls;
 
-pub(crate) use conn::{Conn, KEPT_BYTES_MAX, Socket};
+pub(crate) use conn::{Conn, KEPT_BYTES_MAX};
 pub use engine::{Engine, choose_engine, raise_descriptor_limit};
 pub(crate) use engine::{Listener, nonblocking, pin_to, run};
+pub(crate) use flight::Socket;
 pub(crate) use timer::{Elapsed, Timer, Timers};
 pub(crate) use tls::{client_config, server_config};

@@ -4,21 +4,25 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use penstock_http1::{EventScanner, Framing, ResponseHead, ResponseOut, Version, write_response};
-use penstock_mcp::Era;
 use penstock_metrics::{Metric, Refusal};
 
 use super::body::{Body, State};
-use super::{Call, READ_BYTES, cancels};
+use super::{Begun, Exchange, READ_BYTES, cancels};
+use crate::io::Elapsed;
 use crate::request::{Downstream, Next};
 use crate::respond::count;
-use crate::shard::{Gauge, Shard};
+use crate::shard::{Gauge, Shard, View};
 use crate::upstream::{FIRST_READ_BYTES, Lease};
+
+/// How long a stream that nobody has asked for is silent before it gives back its request's memory.
+const REST: Duration = Duration::from_secs(1);
 
 /// How relaying ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+enum Ended {
     /// At the answer's end, with the upstream's connection where another can begin.
     Clean,
     /// At the answer's end.
@@ -27,27 +31,86 @@ pub(super) enum Ended {
     Cut,
 }
 
+impl Exchange<'_> {
+    /// Relays the answer to its end, and says what becomes of the agent's connection. It is cut past
+    /// `bytes_max`, its head included.
+    pub(crate) async fn answer(&mut self, begun: Begun, bytes_max: Option<u64>) -> Next {
+        let mut relay = Relay::new(self, begun, bytes_max);
+        let ended = relay.run().await;
+        let next = relay.next_call(ended);
+        self.clean = ended == Ended::Clean && relay.reusable;
+        if self.down.gone {
+            self.shard.cells.inc(Metric::Disconnects);
+        }
+        next
+    }
+}
+
 /// An answer on its way.
-pub(super) struct Relay<'a> {
+struct Relay<'a> {
     down: &'a mut Downstream,
     shard: &'a Rc<Shard>,
-    era: Era,
-    bytes_max: Option<u64>,
-    events: Option<EventScanner>,
-    /// Counted as open for as long as it is.
-    stream: Option<Gauge>,
+    view: &'a View,
+    lease: &'a mut Lease,
+    body: Body,
+    /// What is to be written next, from `from` on.
+    piece: &'a mut Vec<u8>,
+    from: usize,
+    /// What to do after that.
+    then: Then,
     /// Framing towards the agent.
     framing: Framing,
+    bytes_max: Option<u64>,
+    stream: Option<Stream>,
+    /// Whether another call can follow on the agent's connection, and on the upstream's.
     keep: bool,
+    reusable: bool,
+    /// Whether the end of the agent's side ends the answer, though it might still read.
+    ends_with_agent: bool,
+}
+
+/// What follows a piece of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    More,
+    End(Ended),
+}
+
+/// An answer of events.
+struct Stream {
+    /// Follows them for their limit.
+    events: EventScanner,
+    /// Whether the agent asked for it, and no call waits for what it brings.
+    listens: bool,
+    /// Whether the memory of its request was given back.
+    rests: bool,
+    _open: Gauge,
+}
+
+impl Stream {
+    fn new(down: &Downstream, shard: &Rc<Shard>, view: &View) -> Self {
+        Self {
+            events: EventScanner::new(view.world.limits().event_bytes),
+            listens: down.asks_for_stream(),
+            rests: false,
+            _open: Gauge::up(shard, Metric::StreamsOpen),
+        }
+    }
+
+    fn scan(&mut self, shard: &Shard, data: &[u8]) -> io::Result<()> {
+        self.events.feed(data, |_| {}).map_err(|error| {
+            shard.cells.refuse(Refusal::Event);
+            tracing::warn!(%error, "an upstream's stream was ended");
+            io::Error::other(error.to_string())
+        })
+    }
 }
 
 impl<'a> Relay<'a> {
-    pub(super) fn new(
-        down: &'a mut Downstream,
-        shard: &'a Rc<Shard>,
-        call: &Call<'_>,
-        head: &ResponseHead,
-    ) -> Self {
+    /// Takes what was read of the answer.
+    fn new(exchange: &'a mut Exchange<'_>, begun: Begun, bytes_max: Option<u64>) -> Self {
+        let Begun { head, bytes: head_bytes } = begun;
+        let Exchange { down, shard, view, lease, buffer: piece, .. } = exchange;
         let old_peer = down.head.version == Version::Http10;
         let framing = match head.framing {
             Framing::Chunked | Framing::UntilClose if old_peer => Framing::UntilClose,
@@ -56,52 +119,34 @@ impl<'a> Relay<'a> {
         };
         let keep = down.head.keep_alive && framing != Framing::UntilClose && !shard.draining.get();
         count(shard, down, head.status);
-        Self {
-            down,
-            shard,
-            era: call.era,
-            bytes_max: call.bytes_max,
-            events: None,
-            stream: None,
-            framing,
-            keep,
-        }
-    }
-
-    /// Relays the answer whose head stands in `buffer`, to its end; and what becomes of the agent's
-    /// connection.
-    pub(super) async fn run(
-        mut self,
-        lease: &mut Lease,
-        head: &ResponseHead,
-        buffer: Vec<u8>,
-        head_bytes: usize,
-    ) -> (Ended, Next) {
-        let ended = self.relay(lease, head, buffer, head_bytes).await;
-        let next = match ended {
-            // Its end would look like the answer's.
-            Ended::Cut if self.framing == Framing::UntilClose => Next::Abort,
-            Ended::Clean | Ended::Whole if self.keep && !self.down.gone => Next::Keep,
-            Ended::Cut | Ended::Clean | Ended::Whole => Next::Close,
-        };
-        (ended, next)
-    }
-
-    async fn relay(
-        &mut self,
-        lease: &mut Lease,
-        head: &ResponseHead,
-        buffer: Vec<u8>,
-        head_bytes: usize,
-    ) -> Ended {
-        let event_stream = head.value(&buffer, "content-type").is_some_and(|value| {
+        let of_events = head.value(piece, "content-type").is_some_and(|value| {
             value.len() >= 17 && value[..17].eq_ignore_ascii_case(b"text/event-stream")
         });
-        if event_stream {
-            let limit = self.shard.view().world.limits().event_bytes;
-            self.events = Some(EventScanner::new(limit));
-            self.stream = Some(Gauge::up(self.shard, Metric::StreamsOpen));
-        }
+        let mut relay = Self {
+            lease,
+            body: Body::new(head.framing),
+            piece,
+            from: 0,
+            then: Then::More,
+            framing,
+            bytes_max,
+            stream: of_events.then(|| Stream::new(down, shard, view)),
+            keep,
+            reusable: head.keep_alive,
+            // A legacy stream, too, ends upstream when its agent goes: the server keeps what follows for
+            // the agent that resumes, and refuses to resume a stream that it believes is still read.
+            ends_with_agent: of_events || cancels(down),
+            down,
+            shard,
+            view,
+        };
+        relay.then = relay.begin(&head, head_bytes);
+        shard.give_back(head);
+        relay
+    }
+
+    /// Puts the head that the agent is to see in place of the upstream's.
+    fn begin(&mut self, head: &ResponseHead, head_bytes: usize) -> Then {
         let mut out = std::mem::take(&mut self.down.out);
         out.clear();
         let to = ResponseOut {
@@ -112,116 +157,142 @@ impl<'a> Relay<'a> {
             peer: self.down.head.version,
             content_length: head.content_length,
         };
-        write_response(&mut out, &buffer, head, &to);
-        let mut body = Body::new(head.framing);
-        let (mut piece, mut at) = (buffer, head_bytes);
+        write_response(&mut out, self.piece, head, &to);
+        let then = self.take(head_bytes, &out);
+        self.down.out = out;
+        then
+    }
+
+    /// Relays the answer to its end.
+    async fn run(&mut self) -> Ended {
         loop {
-            let framing = self.framing;
-            let taken = body.take(&mut piece, at, framing, &mut |data| self.scan(data));
-            let Ok(state) = taken else { return self.cut() };
-            let from = if at > 0 { put_head(&mut piece, at, &out) } else { 0 };
-            let passed = self.down.answer_bytes + (piece.len() - from) as u64;
-            if self.bytes_max.is_some_and(|limit| passed > limit) {
-                self.shard.cells.refuse(Refusal::Bytes);
-                let upstream = &lease.remote().config.name;
-                tracing::warn!(upstream, "an answer over the agent's byte limit was cut");
-                return self.cut();
+            if self.from < self.piece.len() {
+                let piece = std::mem::take(self.piece);
+                *self.piece = self.down.write(self.shard, piece, self.from).await;
             }
-            if from < piece.len() {
-                piece = self.down.write(self.shard, piece, from).await;
-            }
-            if self.events.is_none() {
-                lease.conn.recycle(std::mem::take(&mut piece));
+            self.from = 0;
+            if self.stream.is_some() {
+                *self.piece = Vec::new();
             } else {
-                // It may stay open for hours, and there may be thousands of it.
-                piece = Vec::new();
-                if at > 0 {
-                    out = Vec::new();
-                    self.down.shrink();
-                }
+                self.lease.conn.recycle(std::mem::take(self.piece));
             }
-            at = 0;
-            match state {
-                State::More => {}
-                State::End => {
-                    self.down.out = out;
-                    return Ended::Clean;
-                }
-                State::Surplus => {
-                    self.shard.cells.inc(Metric::UpstreamErrors);
-                    let upstream = &lease.remote().config.name;
-                    tracing::warn!(upstream, "an upstream sent more than its answer; ignored");
-                    return Ended::Whole;
-                }
+            if let Then::End(ended) = self.then {
+                return ended;
             }
-            if self.down.gone || self.down.ended && self.ends_with_agent() {
+            if self.down.gone || self.down.ended && self.ends_with_agent {
                 return Ended::Cut;
             }
-            match self.next(lease, &mut piece).await {
-                Came::Bytes => {}
-                Came::End if body.ends_with_connection() => {
-                    self.last_chunk().await;
-                    return Ended::Whole;
-                }
-                Came::Drain => {
-                    if body.between_chunks() {
-                        self.last_chunk().await;
-                    }
-                    return Ended::Cut;
-                }
-                Came::Gone => return Ended::Cut,
-                Came::End | Came::Fault => return self.cut(),
+            self.then = match self.next().await {
+                Came::Bytes => self.take(0, &[]),
+                Came::End if self.body.ends_with_connection() => self.last_chunk(Ended::Whole),
+                Came::Drain if self.body.between_chunks() => self.last_chunk(Ended::Cut),
+                Came::Drain | Came::Gone => Then::End(Ended::Cut),
+                Came::End | Came::Fault => self.cut(),
+            };
+        }
+    }
+
+    /// Reads the framing of what has come, `piece` from `at` on, and makes of it what is written next,
+    /// behind the head where there is one.
+    fn take(&mut self, at: usize, head: &[u8]) -> Then {
+        let Self { body, piece, stream, shard, .. } = self;
+        let taken = body.take(piece, at, self.framing, &mut |data| match stream {
+            Some(stream) => stream.scan(shard, data),
+            None => Ok(()),
+        });
+        let Ok(state) = taken else { return self.cut() };
+        if at > 0 {
+            self.from = put_head(self.piece, at, head);
+        }
+        let passed = self.down.answer_bytes + (self.piece.len() - self.from) as u64;
+        let upstream = &self.lease.remote().config.name;
+        if self.bytes_max.is_some_and(|limit| passed > limit) {
+            self.shard.cells.refuse(Refusal::Bytes);
+            tracing::warn!(upstream, "an answer over the agent's byte limit was cut");
+            return self.cut();
+        }
+        match state {
+            State::More => Then::More,
+            State::End => Then::End(Ended::Clean),
+            State::Surplus => {
+                self.shard.cells.inc(Metric::UpstreamErrors);
+                tracing::warn!(upstream, "an upstream sent more than its answer; ignored");
+                Then::End(Ended::Whole)
             }
         }
     }
 
     /// Waits for the answer's next bytes.
-    async fn next(&mut self, lease: &mut Lease, piece: &mut Vec<u8>) -> Came {
-        let limit = lease.remote().config.stream_idle_timeout;
-        let lazy = self.events.is_some();
-        let ends = self.ends_with_agent();
-        let listens = self.down.asks_for_stream();
-        let between_events = self.events.as_ref().is_none_or(|events| !events.mid_event());
-        let (down, shard) = (&mut *self.down, self.shard);
-        let conn = &mut lease.conn;
-        let want = if lazy { FIRST_READ_BYTES } else { READ_BYTES };
-        let read = poll_fn(|cx| match conn.poll_read(cx, piece, want, lazy) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Came::End),
-            Poll::Ready(Ok(_)) => Poll::Ready(Came::Bytes),
-            Poll::Ready(Err(_)) => Poll::Ready(Came::Fault),
-            Poll::Pending if down.poll_ended(cx, lazy).is_ready() && (ends || down.gone) => {
-                Poll::Ready(Came::Gone)
+    async fn next(&mut self) -> Came {
+        let mut limit = self.lease.remote().config.stream_idle_timeout;
+        if let Some(stream) = &mut self.stream
+            && !stream.rests
+        {
+            // It may stay open for hours, and there may be thousands of it. One that nobody has asked
+            // for is usually over soon.
+            if !stream.listens && limit > REST {
+                if let Ok(came) = self.wait(REST).await {
+                    return came;
+                }
+                limit -= REST;
             }
-            // No call waits for what a listening stream brings; its agent opens another elsewhere.
-            Poll::Pending if listens && between_events && shard.draining.get() => {
-                Poll::Ready(Came::Drain)
+            self.down.release(self.view);
+            if let Some(stream) = &mut self.stream {
+                stream.rests = true;
             }
-            Poll::Pending => Poll::Pending,
-        });
-        lease.timer.within(limit, read).await.unwrap_or_else(|_| {
+        }
+        self.wait(limit).await.unwrap_or_else(|_| {
             self.shard.cells.inc(Metric::UpstreamTimeouts);
             Came::Fault
         })
     }
 
-    /// Ends a body that is framed in chunks towards the agent.
-    async fn last_chunk(&mut self) {
-        if self.framing == Framing::Chunked {
-            self.down.write(self.shard, b"0\r\n\r\n".to_vec(), 0).await;
-        }
+    async fn wait(&mut self, limit: Duration) -> Result<Came, Elapsed> {
+        let lazy = self.stream.is_some();
+        let want = if lazy { FIRST_READ_BYTES } else { READ_BYTES };
+        let drains = match &self.stream {
+            Some(stream) => stream.listens && !stream.events.mid_event(),
+            None => false,
+        };
+        let Self { down, shard, lease, piece, ends_with_agent: ends, .. } = self;
+        let conn = &mut lease.conn;
+        let read = poll_fn(|cx| match conn.poll_read(cx, piece, want, lazy) {
+            Poll::Ready(Ok(0)) => Poll::Ready(Came::End),
+            Poll::Ready(Ok(_)) => Poll::Ready(Came::Bytes),
+            Poll::Ready(Err(_)) => Poll::Ready(Came::Fault),
+            Poll::Pending if down.poll_ended(cx, lazy).is_ready() && (*ends || down.gone) => {
+                Poll::Ready(Came::Gone)
+            }
+            // No call waits for what a listening stream brings; its agent opens another elsewhere.
+            Poll::Pending if drains && shard.draining.get() => Poll::Ready(Came::Drain),
+            Poll::Pending => Poll::Pending,
+        });
+        lease.timer.within(limit, read).await
     }
 
-    /// Whether the end of the agent's side ends the answer, though it might still read. A legacy
-    /// stream, too, ends upstream when its agent goes: the server keeps what follows for the agent that
-    /// resumes, and refuses to resume a stream that it believes is still read.
-    fn ends_with_agent(&self) -> bool {
-        self.events.is_some() || cancels(self.down, self.era)
+    /// Ends a body that is framed in chunks towards the agent.
+    fn last_chunk(&mut self, ended: Ended) -> Then {
+        if self.framing == Framing::Chunked {
+            *self.piece = b"0\r\n\r\n".to_vec();
+        }
+        Then::End(ended)
     }
 
     /// The agent must see that the answer is not whole: its connection ends without the framing's.
-    fn cut(&mut self) -> Ended {
+    fn cut(&mut self) -> Then {
         self.shard.cells.inc(Metric::UpstreamErrors);
-        Ended::Cut
+        (*self.piece, self.from) = (Vec::new(), 0);
+        Then::End(Ended::Cut)
+    }
+
+    /// What becomes of the agent's connection.
+    fn next_call(&self, ended: Ended) -> Next {
+        match ended {
+            // Its end would look like the answer's.
+            Ended::Cut if self.framing == Framing::UntilClose => Next::Abort,
+            Ended::Clean | Ended::Whole if self.keep && !self.down.gone => Next::Keep,
+            Ended::Cut | Ended::Clean | Ended::Whole => Next::Close,
+        }
     }
 }
 
@@ -247,18 +318,6 @@ enum Came {
     Gone,
     /// Penstock is shutting down.
     Drain,
-}
-
-impl Relay<'_> {
-    /// Follows the events of a stream, for their limit.
-    fn scan(&mut self, data: &[u8]) -> io::Result<()> {
-        let Some(events) = &mut self.events else { return Ok(()) };
-        events.feed(data, |_| {}).map_err(|error| {
-            self.shard.cells.refuse(Refusal::Event);
-            tracing::warn!(%error, "an upstream's stream was ended");
-            io::Error::other(error.to_string())
-        })
-    }
 }
 
 #[cfg(test)]

@@ -79,6 +79,11 @@ impl Pool {
         Lease { conn, timer: timers.timer(), reused: false, slot: Slot(pool) }
     }
 
+    /// Whether its connections may carry more than one call.
+    pub(crate) fn keeps(&self) -> bool {
+        !self.closed.get()
+    }
+
     /// A connection that carries nothing else.
     pub(crate) async fn lease(self: &Rc<Self>) -> Result<Lease, ConnectError> {
         if let Some(lease) = self.reuse() {
@@ -122,14 +127,19 @@ impl Pool {
             Ok(Err(lease)) => return Ok(lease),
             Err(_) => return Err(ConnectError::Full),
         };
+        let conn = self.connect(&timer).await?;
+        Ok(Lease { conn, timer, reused: false, slot })
+    }
+
+    async fn connect(&self, timer: &Timer) -> Result<Conn, ConnectError> {
         let stagger = self.timers.timer();
         let conn = timer
-            .within(limit, connect(&self.remote, &stagger))
+            .within(self.remote.config.connect_timeout, connect(&self.remote, &stagger))
             .await
             .unwrap_or(Err(ConnectError::Timeout))
             .inspect_err(|_| self.cells.inc(Metric::UpstreamConnectErrors))?;
         self.cells.inc(Metric::UpstreamConnects);
-        Ok(Lease { conn, timer, reused: false, slot })
+        Ok(conn)
     }
 
     /// A place for one more connection; `None` when an idle one came back instead.
@@ -191,9 +201,11 @@ impl Lease {
         &self.slot.0.remote
     }
 
-    /// Whether it may carry another call after this one.
-    pub(crate) fn is_kept(&self) -> bool {
-        !self.slot.0.closed.get()
+    /// A new connection in its place, for one that the upstream has closed.
+    pub(crate) async fn renew(&mut self) -> Result<(), ConnectError> {
+        self.conn = self.slot.0.connect(&self.timer).await?;
+        self.reused = false;
+        Ok(())
     }
 
     /// How large a buffer the next answer's first read gets.
