@@ -75,7 +75,8 @@ pub(super) fn assemble(
         threads <= connections,
         "--threads {threads} are more than the {connections} connections: some would have none"
     );
-    let assert = settings.assert.map(|Asserted(bounds)| bounds).unwrap_or_default();
+    let asserted = settings.asserted.into_iter().chain(settings.assert);
+    let assert: Vec<Bound> = asserted.flat_map(|Asserted(bounds)| bounds).collect();
     let searched: &[Bound] = if let Pace::Search(search) = &pace { &search.bounds } else { &[] };
     if let Some(bound) = assert.iter().chain(searched).find(|bound| bound.needs_process()) {
         ensure!(

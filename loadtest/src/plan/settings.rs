@@ -106,8 +106,16 @@ pub(crate) struct Settings {
     pub(super) replay: Option<PathBuf>,
 
     /// Fail unless all of this holds, as 'p99<2ms,errors=0'; also max, mean, rate, error-rate, and
+    /// of --pid cpu (of a call) and rss. May be repeated.
+    #[arg(
+        long = "assert", value_name = "BOUNDS", value_parser = Asserted::parse,
+        help_heading = REPORT
+    )]
+    #[serde(skip)]
+    pub(super) asserted: Vec<Asserted>,
+    /// Fail unless all of this holds, as 'p99<2ms,errors=0'; also max, mean, rate, error-rate, and
     /// of --pid cpu (of a call) and rss.
-    #[arg(long, value_name = "BOUNDS", help_heading = REPORT)]
+    #[arg(skip)]
     pub(super) assert: Option<Asserted>,
 }
 
@@ -135,7 +143,17 @@ pub(crate) struct TlsFiles {
 
 impl Settings {
     /// These, and of others what these do not say.
-    pub(super) fn over(self, other: Self) -> Self {
+    pub(super) fn over(self, mut other: Self) -> Self {
+        // What the others say of their pace may mean nothing with the one that takes its place.
+        if self.concurrency.is_some() {
+            other.arrival = None;
+        }
+        if self.concurrency.is_some() || self.rate.is_some() {
+            (other.search_from, other.search_to, other.precision) = (None, None, None);
+        }
+        if !self.asserted.is_empty() {
+            other.assert = None;
+        }
         // Either may stand where the other did, so one of these hides all of those.
         let own_pace = self.rate.is_some() || self.concurrency.is_some() || self.search.is_some();
         let own_traffic = self.mix.is_some() || self.replay.is_some();
@@ -181,7 +199,8 @@ impl Settings {
             seed: self.seed.or(other.seed),
             mix: self.mix.or(mix),
             replay: self.replay.or(replay),
-            assert: self.assert.or(other.assert),
+            asserted: self.asserted,
+            assert: other.assert,
         }
     }
 

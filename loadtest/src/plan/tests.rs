@@ -412,10 +412,7 @@ fn an_error_in_a_scenario_names_file_line_and_column() {
         ),
         ("mix: 5\n", "scenario.yaml:1:6: expected sequence start"),
     ] {
-        let said = Scenario::new(text).said(&[URL]);
-        if said != expected {
-            eprintln!("GOT {said}\nEXP {expected}");
-        }
+        assert_eq!(Scenario::new(text).said(&[URL]), expected, "{text}");
     }
 }
 
