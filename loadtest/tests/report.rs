@@ -103,7 +103,7 @@ fn a_bottleneck_is_the_first_thing_said() {
     let reports = Reports::new();
     let mut bottleneck = sample::steady();
     bottleneck.harness.bottleneck = true;
-    bottleneck.harness.warnings = vec!["Its busiest thread worked 97 % of the time.".to_owned()];
+    bottleneck.harness.reasons = vec!["Its busiest thread worked 97 % of the time.".to_owned()];
     let json = reports.write("run.json", &bottleneck);
     let text = stdout(&loadtest(&["report"], &[&json]));
     let said = "!! The harness was the bottleneck: these numbers are its own, and not the \
