@@ -85,7 +85,9 @@ pub(super) fn assemble(
             bound.text
         );
     }
-    let warm_up = settings.warm_up.map_or(WARM_UP, |Time(time)| time);
+    // What was recorded is sent as often as was asked for: a warm-up would send its start once more.
+    let unsaid = if matches!(traffic, Traffic::Replay(_)) { Duration::ZERO } else { WARM_UP };
+    let warm_up = settings.warm_up.map_or(unsaid, |Time(time)| time);
     ensure!(warm_up <= DURATION_MAX, "--warm-up is more than the limit of 7 days");
     let plan = Plan {
         target: target(url, settings.connect, settings.tls, notes)?,

@@ -61,7 +61,7 @@ pub(crate) struct Settings {
     /// Of each step [default: 30s; in a search 10s].
     #[arg(long, value_name = "TIME", help_heading = PACE)]
     pub(super) duration: Option<Time>,
-    /// Traffic before that, which is not in the numbers [default: 5s].
+    /// Traffic before that, which is not in the numbers [default: 5s; with --replay none].
     #[arg(long, value_name = "TIME", help_heading = PACE)]
     pub(super) warm_up: Option<Time>,
     /// An answer that takes longer has failed [default: 30s].
@@ -102,6 +102,8 @@ pub(crate) struct Settings {
     pub(super) mix: Option<Vec<Words>>,
     /// Send what this recording holds instead of a mix, from its start again when it ends: JSON
     /// Lines, each a JSON-RPC request, or `{"at_ms": 12.5, "message": …}` with when it was sent.
+    /// From those times come the mean rate and the duration, where no flag says them; calls go out
+    /// evenly apart, not at those very moments. What the calls change, they change again.
     #[arg(long, value_name = "FILE", help_heading = TRAFFIC, display_order = 1000)]
     pub(super) replay: Option<PathBuf>,
 
