@@ -1,5 +1,6 @@
 //! The mock, started as it is and spoken to over sockets.
 
+#[allow(dead_code, reason = "others need the rest")]
 mod client;
 // The very numbers that the mock draws: what it should do is known call by call, and not guessed.
 #[path = "../src/mock/dice.rs"]

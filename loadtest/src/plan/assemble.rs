@@ -207,12 +207,14 @@ fn pace(settings: &Settings, traffic: &Traffic) -> Result<Pace> {
     })
 }
 
-/// The mean rate of a recording that says when its calls were sent, and how long it is.
+/// The mean rate of a recording that says when its calls were sent, and how long sending it takes.
 fn rate_of(recorded: &[Recorded]) -> Option<(f64, Duration)> {
     let length = recorded.last()?.at.filter(|length| !length.is_zero())?;
     // The last call begins a gap that the recording does not tell.
     let gaps = f64::from(u32::try_from(recorded.len()).ok()?.checked_sub(1)?);
-    Some(((gaps / length.as_secs_f64()).min(Rate::MAX), length))
+    let rate = (gaps / length.as_secs_f64()).min(Rate::MAX);
+    // The last is due at the end of the last gap, and sent, but not the first once more.
+    Some((rate, Duration::from_secs_f64((gaps + 0.5) / rate)))
 }
 
 fn connections(settings: &Settings, pace: &Pace) -> Result<usize> {

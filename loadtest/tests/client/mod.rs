@@ -41,6 +41,16 @@ impl Mock {
     }
 }
 
+impl Mock {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
 impl Drop for Mock {
     fn drop(&mut self) {
         let _ = self.process.kill();
