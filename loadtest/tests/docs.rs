@@ -80,7 +80,8 @@ impl Desk {
         put("scenario.yaml", &format!("{before}\nassert: {}\n", loosened(bounds.trim())));
         put("requests.jsonl", &read("examples/loadtest/recording.jsonl"));
         let mut flags = words(mock);
-        *value(&mut flags, "--listen").expect("where it listens") = "127.0.0.1:0".to_owned();
+        let listen = value(&mut flags, "--listen").expect("where it listens");
+        "127.0.0.1:0".clone_into(listen);
         let flags: Vec<&str> = flags.iter().skip(1).map(String::as_str).collect();
         Self { mock: Mock::start(&flags), folder }
     }
