@@ -49,7 +49,7 @@ pub(crate) fn measure(setting: &Setting) -> Result<Vec<Streams>> {
 
 fn one_kind(setting: &Setting, kind: Kind) -> Result<Streams> {
     eprintln!("streams: {} × {}", setting.streams, kind.name());
-    let every = EVENT_EVERY.as_secs().to_string();
+    let every = format!("{}s", EVENT_EVERY.as_secs());
     let (_mock, upstream) = mock(setting, &["--event-every", &every], "mock-streams")?;
     let limit = setting.streams + 100;
     let limits = format!("limits: {{ connections: {limit}, calls: {limit} }}");

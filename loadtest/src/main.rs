@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod descriptors;
 mod engine;
 mod exit;
 mod mock;
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::exit::{EXIT_CODES, Exit};
 use crate::report::commands::{self, CompareArgs, ReportArgs};
-use crate::terminal::clean;
+use crate::terminal::{clean, print};
 
 /// Load tests of MCP servers and gateways.
 #[derive(Parser)]
@@ -92,8 +93,8 @@ fn main() -> ExitCode {
             commands::schema().map_err(|error| (Exit::Usage, error))
         }
         Command::Schema { of: Schema::Scenario } => {
-            println!("{:#}", plan::schema());
-            Ok(Exit::Held)
+            let printed = print(&format!("{:#}\n", plan::schema()));
+            printed.map(|()| Exit::Held).map_err(|error| (Exit::Usage, error))
         }
     };
     match done {

@@ -1,12 +1,13 @@
 //! What a run is doing, twice a second: two lines that are redrawn on a terminal, one now and then
 //! in a log.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 
 use terminal_size::{Height, Width};
 
 use crate::report::units::{Unit, count, latency, real, seconds};
-use crate::terminal::clean;
+use crate::terminal::{clean, is_dumb, shortened};
 
 /// In a log, a line this often.
 const LOGGED_EVERY_SECONDS: f64 = 10.0;
@@ -75,15 +76,22 @@ enum Way {
     },
 }
 
+impl Way {
+    /// Drawing takes a terminal that moves its cursor.
+    fn of(quiet: bool, draws: bool) -> Self {
+        match (quiet, draws) {
+            (true, _) => Self::Nothing,
+            (false, true) => Self::Terminal { drawn: 0, columns: columns_of_stderr },
+            (false, false) => Self::Log { next: LOGGED_EVERY_SECONDS },
+        }
+    }
+}
+
 impl Progress<io::Stderr> {
-    /// On stderr, in the way that suits it; nothing at all if `quiet`.
+    /// On stderr, in the way that suits it; notes alone if `quiet`.
     pub(crate) fn on_stderr(quiet: bool) -> Self {
-        let way = match (quiet, io::stderr().is_terminal()) {
-            (true, _) => Way::Nothing,
-            (false, true) => Way::Terminal { drawn: 0, columns: columns_of_stderr },
-            (false, false) => Way::Log { next: LOGGED_EVERY_SECONDS },
-        };
-        Self { to: io::stderr(), way }
+        let draws = io::stderr().is_terminal() && !is_dumb(env::var_os("TERM").as_deref());
+        Self { to: io::stderr(), way: Way::of(quiet, draws) }
     }
 }
 
@@ -111,11 +119,10 @@ impl<W: Write> Progress<W> {
         self.write(&drawn);
     }
 
-    /// A line that stays, above what is redrawn.
+    /// A line that stays, above what is redrawn: no progress, and so `quiet` leaves it.
     pub(crate) fn note(&mut self, text: &str) {
         let again = match &mut self.way {
-            Way::Nothing => return,
-            Way::Log { .. } => String::new(),
+            Way::Nothing | Way::Log { .. } => String::new(),
             Way::Terminal { drawn, .. } => erased(std::mem::take(drawn)),
         };
         self.write(&format!("{again}{}\n", clean(text)));
@@ -143,7 +150,8 @@ fn erased(lines: usize) -> String {
 /// A line that wrapped would be two, and one of them would stay.
 fn cut(line: &str, columns: usize) -> String {
     let narrow = |c| if may_be_wide(c) { '?' } else { c };
-    clean(line).chars().map(narrow).take(columns.saturating_sub(1)).collect()
+    let narrowed: String = clean(line).chars().map(narrow).collect();
+    shortened(&narrowed, columns.saturating_sub(1)).into_owned()
 }
 
 /// From Hangul on, characters can take two columns (UAX #11). Punctuation does not.
@@ -309,13 +317,22 @@ mod tests {
     }
 
     #[test]
-    fn quiet_is_quiet() {
-        let text = shown(Way::Nothing, |progress| {
+    fn quiet_shows_no_progress_and_what_has_to_be_known() {
+        let text = shown(Way::of(true, true), |progress| {
             progress.show(&at(10.0));
             progress.note("note");
             progress.finish();
         });
-        assert_eq!(text, "");
+        assert_eq!(text, "note\n");
+    }
+
+    #[test]
+    fn what_cannot_draw_is_logged_to() {
+        assert!(matches!(Way::of(false, true), Way::Terminal { .. }));
+        assert!(matches!(Way::of(false, false), Way::Log { .. }));
+        for quiet_of in [true, false] {
+            assert!(matches!(Way::of(true, quiet_of), Way::Nothing));
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) fn run(run: Run) -> Result<Exit, (Exit, Error)> {
     }
     let report = engine::run(&plan, |snapshot| progress.show(snapshot));
     progress.finish();
-    let report = report.map_err(|error| (Exit::Failed, error))?;
+    let mut report = report.map_err(|error| (Exit::Failed, error))?;
+    // Whoever reads it later has not seen them.
+    report.harness.warnings.extend(notes);
     outputs.publish(&report).map_err(usage)
 }

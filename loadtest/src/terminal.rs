@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::env;
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use anyhow::{Context, Result};
@@ -31,7 +32,7 @@ impl Paint {
     pub(crate) fn for_stdout() -> Self {
         // https://no-color.org: set and not empty.
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let dumb = is_dumb(env::var_os("TERM").as_deref());
         Self { on: io::stdout().is_terminal() && !refused && !dumb }
     }
 
@@ -46,6 +47,11 @@ impl Paint {
         };
         format!("\x1b[{code}m{text}\x1b[0m")
     }
+}
+
+/// Whether a terminal of this name takes no escape sequence.
+pub(crate) fn is_dumb(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| term == "dumb")
 }
 
 /// Text from outside as a terminal may have it: nothing that moves the cursor, colours, rings, or
@@ -70,9 +76,8 @@ pub(crate) fn shortened(text: &str, chars_max: usize) -> Cow<'_, str> {
     if text.chars().nth(chars_max).is_none() {
         return Cow::Borrowed(text);
     }
-    let mut start: String = text.chars().take(chars_max.saturating_sub(1)).collect();
-    start.push('…');
-    Cow::Owned(start)
+    let Some(kept) = chars_max.checked_sub(1) else { return Cow::Borrowed("") };
+    Cow::Owned(text.chars().take(kept).chain(['…']).collect())
 }
 
 /// Writes to stdout. A reader that has gone away (`… | head`) is no failure.
@@ -104,5 +109,12 @@ mod tests {
         assert_eq!(shortened("abc", 3), "abc");
         assert_eq!(shortened("abcd", 3), "ab…");
         assert_eq!(shortened("äöüß", 3), "äö…");
+        assert_eq!((shortened("ab", 1), shortened("ab", 0)), ("…".into(), "".into()));
+    }
+
+    #[test]
+    fn a_dumb_terminal_is_known_by_its_name() {
+        assert!(is_dumb(Some(OsStr::new("dumb"))));
+        assert!(!is_dumb(Some(OsStr::new("xterm-256color"))) && !is_dumb(None));
     }
 }

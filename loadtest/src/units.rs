@@ -50,14 +50,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     })
 }
 
-/// A duration, or seconds without a unit.
-pub(crate) fn duration_or_seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<u64>() {
-        Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => duration(text),
-    }
-}
-
 /// A part of the whole, as `0.05` or `5%`.
 pub(crate) fn share(text: &str) -> Result<f64, String> {
     let wrong = || format!("`{text}` is not a share: write 0 to 1 or a percentage, as 0.05 or 5%");
@@ -131,8 +123,6 @@ mod tests {
                 )
             );
         }
-        assert_eq!(duration_or_seconds("30"), Ok(Duration::from_secs(30)));
-        assert_eq!(duration_or_seconds("250ms"), Ok(Duration::from_millis(250)));
     }
 
     #[test]

@@ -102,6 +102,45 @@ fn what_fails_is_counted_and_breaks_an_assertion() {
 }
 
 #[test]
+fn a_run_is_told_written_and_judged() {
+    let mock = Mock::start(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    let page = dir.path().join("report.html");
+    let html = ["--html", page.to_str().unwrap(), "--header", "Authorization: Basic eDp5"];
+    let holds = ["--assert", "errors=0", "--assert", "rate>1,p99<1h"];
+    let (output, report) = run(&mock.url, &[html, holds].concat(), dir.path());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for held in ["held    errors=0", "held    rate>1", "held    p99<1h"] {
+        assert!(said.contains(held), "{held} in {said}");
+    }
+    assert_eq!(report.expect("a report")["total"]["succeeded"], 300);
+    assert!(fs::read_to_string(&page).unwrap().starts_with("<!DOCTYPE html>"));
+    fs::remove_file(&page).unwrap();
+
+    let breaks = ["--assert", "errors=0", "--assert", "rate>1000000"];
+    let (output, report) = run(&mock.url, &[html, breaks].concat(), dir.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(page.exists(), "a run that broke something is written too");
+    // Asked to be quiet about progress, it still says what has to be known; so does the report.
+    let note = "--header Authorization in the list of processes";
+    assert!(String::from_utf8(output.stderr).unwrap().contains(note));
+    let warnings = report.expect("a report")["harness"]["warnings"].to_string();
+    assert!(warnings.contains(note), "{warnings}");
+}
+
+#[test]
+fn a_report_that_has_nowhere_to_go_is_no_run() {
+    let mock = Mock::start(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    let same = dir.path().join("./report.json");
+    let (output, report) = run(&mock.url, &["--html", same.to_str().unwrap()], dir.path());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), report), (Some(2), None), "{said}");
+    assert!(said.contains("cannot be both the JSON and the page"), "{said}");
+}
+
+#[test]
 fn an_interrupt_gives_the_report_so_far() {
     let mock = Mock::start(&[]);
     let dir = tempfile::tempdir().unwrap();
@@ -114,7 +153,7 @@ fn an_interrupt_gives_the_report_so_far() {
     let pid = Pid::from_raw(running.id().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::INT).unwrap();
     let output = running.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
     let report = read(&json).expect("a report");
     assert_eq!(report["ended"], "interrupted");
     let (calls, succeeded) = (&report["total"]["calls"], &report["total"]["succeeded"]);

@@ -1,5 +1,6 @@
 //! The mock, started as it is and spoken to over sockets.
 
+#[allow(dead_code, reason = "others need the rest")]
 mod client;
 // The very numbers that the mock draws: what it should do is known call by call, and not guessed.
 #[path = "../src/mock/dice.rs"]
@@ -363,6 +364,18 @@ fn an_answer_takes_its_time() {
 }
 
 #[test]
+fn without_a_descriptor_left_the_next_connection_waits_for_one() {
+    for backend in ["auto", "epoll"] {
+        let mock = Mock::start_with_files(24, &["--backend", backend]);
+        // More than it may have; those it has no descriptor for are in the kernel's queue.
+        let mut clients: Vec<Client> = (0..40).map(|_| Client::connect(&mock)).collect();
+        assert_eq!(clients[0].ask(&call(1)).status, 200, "those that it has are served");
+        clients.drain(..30);
+        assert_eq!(clients[9].ask(&call(2)).status, 200, "and the last when it is its turn");
+    }
+}
+
+#[test]
 fn streams_stay_open_and_say_something_now_and_then() {
     let mock = Mock::start(&["--event-every", "40ms"]);
     let listen = modern("subscriptions/listen", 9, json!({ "notifications": {} }));
@@ -438,8 +451,13 @@ fn a_wrong_flag_is_told_its_forms() {
             "error: invalid value '0' for '--threads <N>': write a whole number from 1 to 1024",
         ),
         (
-            ["--event-every", "0"],
-            "error: invalid value '0' for '--event-every <TIME>': events have to be some time apart",
+            ["--event-every", "0s"],
+            "error: invalid value '0s' for '--event-every <TIME>': events have to be some time apart",
+        ),
+        (
+            ["--event-every", "2"],
+            "error: invalid value '2' for '--event-every <TIME>': `2` has no unit: write 2s for \
+             seconds, or 2ms or 2us",
         ),
     ] {
         let (code, _, stderr) = client::run(&[&["mock"], &flags[..]].concat());

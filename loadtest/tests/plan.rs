@@ -51,6 +51,25 @@ fn a_run_that_cannot_begin_says_why_and_exits_with_2() {
 }
 
 #[test]
+fn a_process_that_is_not_there_is_found_out_before_any_call() {
+    let pid = ["run", "http://127.0.0.1:9/mcp", "--pid", "4194305"];
+    let said = "error: there is no process 4194305 to watch; name one that runs, on this host\n";
+    let (code, stdout, stderr) = run(&pid, None);
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(3), "", said));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    for of in ["scenario", "report"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
+        let output = command.args(["schema", of]).stdout(writer).output().expect("the program");
+        assert_eq!(output.status.code(), Some(0), "{of}: {output:?}");
+    }
+}
+
+#[test]
 fn the_schema_is_the_one_in_the_repository() {
     let file = project().join("loadtest/scenario.schema.json");
     let (code, printed, _) = run(&["schema", "scenario"], None);

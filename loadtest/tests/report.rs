@@ -87,6 +87,30 @@ fn assertions_decide_the_exit_code() {
 }
 
 #[test]
+fn an_interrupted_run_is_shown_but_not_judged() {
+    let reports = Reports::new();
+    let mut interrupted = sample::steady();
+    interrupted.ended = report::model::Ended::Interrupted;
+    let json = reports.write("run.json", &interrupted);
+    assert_eq!(loadtest(&["report"], &[&json]).status.code(), Some(0));
+    let judged = loadtest(&["report", "--assert", "p99<10s"], &[&json]);
+    assert_eq!(judged.status.code(), Some(4));
+    assert!(stdout(&judged).contains("held    p99<10s"), "{}", stdout(&judged));
+}
+
+#[test]
+fn what_the_harness_broke_is_called_not_measured() {
+    let reports = Reports::new();
+    let mut bottleneck = sample::steady();
+    bottleneck.harness.bottleneck = true;
+    let json = reports.write("run.json", &bottleneck);
+    let output = loadtest(&["report", "--assert", "p99<1us"], &[&json]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = "BROKEN  p99<1us  not measured: the harness was the bottleneck (";
+    assert!(stdout(&output).contains(said), "{}", stdout(&output));
+}
+
+#[test]
 fn what_was_not_measured_breaks() {
     let reports = Reports::new();
     let mut unwatched = sample::steady();
@@ -103,7 +127,7 @@ fn a_bottleneck_is_the_first_thing_said() {
     let reports = Reports::new();
     let mut bottleneck = sample::steady();
     bottleneck.harness.bottleneck = true;
-    bottleneck.harness.warnings = vec!["Its busiest thread worked 97 % of the time.".to_owned()];
+    bottleneck.harness.reasons = vec!["Its busiest thread worked 97 % of the time.".to_owned()];
     let json = reports.write("run.json", &bottleneck);
     let text = stdout(&loadtest(&["report"], &[&json]));
     let said = "!! The harness was the bottleneck: these numbers are its own, and not the \

@@ -59,7 +59,7 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
     let rest = &conducted.collector.rest;
     let late_p99_us = figures::quantile_us(&rest.lateness, 0.99);
     let searched = conducted.search.is_some();
-    let mut warnings = if searched {
+    let reasons = if searched {
         // Steps were looked at one by one; in the sum of all, those that broke would spoil the rest.
         conducted.spoilt.clone()
     } else {
@@ -69,8 +69,8 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
             latency_p99_us: total.latency.p99_us,
         })
     };
-    let bottleneck = !warnings.is_empty();
-    warnings.extend(conducted.warnings.iter().cloned());
+    let bottleneck = !reasons.is_empty();
+    let mut warnings = conducted.warnings.clone();
     warnings.extend(of_plan(setting.plan, setting.threads));
     warnings.extend(shared_cores(setting.plan.pid));
     for one in rest.refused.report().iter().take(1) {
@@ -108,6 +108,7 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
         late_p99_us,
         waited_for_connection: rest.waited,
         bottleneck,
+        reasons,
         warnings,
     }
 }

@@ -4,9 +4,12 @@ use std::fmt;
 use std::io;
 
 use crate::report::model::{ErrorKind, ErrorReport};
+use crate::terminal::shortened;
 
 /// Failures that are told apart in one report; the rest of a kind are counted together.
 const FAILURES_MAX: usize = 64;
+/// Of what it was; a header that is quoted there can be as long as a head.
+const WHAT_CHARS: usize = 160;
 /// Of what was said, in the example.
 const EXAMPLE_CHARS: usize = 240;
 
@@ -38,7 +41,7 @@ impl Fault {
     }
 
     pub(super) fn written(kind: ErrorKind, what: impl fmt::Display) -> Self {
-        Self { kind, what: What::Written(what.to_string()) }
+        Self { kind, what: What::Written(shortened(&what.to_string(), WHAT_CHARS).into_owned()) }
     }
 
     pub(super) fn io(kind: ErrorKind, doing: &'static str, error: &io::Error) -> Self {
@@ -142,7 +145,7 @@ impl Failures {
 pub(super) fn example(said: &[u8]) -> String {
     let start = said.get(..EXAMPLE_CHARS * 4).unwrap_or(said);
     let text = String::from_utf8_lossy(start);
-    let mut line = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).fold(
+    let line = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).fold(
         String::new(),
         |mut line, word| {
             if !word.is_empty() {
@@ -154,11 +157,7 @@ pub(super) fn example(said: &[u8]) -> String {
             line
         },
     );
-    if let Some((at, _)) = line.char_indices().nth(EXAMPLE_CHARS) {
-        line.truncate(at);
-        line.push('…');
-    }
-    line
+    shortened(&line, EXAMPLE_CHARS).into_owned()
 }
 
 #[cfg(test)]
@@ -203,6 +202,17 @@ mod tests {
     #[test]
     fn an_example_is_one_line_of_bounded_length() {
         assert_eq!(example(b" a\r\n\tb \0 c\xff"), "a b c\u{fffd}");
-        assert_eq!(example(&[b'x'; 5000]).chars().count(), EXAMPLE_CHARS + 1);
+        assert_eq!(example(&[b'x'; 5000]).chars().count(), EXAMPLE_CHARS);
+    }
+
+    #[test]
+    fn what_a_failure_was_is_of_bounded_length() {
+        let media = "x".repeat(40_000);
+        let what = |fault: Fault| fault.what.to_string();
+        let said = what(Fault::written(ErrorKind::Shape, format!("media type {media}")));
+        assert!(said.starts_with("media type xx") && said.ends_with("x…"), "{said}");
+        assert_eq!(said.chars().count(), WHAT_CHARS);
+        let tls = io::Error::new(io::ErrorKind::InvalidData, media);
+        assert_eq!(what(Fault::io(ErrorKind::Connect, "TLS", &tls)).chars().count(), WHAT_CHARS);
     }
 }

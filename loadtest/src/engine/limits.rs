@@ -1,10 +1,10 @@
 //! Descriptors: as many as the plan needs, or an error before anything is sent.
 
-use anyhow::{Result, ensure};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use anyhow::{Context as _, Result, ensure};
 
 use super::clock::{precise, whole};
 use super::schedule::mean_rate;
+use crate::descriptors::{self, Limits};
 use crate::plan::{Operation, Pace, Plan, Step, Traffic};
 
 /// For files and whatever else the process has open; each thread has an epoll instance beside.
@@ -12,11 +12,10 @@ const RESERVED: u64 = 64;
 
 /// Raises the limit of open files to what the plan needs; how many streams may then be open.
 pub(super) fn allow(plan: &Plan) -> Result<usize> {
-    let limit = getrlimit(Resource::Nofile);
+    let Limits { soft, hard } = descriptors::limits();
     let carriers = plan.connections as u64 + plan.threads as u64 + RESERVED;
     let streams = streams_expected(plan);
     let needed = carriers + streams;
-    let hard = limit.maximum.unwrap_or(u64::MAX);
     ensure!(
         needed <= hard,
         "the plan needs {needed} open files, {} for connections and {streams} for streams, and this \
@@ -26,15 +25,9 @@ pub(super) fn allow(plan: &Plan) -> Result<usize> {
     );
     // Streams of a closed loop or a search are as many as they become.
     let wanted = if has_streams(plan) { hard.min(1 << 20).max(needed) } else { needed };
-    let soft = limit.current.unwrap_or(u64::MAX);
-    if soft < wanted {
-        let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
-        setrlimit(Resource::Nofile, raised).map_err(|error| {
-            anyhow::anyhow!(
-                "the limit of open files cannot be raised from {soft} to {wanted}: {error}"
-            )
-        })?;
-    }
+    descriptors::raise_to(wanted).with_context(|| {
+        format!("the limit of open files cannot be raised from {soft} to {wanted}")
+    })?;
     Ok(usize::try_from(soft.max(wanted) - carriers)?)
 }
 

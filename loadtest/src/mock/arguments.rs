@@ -149,6 +149,6 @@ fn count<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String
 }
 
 fn event_every(text: &str) -> Result<Duration, String> {
-    let every = units::duration_or_seconds(text)?;
+    let every = units::duration(text)?;
     if every.is_zero() { Err("events have to be some time apart".into()) } else { Ok(every) }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use penstock_http1::{RequestHead, Verb, write_simple};
-use penstock_mcp::{Era, ErrorKind, Kind, Message, Method, Refusal, ScanLimits, admit};
+use penstock_mcp::{Era, ErrorKind, Kind, Message, Method, Refusal, Revision, ScanLimits, admit};
 
 use super::answer::{Call, is_work, log_message};
 use super::dice::{Dice, Draw};
@@ -14,7 +14,7 @@ use super::wire::{plain, stream_begin};
 const LIMITS: ScanLimits = ScanLimits { depth: 128, batch: 100 };
 const SESSION: &str = "Mcp-Session-Id";
 const VERSION: &str = "MCP-Protocol-Version";
-const MODERN: &str = "2026-07-28";
+const MODERN: Revision = Revision::V2026_07_28;
 
 /// A request with the whole of its body.
 pub(crate) struct Request<'a> {
@@ -119,9 +119,10 @@ impl<'a> Conversation<'a> {
             return Turn::default();
         };
         if let Some(version) = envelope.protocol_version {
-            if !version.eq(body, MODERN.as_bytes()) {
+            if !version.eq(body, MODERN.as_str().as_bytes()) {
                 let data = format!(
-                    r#"{{"supported":["{MODERN}"],"requested":"{}"}}"#,
+                    r#"{{"supported":["{}"],"requested":"{}"}}"#,
+                    MODERN.as_str(),
                     String::from_utf8_lossy(version.raw.of(body))
                 );
                 let kind = ErrorKind::UnsupportedProtocolVersion;
@@ -236,7 +237,7 @@ impl Request<'_> {
 
     /// Of a request without a body.
     fn is_modern(&self) -> bool {
-        self.head.value(self.buffer, VERSION) == Some(MODERN.as_bytes())
+        self.head.value(self.buffer, VERSION) == Some(MODERN.as_str().as_bytes())
     }
 
     fn headers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {

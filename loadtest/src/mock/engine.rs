@@ -44,17 +44,16 @@ impl Engine {
         }
     }
 
-    /// Runs a future to its end on this thread. Only with timers may it wait for time.
-    pub(crate) fn run<F: Future>(self, timers: bool, future: F) -> io::Result<F::Output> {
-        let uring = || {
-            RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring()).with_entries(RING_ENTRIES)
-        };
-        let epoll = RuntimeBuilder::<LegacyDriver>::new;
-        Ok(match (self, timers) {
-            (Self::IoUring, false) => uring().build()?.block_on(future),
-            (Self::IoUring, true) => uring().enable_timer().build()?.block_on(future),
-            (Self::Epoll, false) => epoll().build()?.block_on(future),
-            (Self::Epoll, true) => epoll().enable_timer().build()?.block_on(future),
+    /// Runs a future to its end on this thread.
+    pub(crate) fn run<F: Future>(self, future: F) -> io::Result<F::Output> {
+        Ok(match self {
+            Self::IoUring => {
+                let uring = RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring());
+                uring.with_entries(RING_ENTRIES).enable_timer().build()?.block_on(future)
+            }
+            Self::Epoll => {
+                RuntimeBuilder::<LegacyDriver>::new().enable_timer().build()?.block_on(future)
+            }
         })
     }
 }

@@ -63,9 +63,4 @@ impl Script {
             event_every: mock.event_every,
         }
     }
-
-    /// Whether anything ever waits. A runtime without timers is the cheaper one.
-    pub(crate) fn has_timers(&self) -> bool {
-        self.latency.is_some() || !self.progress_every.is_zero() || self.event_every.is_some()
-    }
 }

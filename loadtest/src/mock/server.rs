@@ -1,24 +1,30 @@
 //! The threads, and how each takes its connections.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::arguments::Mock;
 use super::connection;
 use super::engine::Engine;
 use super::script::Script;
+use crate::descriptors;
+use crate::terminal::print;
 
 const BACKLOG: i32 = 4096;
+/// Until descriptors are asked for again, after there were none.
+const FULL_WAIT: Duration = Duration::from_millis(20);
 
 /// Serves until it is killed.
 pub(crate) fn serve(mock: &Mock) -> Result<()> {
-    allow_descriptors();
+    // Each connection is one. With fewer than the system allows it serves too.
+    let _ = descriptors::raise_to(descriptors::limits().hard);
     let engine = Engine::choose(mock.backend)?;
     let script = Arc::new(Script::new(mock));
     let connections = Arc::new(AtomicU64::new(0));
@@ -36,8 +42,7 @@ pub(crate) fn serve(mock: &Mock) -> Result<()> {
         });
     }
     drop(ended);
-    println!("listening on {address}");
-    io::stdout().flush()?;
+    print(&format!("listening on {address}\n"))?;
     end.recv().context("the threads of the mock panicked")?
 }
 
@@ -58,13 +63,18 @@ fn run(
     script: &Arc<Script>,
     connections: &AtomicU64,
 ) -> Result<()> {
-    engine.run(script.has_timers(), async move {
+    engine.run(async move {
         let listener = monoio::net::TcpListener::from_std(listener)?;
         loop {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 // The peer was gone before it was its turn.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+                // Connections that end give theirs back, and the next waits in the backlog for one.
+                Err(error) if is_full(&error) => {
+                    monoio::time::sleep(FULL_WAIT).await;
+                    continue;
+                }
                 Err(error) => return Err(error).context("cannot accept a connection"),
             };
             let number = connections.fetch_add(1, Ordering::Relaxed);
@@ -77,8 +87,7 @@ fn run(
     })?
 }
 
-/// As many descriptors as the system allows: each connection is one. With fewer it serves too.
-fn allow_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+/// Whether there is no descriptor left, in this process or on this host.
+fn is_full(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }

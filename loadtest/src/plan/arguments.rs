@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::agents::VARIABLE;
@@ -80,10 +80,6 @@ impl Run {
         let Self { mut settings, scenario, mix, pid, output } = self;
         let file = scenario.as_deref().map(scenario::read).transpose()?.unwrap_or_default();
         settings.mix = mix.words(file.mix.is_some() || file.replay.is_some())?;
-        if let Some(pid) = pid {
-            let process = PathBuf::from(format!("/proc/{pid}"));
-            ensure!(process.exists(), "--pid {pid}: there is no such process");
-        }
         let mut notes = Vec::new();
         let said = assemble(settings.over(file), Surroundings { token, pid }, &mut notes);
         let (plan, assert) = match &scenario {

@@ -75,7 +75,8 @@ pub(super) fn assemble(
         threads <= connections,
         "--threads {threads} are more than the {connections} connections: some would have none"
     );
-    let assert = settings.assert.map(|Asserted(bounds)| bounds).unwrap_or_default();
+    let asserted = settings.asserted.into_iter().chain(settings.assert);
+    let assert: Vec<Bound> = asserted.flat_map(|Asserted(bounds)| bounds).collect();
     let searched: &[Bound] = if let Pace::Search(search) = &pace { &search.bounds } else { &[] };
     if let Some(bound) = assert.iter().chain(searched).find(|bound| bound.needs_process()) {
         ensure!(
@@ -84,7 +85,9 @@ pub(super) fn assemble(
             bound.text
         );
     }
-    let warm_up = settings.warm_up.map_or(WARM_UP, |Time(time)| time);
+    // What was recorded is sent as often as was asked for: a warm-up would send its start once more.
+    let unsaid = if matches!(traffic, Traffic::Replay(_)) { Duration::ZERO } else { WARM_UP };
+    let warm_up = settings.warm_up.map_or(unsaid, |Time(time)| time);
     ensure!(warm_up <= DURATION_MAX, "--warm-up is more than the limit of 7 days");
     let plan = Plan {
         target: target(url, settings.connect, settings.tls, notes)?,
@@ -204,12 +207,14 @@ fn pace(settings: &Settings, traffic: &Traffic) -> Result<Pace> {
     })
 }
 
-/// The mean rate of a recording that says when its calls were sent, and how long it is.
+/// The mean rate of a recording that says when its calls were sent, and how long sending it takes.
 fn rate_of(recorded: &[Recorded]) -> Option<(f64, Duration)> {
     let length = recorded.last()?.at.filter(|length| !length.is_zero())?;
     // The last call begins a gap that the recording does not tell.
     let gaps = f64::from(u32::try_from(recorded.len()).ok()?.checked_sub(1)?);
-    Some(((gaps / length.as_secs_f64()).min(Rate::MAX), length))
+    let rate = (gaps / length.as_secs_f64()).min(Rate::MAX);
+    // The last is due at the end of the last gap, and sent, but not the first once more.
+    Some((rate, Duration::from_secs_f64((gaps + 0.5) / rate)))
 }
 
 fn connections(settings: &Settings, pace: &Pace) -> Result<usize> {

@@ -111,16 +111,11 @@ impl Bound {
     /// A bound, and where its relation stands.
     fn read(text: &str) -> Result<(Self, usize), Problem> {
         let problem = |at, why| Problem { at, why };
-        let operator = text.find(['<', '>', '=']).ok_or_else(|| {
+        let Parts { name, operator, relation, number } = Parts::of(text).ok_or_else(|| {
             let why = format!("`{text}` is no bound: write one as p99<2ms, errors=0 or rate>=1000");
             problem(0, why)
         })?;
-        let (name, rest) = text.split_at(operator);
-        let value = named(name.trim_end()).map_err(|why| problem(0, why))?;
-        let (number, relation) = RELATIONS
-            .iter()
-            .find_map(|(sign, relation)| Some((rest.strip_prefix(sign)?.trim_start(), *relation)))
-            .unwrap_or((rest, Relation::Equal));
+        let value = BoundValue::named(name).map_err(|why| problem(0, why))?;
         let limit = value.limit(number).map_err(|why| problem(text.len() - number.len(), why))?;
         if relation == Relation::Less && limit <= 0.0 {
             return Err(problem(operator, format!("nothing is less than {number}: write `<=`")));
@@ -134,28 +129,54 @@ impl Bound {
     }
 }
 
-/// The value of this name.
-fn named(name: &str) -> Result<BoundValue, String> {
-    if let Some((_, value)) = NAMES.iter().find(|(known, _)| *known == name) {
-        return Ok(*value);
+/// What a bound consists of, as it stands in a text.
+#[derive(Debug)]
+pub(crate) struct Parts<'t> {
+    pub(crate) name: &'t str,
+    /// Where the relation stands, in bytes.
+    operator: usize,
+    pub(crate) relation: Relation,
+    /// With its unit.
+    pub(crate) number: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    /// Nothing of a text without a relation.
+    pub(crate) fn of(text: &'t str) -> Option<Self> {
+        let operator = text.find(['<', '>', '='])?;
+        let (name, rest) = text.split_at(operator);
+        let split = |(sign, relation): &(&str, Relation)| {
+            Some((rest.strip_prefix(sign)?.trim_start(), *relation))
+        };
+        let (number, relation) = RELATIONS.iter().find_map(split)?;
+        Some(Self { name: name.trim_end(), operator, relation, number })
     }
-    let percentile =
-        name.strip_prefix('p').filter(|it| it.starts_with(|c: char| c.is_ascii_digit()));
-    if let Some(percentile) = percentile {
-        let inside = units::decimal(percentile).filter(|it| *it > 0.0 && *it < 100.0);
-        return inside.map(BoundValue::Percentile).ok_or_else(|| {
-            format!("`{name}` is no percentile: write p50, p99 or p99.9, and `max` for the highest")
-        });
-    }
-    let hint = nearest(name, NAMES.iter().map(|(known, _)| *known));
-    let hint = hint.map_or(String::new(), |known| format!(" (did you mean `{known}`?)"));
-    Err(format!(
-        "`{name}` is nothing that is measured{hint}: write p50 to p99.99, mean, max, rate, errors, \
-         error-rate, cpu or rss"
-    ))
 }
 
 impl BoundValue {
+    /// The value of this name.
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
+        if let Some((_, value)) = NAMES.iter().find(|(known, _)| *known == name) {
+            return Ok(*value);
+        }
+        let percentile =
+            name.strip_prefix('p').filter(|it| it.starts_with(|c: char| c.is_ascii_digit()));
+        if let Some(percentile) = percentile {
+            let inside = units::decimal(percentile).filter(|it| *it > 0.0 && *it < 100.0);
+            return inside.map(Self::Percentile).ok_or_else(|| {
+                format!(
+                    "`{name}` is no percentile: write p50, p99 or p99.9, and `max` for the highest"
+                )
+            });
+        }
+        let hint = nearest(name, NAMES.iter().map(|(known, _)| *known));
+        let hint = hint.map_or(String::new(), |known| format!(" (did you mean `{known}`?)"));
+        Err(format!(
+            "`{name}` is nothing that is measured{hint}: write p50 to p99.99, mean, max, rate, \
+             errors, error-rate, cpu or rss"
+        ))
+    }
+
     /// Whether it can be met exactly.
     fn is_counted(self) -> bool {
         matches!(self, Self::Errors | Self::ErrorRate)

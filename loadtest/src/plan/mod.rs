@@ -26,7 +26,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(crate) use arguments::{Job, Run};
-pub(crate) use bound::Asserted;
+pub(crate) use bound::{Asserted, Parts};
 pub(crate) use scenario::schema;
 
 /// The most bytes of padding in a call's arguments.

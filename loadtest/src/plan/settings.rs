@@ -61,7 +61,7 @@ pub(crate) struct Settings {
     /// Of each step [default: 30s; in a search 10s].
     #[arg(long, value_name = "TIME", help_heading = PACE)]
     pub(super) duration: Option<Time>,
-    /// Traffic before that, which is not in the numbers [default: 5s].
+    /// Traffic before that, which is not in the numbers [default: 5s; with --replay none].
     #[arg(long, value_name = "TIME", help_heading = PACE)]
     pub(super) warm_up: Option<Time>,
     /// An answer that takes longer has failed [default: 30s].
@@ -102,12 +102,22 @@ pub(crate) struct Settings {
     pub(super) mix: Option<Vec<Words>>,
     /// Send what this recording holds instead of a mix, from its start again when it ends: JSON
     /// Lines, each a JSON-RPC request, or `{"at_ms": 12.5, "message": …}` with when it was sent.
+    /// From those times come the mean rate and the duration, where no flag says them; calls go out
+    /// evenly apart, not at those very moments. What the calls change, they change again.
     #[arg(long, value_name = "FILE", help_heading = TRAFFIC, display_order = 1000)]
     pub(super) replay: Option<PathBuf>,
 
     /// Fail unless all of this holds, as 'p99<2ms,errors=0'; also max, mean, rate, error-rate, and
+    /// of --pid cpu (of a call) and rss. May be repeated.
+    #[arg(
+        long = "assert", value_name = "BOUNDS", value_parser = Asserted::parse,
+        help_heading = REPORT
+    )]
+    #[serde(skip)]
+    pub(super) asserted: Vec<Asserted>,
+    /// Fail unless all of this holds, as 'p99<2ms,errors=0'; also max, mean, rate, error-rate, and
     /// of --pid cpu (of a call) and rss.
-    #[arg(long, value_name = "BOUNDS", help_heading = REPORT)]
+    #[arg(skip)]
     pub(super) assert: Option<Asserted>,
 }
 
@@ -135,7 +145,17 @@ pub(crate) struct TlsFiles {
 
 impl Settings {
     /// These, and of others what these do not say.
-    pub(super) fn over(self, other: Self) -> Self {
+    pub(super) fn over(self, mut other: Self) -> Self {
+        // What the others say of their pace may mean nothing with the one that takes its place.
+        if self.concurrency.is_some() {
+            other.arrival = None;
+        }
+        if self.concurrency.is_some() || self.rate.is_some() {
+            (other.search_from, other.search_to, other.precision) = (None, None, None);
+        }
+        if !self.asserted.is_empty() {
+            other.assert = None;
+        }
         // Either may stand where the other did, so one of these hides all of those.
         let own_pace = self.rate.is_some() || self.concurrency.is_some() || self.search.is_some();
         let own_traffic = self.mix.is_some() || self.replay.is_some();
@@ -181,7 +201,8 @@ impl Settings {
             seed: self.seed.or(other.seed),
             mix: self.mix.or(mix),
             replay: self.replay.or(replay),
-            assert: self.assert.or(other.assert),
+            asserted: self.asserted,
+            assert: other.assert,
         }
     }
 

@@ -187,7 +187,6 @@ fn what_does_not_fit_together_says_why() {
         (&["--search=p99=5ms", "--precision=60%"], "--precision 0.6 is not from 0.001 to 0.5"),
         (&["--assert=cpu<50us"], "`cpu<50us` is about a process: say with --pid which one"),
         (&["--search=rss<1GiB"], "`rss<1GiB` is about a process: say with --pid which one"),
-        (&["--pid=4194305"], "--pid 4194305: there is no such process"),
         (
             &["--ca=ca.pem"],
             "--ca, --cert and --key mean something with an https URL only; this one is \
@@ -332,6 +331,43 @@ assert: p99<2ms,errors=0
 }
 
 #[test]
+fn a_pace_of_flags_leaves_nothing_of_the_scenarios_that_would_mean_nothing() {
+    let stepped = Scenario::new("{ url: 'http://127.0.0.1:9/', rate: 5, arrival: even }");
+    let closed = stepped.job(&["--concurrency=4"]).unwrap().plan.pace;
+    assert!(matches!(closed, Pace::Closed { concurrency: 4, .. }), "{closed:?}");
+    let faster = stepped.job(&["--rate=50"]).unwrap().plan.pace;
+    assert!(matches!(faster, Pace::Open { arrival: Arrival::Even, .. }), "{faster:?}");
+    assert_eq!(
+        format!("{:#}", stepped.job(&["--concurrency=4", "--arrival=even"]).unwrap_err()),
+        "with the scenario scenario.yaml: --arrival means something with --rate or --search only"
+            .replace(
+                "scenario.yaml",
+                &stepped.folder.path().join("scenario.yaml").display().to_string()
+            ),
+        "what a flag says is not left out"
+    );
+    let searched = Scenario::new(
+        "{ url: 'http://127.0.0.1:9/', search: p99=5ms, searchFrom: 7, searchTo: 70, precision: 5% }",
+    );
+    for flag in ["--concurrency=4", "--rate=50"] {
+        assert!(!matches!(searched.job(&[flag]).unwrap().plan.pace, Pace::Search(_)), "{flag}");
+    }
+    let pace = searched.job(&["--search=p99=9ms"]).unwrap().plan.pace;
+    let Pace::Search(search) = pace else { panic!("{pace:?}") };
+    assert_eq!((search.from_per_second, search.to_per_second), (7.0, Some(70.0)));
+}
+
+#[test]
+fn assertions_add_up_and_go_before_the_scenarios() {
+    let texts = |job: Job| job.assert.into_iter().map(|bound| bound.text).collect::<Vec<_>>();
+    let flags = ["--assert=p99<2ms,errors=0", "--assert=mean<1ms"];
+    assert_eq!(texts(job(&flags).unwrap()), ["p99<2ms", "errors=0", "mean<1ms"]);
+    let scenario = Scenario::new("{ url: 'http://127.0.0.1:9/', assert: 'max<1s' }");
+    assert_eq!(texts(scenario.job(&[]).unwrap()), ["max<1s"]);
+    assert_eq!(texts(scenario.job(&flags[1..]).unwrap()), ["mean<1ms"]);
+}
+
+#[test]
 fn flags_go_before_the_scenario() {
     let scenario = Scenario::new(
         "{ url: 'http://127.0.0.1:9/a', rate: 5, duration: 20s, seed: 7, headers: { X-A: a, X-B: b },
@@ -412,10 +448,7 @@ fn an_error_in_a_scenario_names_file_line_and_column() {
         ),
         ("mix: 5\n", "scenario.yaml:1:6: expected sequence start"),
     ] {
-        let said = Scenario::new(text).said(&[URL]);
-        if said != expected {
-            eprintln!("GOT {said}\nEXP {expected}");
-        }
+        assert_eq!(Scenario::new(text).said(&[URL]), expected, "{text}");
     }
 }
 
@@ -457,7 +490,9 @@ fn a_recording_is_sent_at_its_own_mean_rate() {
     assert!(matches!(&plan.traffic, Traffic::Replay(recorded) if recorded.len() == 11));
     let Pace::Open { steps, arrival: Arrival::Even } = plan.pace else { panic!("{:?}", plan.pace) };
     assert!((steps[0].from_per_second - 50.0).abs() < 1e-9, "{steps:?}");
-    assert_eq!(steps[0].duration.as_millis(), 200);
+    assert_eq!(steps[0].duration.as_millis(), 210, "the eleventh is due after 200");
+    assert!(plan.warm_up.is_zero(), "the first of them are measured, and sent once");
+    assert_eq!(scenario.job(&["--warm-up=1s"]).unwrap().plan.warm_up.as_secs(), 1);
     let slower = scenario.job(&["--rate=5"]).unwrap().plan.pace;
     assert!(matches!(slower, Pace::Open { steps, .. } if steps[0].duration.as_secs() == 30));
     assert!(matches!(scenario.job(&["--concurrency=2"]).unwrap().plan.pace, Pace::Closed { .. }));

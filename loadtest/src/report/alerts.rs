@@ -71,13 +71,14 @@ pub(crate) fn alerts(report: &Report) -> Vec<Alert> {
 
 fn of_harness(report: &Report, mut others: Vec<Alert>) -> Vec<Alert> {
     others.truncate(ALERTS_MAX);
-    let warnings = report.harness.warnings.iter().take(ALERTS_MAX).cloned();
-    if report.harness.bottleneck {
-        let (text, details) = (BOTTLENECK.to_owned(), warnings.collect());
-        return [vec![Alert { level: Level::Void, text, details }], others].concat();
-    }
+    let harness = &report.harness;
+    let bottleneck = harness.bottleneck.then(|| {
+        let details = harness.reasons.iter().take(ALERTS_MAX).cloned().collect();
+        Alert { level: Level::Void, text: BOTTLENECK.to_owned(), details }
+    });
+    let warnings = harness.warnings.iter().take(ALERTS_MAX).cloned();
     let warning = |text| Alert { level: Level::Warning, text, details: Vec::new() };
-    others.into_iter().chain(warnings.map(warning)).collect()
+    bottleneck.into_iter().chain(others).chain(warnings.map(warning)).collect()
 }
 
 /// Those that have a curve.
@@ -100,10 +101,15 @@ mod tests {
     fn a_harness_that_was_the_bottleneck_is_said_first_with_its_reasons() {
         let mut report = sample::steady();
         report.harness.bottleneck = true;
-        report.harness.warnings = vec!["its threads had no core".to_owned()];
-        let first = alerts(&report).remove(0);
+        report.harness.reasons = vec!["its threads had no core".to_owned()];
+        report.harness.warnings = vec!["two cores are shared".to_owned()];
+        let alerts = alerts(&report);
+        let first = &alerts[0];
         assert_eq!((first.level, first.text.as_str()), (Level::Void, BOTTLENECK));
         assert_eq!(first.details, ["its threads had no core"]);
+        let last = alerts.last().unwrap();
+        let warning = (Level::Warning, "two cores are shared");
+        assert_eq!((last.level, last.text.as_str()), warning, "which is no reason for it");
     }
 
     #[test]

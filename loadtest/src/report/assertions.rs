@@ -23,7 +23,8 @@ pub(crate) fn exit(assertions: &[Assertion]) -> Exit {
 }
 
 /// Judges every bound. What was not measured has not held: not even that no call failed, where there
-/// was none.
+/// was none. Nor is a bound broken by the target where the harness set the numbers; one that held
+/// for all that held.
 pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
     let subject = subject(report);
     let assertion = |bound: &Bound| {
@@ -34,7 +35,13 @@ pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
         let text = bound.text.clone();
         match actual {
             Ok(Verdict { held, actual }) => {
-                Assertion { text, held, actual: shown(bound.value, actual.unwrap_or_default()) }
+                let actual = shown(bound.value, actual.unwrap_or_default());
+                let whose = if !held && report.harness.bottleneck {
+                    format!("not measured: the harness was the bottleneck ({actual})")
+                } else {
+                    actual
+                };
+                Assertion { text, held, actual: whose }
             }
             Err(reason) => {
                 Assertion { text, held: false, actual: format!("not measured: {reason}") }
@@ -124,6 +131,18 @@ mod tests {
             assert!(unknown.actual.starts_with("not measured: "), "{unknown:?}");
             assert!(unknown.actual.contains("--pid"), "{unknown:?}");
         }
+    }
+
+    #[test]
+    fn what_the_harness_broke_is_not_laid_on_the_target() {
+        let mut report = sample::steady();
+        report.harness.bottleneck = true;
+        let broken = judged(&report, "p99<1us");
+        let said = "not measured: the harness was the bottleneck (";
+        assert!(!broken.held && broken.actual.starts_with(said), "{broken:?}");
+        let held = judged(&report, "p99<10s");
+        assert!(held.held && held.actual.ends_with("ms"), "{held:?}");
+        assert_eq!(exit(&[held, broken]), Exit::Broken);
     }
 
     #[test]

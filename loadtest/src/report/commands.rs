@@ -64,7 +64,11 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit> {
     keep(&[&args.file], args.html.as_deref())?;
     let bounds = args.asserted.iter().flat_map(|Asserted(bounds)| bounds).cloned().collect();
     let outputs = Outputs::prepare(None, args.html.as_deref(), bounds)?;
-    outputs.publish(&file::read(&args.file)?)
+    match outputs.publish(&file::read(&args.file)?)? {
+        // To show what there is, is all that was asked for.
+        Exit::Interrupted if args.asserted.is_empty() => Ok(Exit::Held),
+        exit => Ok(exit),
+    }
 }
 
 pub(crate) fn compare(args: &CompareArgs) -> Result<Exit> {
@@ -90,9 +94,8 @@ pub(crate) fn schema() -> Result<Exit> {
 
 /// Refuses to write a page over a report.
 fn keep(reports: &[&PathBuf], html: Option<&Path>) -> Result<()> {
-    // What is not there yet is none of them.
-    let Some(html) = html.and_then(|html| html.canonicalize().ok()) else { return Ok(()) };
-    let is_page = |report: &&&PathBuf| report.canonicalize().is_ok_and(|report| report == html);
+    let Some(html) = html.map(file::place) else { return Ok(()) };
+    let is_page = |report: &&&PathBuf| file::place(report) == html;
     if let Some(report) = reports.iter().find(is_page) {
         bail!("{} is a report; name another file for the page", report.display());
     }

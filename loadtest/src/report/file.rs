@@ -55,6 +55,18 @@ pub(crate) fn to_json(report: &Report) -> Result<Vec<u8>> {
     Ok(json)
 }
 
+/// What a path leads to, by whichever name it is called. What is not there yet has its place in a
+/// folder that is.
+pub(crate) fn place(path: &Path) -> PathBuf {
+    let there = || path.canonicalize().ok();
+    let to_be = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    there().or_else(to_be).unwrap_or_else(|| path.to_path_buf())
+}
+
 /// Where a file is going to be written.
 #[derive(Debug)]
 pub(crate) struct Destination {

@@ -260,6 +260,9 @@ pub(crate) struct Harness {
     pub(crate) waited_for_connection: u64,
     /// Whether the harness, and not the target, set these numbers.
     pub(crate) bottleneck: bool,
-    /// Why, and what to do.
+    /// Why it was, and what to do; of a bottleneck alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) reasons: Vec<String>,
+    /// What else whoever reads the numbers has to know.
     pub(crate) warnings: Vec<String>,
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 
 use super::assertions::{self, Assertion, assertions};
-use super::file::{Destination, to_json};
+use super::file::{self, Destination, to_json};
 use super::html::report_page;
-use super::model::Report;
+use super::model::{Ended, Report};
 use super::text::summary;
 use crate::exit::Exit;
 use crate::plan::Bound;
@@ -29,7 +29,8 @@ impl Outputs {
         bounds: Vec<Bound>,
     ) -> Result<Self> {
         if let (Some(json), Some(html)) = (json, html) {
-            ensure!(json != html, "{} cannot be both the JSON and the page", html.display());
+            let one = file::place(json) == file::place(html);
+            ensure!(!one, "{} cannot be both the JSON and the page", html.display());
         }
         Ok(Self {
             json: json.map(Destination::prepare).transpose()?,
@@ -38,14 +39,15 @@ impl Outputs {
         })
     }
 
-    /// After it: says what it found, writes it, and tells whether every bound held.
+    /// After it: says what it found, writes it, and tells whether every bound held. Of a run that
+    /// was interrupted they are shown, but say nothing of the run that was asked for.
     pub(crate) fn publish(&self, report: &Report) -> Result<Exit> {
         let assertions = assertions(report, &self.bounds);
         // Whichever fails, the others still have it.
         let written = self.write(report, &assertions);
         print(&summary(report, &assertions, Paint::for_stdout()))?;
         written?;
-        Ok(assertions::exit(&assertions))
+        Ok(exit(report, &assertions))
     }
 
     fn write(&self, report: &Report, assertions: &[Assertion]) -> Result<()> {
@@ -58,10 +60,17 @@ impl Outputs {
     }
 }
 
+fn exit(report: &Report, assertions: &[Assertion]) -> Exit {
+    match report.ended {
+        Ended::Completed => assertions::exit(assertions),
+        Ended::Interrupted => Exit::Interrupted,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{file, sample};
+    use crate::report::sample;
 
     #[test]
     fn both_files_are_written() {
@@ -76,8 +85,35 @@ mod tests {
 
     #[test]
     fn one_file_cannot_be_both() {
-        let path = Path::new("run.json");
-        let refused = Outputs::prepare(Some(path), Some(path), Vec::new()).unwrap_err();
-        assert_eq!(refused.to_string(), "run.json cannot be both the JSON and the page");
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("sub")).unwrap();
+        std::os::unix::fs::symlink(path("there"), path("link")).unwrap();
+        let refused = |json: &str, html: &str| {
+            let (json, html) = (path(json), path(html));
+            let refused = Outputs::prepare(Some(&json), Some(&html), Vec::new()).err()?;
+            let said = format!("{} cannot be both the JSON and the page", html.display());
+            assert_eq!(refused.to_string(), said);
+            Some(())
+        };
+        for written in [false, true] {
+            assert!(refused("there", "there").is_some());
+            assert!(refused("there", "./there").is_some(), "written {written}");
+            assert!(refused("sub/../there", "there").is_some(), "written {written}");
+            assert!(refused("there", "sub/there").is_none());
+            std::fs::write(path("there"), "an older one").unwrap();
+        }
+        assert!(refused("there", "link").is_some(), "a link is replaced where it leads to");
+    }
+
+    #[test]
+    fn a_run_that_was_interrupted_has_an_exit_code_of_its_own() {
+        let mut report = sample::steady();
+        let broken = assertions(&report, &[Bound::parse("p99<1us").unwrap()]);
+        assert_eq!((exit(&report, &[]), exit(&report, &broken)), (Exit::Held, Exit::Broken));
+        report.ended = Ended::Interrupted;
+        for assertions in [&[][..], &broken] {
+            assert_eq!(exit(&report, assertions), Exit::Interrupted);
+        }
     }
 }

@@ -166,6 +166,7 @@ pub(crate) fn filled_with(text: &str) -> Report {
     if let Some(process) = &mut report.process {
         fill(&mut process.name);
     }
+    report.harness.reasons = vec![text.to_owned()];
     report.harness.warnings = vec![text.to_owned()];
     fill(&mut report.total.latency.histogram);
     report
@@ -230,6 +231,7 @@ fn harness() -> Harness {
         late_p99_us: 41.0,
         waited_for_connection: 240,
         bottleneck: false,
+        reasons: Vec::new(),
         warnings: Vec::new(),
     }
 }

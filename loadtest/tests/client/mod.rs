@@ -19,17 +19,35 @@ pub(crate) struct Mock {
 impl Mock {
     /// With these flags, on a port that the system chooses.
     pub(crate) fn start(flags: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"))
-            .arg("mock")
-            .args(flags)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a mock");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
+        Self::listening(command.arg("mock").args(flags))
+    }
+
+    /// One that may have no more than so many files open.
+    pub(crate) fn start_with_files(files: u32, flags: &[&str]) -> Self {
+        let limited = format!("ulimit -n {files} && exec \"$0\" mock \"$@\"");
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_penstock-loadtest");
+        Self::listening(command.args(["-c", &limited, program]).args(flags))
+    }
+
+    fn listening(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("a mock");
         let mut line = String::new();
         let stdout = process.stdout.take().expect("its stdout");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on ").expect("an address");
         Self { address: address.parse().expect("an address"), process }
+    }
+}
+
+impl Mock {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) struct Conductor<'c, I, W> {
     threads: Threads,
     watched: Option<Watched>,
     progress: Snapshot,
+    /// When the first load did.
+    began: Option<u64>,
     told_at: u64,
     /// Second of the last look, by the grid that begins when measuring does.
     looked: u64,
@@ -110,6 +112,7 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
             threads: Threads::new(Vec::new()),
             watched,
             progress: Snapshot::default(),
+            began: None,
             told_at: clock::now(),
             looked: 0,
             stints: 0,

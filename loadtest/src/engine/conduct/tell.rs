@@ -14,13 +14,15 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
     /// How the stint stands.
     pub(super) fn advance(&mut self, plans: &Plans<'_>, timeline: &Timeline, now: u64) {
         let Timeline { start, measure_from, end } = *timeline;
+        let began = *self.began.get_or_insert(start);
         let progress = &mut self.progress;
         progress.phase = match now {
             _ if now >= end || self.interruptions > 0 => Phase::Draining,
             _ if now >= measure_from => Phase::Measuring,
             _ => Phase::WarmUp,
         };
-        progress.elapsed_seconds = seconds(now.saturating_sub(start));
+        // A search has many stretches of load, and one beginning.
+        progress.elapsed_seconds = seconds(now.saturating_sub(began));
         let searches = matches!(self.setting.plan.pace, Pace::Search(_));
         progress.planned_seconds = (!searches).then(|| seconds(end - start));
         progress.offered_per_second = match plans.load {

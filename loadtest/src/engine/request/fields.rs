@@ -2,6 +2,7 @@
 //! compression, which nobody here would undo, and the plan's in place of any of the same name.
 
 use anyhow::{Result, bail, ensure};
+use penstock_mcp::Revision;
 
 use crate::plan::{Agent, Era, Plan};
 
@@ -10,8 +11,8 @@ const OURS: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
 const AGENT: &str = concat!("penstock-loadtest/", env!("CARGO_PKG_VERSION"));
 
 /// The revision that is asked for in the legacy era, and the one of the modern era.
-pub(super) const LEGACY: &str = "2025-11-25";
-pub(super) const MODERN: &str = "2026-07-28";
+pub(super) const LEGACY: Revision = Revision::V2025_11_25;
+pub(super) const MODERN: Revision = Revision::V2026_07_28;
 
 pub(super) struct Fields {
     path: String,
@@ -85,7 +86,11 @@ pub(in crate::engine) fn opened_lines(plan: &Plan, revision: &[u8], id: Option<&
     let mut lines = Vec::new();
     if plan.era == Era::Legacy && !has(&plan.headers, "MCP-Protocol-Version") {
         lines.extend_from_slice(b"MCP-Protocol-Version: ");
-        lines.extend_from_slice(if revision.is_empty() { LEGACY.as_bytes() } else { revision });
+        lines.extend_from_slice(if revision.is_empty() {
+            LEGACY.as_str().as_bytes()
+        } else {
+            revision
+        });
         lines.extend_from_slice(b"\r\n");
     }
     if let Some(id) = id.filter(|_| !has(&plan.headers, "Mcp-Session-Id")) {

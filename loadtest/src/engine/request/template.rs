@@ -171,8 +171,10 @@ impl Maker<'_> {
     /// Of `initialize` as the protocol asks for it; its operation is left open.
     pub(super) fn initialize() -> Result<Template> {
         let info = client_info()?;
-        let params =
-            format!(r#"{{"protocolVersion":"{LEGACY}","capabilities":{{}},"clientInfo":{info}}}"#);
+        let revision = LEGACY.as_str();
+        let params = format!(
+            r#"{{"protocolVersion":"{revision}","capabilities":{{}},"clientInfo":{info}}}"#
+        );
         let text =
             format!(r#"{{"jsonrpc":"2.0","id":{ID},"method":"initialize","params":{params}}}"#);
         Ok(Template {
@@ -228,7 +230,8 @@ impl Maker<'_> {
         let mut meta = Vec::new();
         if self.era == Era::Modern {
             let info = client_info()?;
-            meta.push(format!(r#""io.modelcontextprotocol/protocolVersion":"{MODERN}""#));
+            let revision = MODERN.as_str();
+            meta.push(format!(r#""io.modelcontextprotocol/protocolVersion":"{revision}""#));
             meta.push(r#""io.modelcontextprotocol/clientCapabilities":{}"#.to_owned());
             meta.push(format!(r#""io.modelcontextprotocol/clientInfo":{info}"#));
         }
@@ -247,7 +250,7 @@ impl Maker<'_> {
         if self.era == Era::Legacy {
             return Ok(Box::default());
         }
-        let mut lines = self.fields.line("MCP-Protocol-Version", MODERN);
+        let mut lines = self.fields.line("MCP-Protocol-Version", MODERN.as_str());
         ensure!(
             method.bytes().all(|byte| byte.is_ascii_graphic()),
             "method `{method}` cannot be sent: it is not visible ASCII"

@@ -278,6 +278,27 @@ fn a_recording_is_sent_as_it_was_with_what_the_era_asks_for() {
 }
 
 #[test]
+fn the_time_of_a_search_goes_on_from_step_to_step() {
+    let address = serve_bytes(Request::good);
+    let mut plan = plan(address);
+    plan.pace = Pace::Search(Search {
+        bounds: Vec::new(),
+        from_per_second: 20.0,
+        to_per_second: Some(80.0),
+        duration: Duration::from_millis(300),
+        arrival: Arrival::Even,
+        precision: 0.5,
+    });
+    let mut told: Vec<(Option<usize>, f64)> = Vec::new();
+    let watch = |now: &crate::progress::Snapshot| told.push((now.step, now.elapsed_seconds));
+    let report = run_until(&plan, || false, watch).unwrap();
+    assert!(report.steps.len() > 1, "{:?}", report.steps);
+    let steps: HashSet<_> = told.iter().map(|(step, _)| *step).collect();
+    assert!(steps.len() > 1, "{told:?}");
+    assert!(told.is_sorted_by_key(|(_, elapsed)| *elapsed), "{told:?}");
+}
+
+#[test]
 fn a_search_doubles_until_a_bound_breaks_and_tells_its_steps() {
     // Two connections of 10 ms a call carry 200 calls a second and no more.
     let address = serve(|request, stream| {
@@ -307,7 +328,7 @@ fn a_search_doubles_until_a_bound_breaks_and_tells_its_steps() {
     assert_eq!(report.steps[0].from_per_second.to_bits(), 50_f64.to_bits());
     if report.harness.bottleneck {
         // A machine that is too busy for this: then it says so, and blames nobody.
-        let said = report.harness.warnings.join("\n");
+        let said = report.harness.reasons.join("\n");
         assert!(said.contains("the target may carry more"), "{said}");
         return;
     }

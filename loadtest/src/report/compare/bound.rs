@@ -1,12 +1,13 @@
 //! `--assert` of a comparison: `p99<=1.1x`, the new against so many times the base's.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result};
 
 use super::{Comparison, Side};
-use crate::plan::{Bound, BoundValue, Relation};
+use crate::plan::{Bound, BoundValue, Parts, Relation};
 use crate::report::assertions::{Assertion, shown, verdict};
 use crate::report::judge::Verdict;
 use crate::report::units::ratio;
+use crate::units;
 
 /// A bound on a ratio.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,45 +19,20 @@ pub(crate) struct Relative {
     text: String,
 }
 
-const RELATIONS: [(&str, Relation); 6] = [
-    ("<=", Relation::AtMost),
-    (">=", Relation::AtLeast),
-    ("==", Relation::Equal),
-    ("=", Relation::Equal),
-    ("<", Relation::Less),
-    (">", Relation::Greater),
-];
-
 impl Relative {
     /// Reads one bound: a value, a relation, and a factor that ends in `x`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
-        let at = text.find(['<', '>', '=']).with_context(|| {
+        let Parts { name, relation, number, .. } = Parts::of(text).with_context(|| {
             format!("`{text}` has no relation; write it as `p99<=1.1x` or `rate>=0.95x`")
         })?;
-        let (name, rest) = text.split_at(at);
-        let (relation, factor) = RELATIONS
-            .iter()
-            .find_map(|(sign, relation)| Some((*relation, rest.strip_prefix(sign)?)))
-            .with_context(|| format!("`{text}` has no relation"))?;
-        let name = name.trim();
-        let value = named(name).with_context(|| {
-            format!(
-                "`{name}` is nothing that is compared; there are p50 (or any percentile), mean, \
-                 max, rate, errors, error-rate, cpu and rss"
-            )
-        })?;
-        let number = factor.trim().strip_suffix('x').with_context(|| {
+        let value = BoundValue::named(name).map_err(Error::msg)?;
+        let number = number.strip_suffix('x').with_context(|| {
             format!("the limit of `{text}` is no factor; of a comparison it ends in x, as 1.1x")
         })?;
-        let factor: f64 = number
-            .trim()
-            .parse()
-            .with_context(|| format!("`{number}` in `{text}` is no number"))?;
-        ensure!(
-            factor.is_finite() && factor >= 0.0,
-            "the factor of `{text}` is below 0 or endless"
-        );
+        let factor = units::decimal(number.trim_end()).with_context(|| {
+            format!("`{number}` in `{text}` is no number; write one from 0 on, as 1.1")
+        })?;
         Ok(Self { value, relation, factor, text: text.to_owned() })
     }
 
@@ -89,23 +65,6 @@ impl Relative {
 /// Judges every bound. What was not measured in both has not held.
 pub(crate) fn assertions(comparison: &Comparison, bounds: &[Relative]) -> Vec<Assertion> {
     bounds.iter().map(|bound| bound.judge(comparison)).collect()
-}
-
-fn named(name: &str) -> Option<BoundValue> {
-    Some(match name {
-        "mean" => BoundValue::Mean,
-        "max" => BoundValue::Max,
-        "rate" => BoundValue::Rate,
-        "errors" => BoundValue::Errors,
-        "error-rate" => BoundValue::ErrorRate,
-        "cpu" => BoundValue::CpuPerCall,
-        "rss" => BoundValue::Rss,
-        _ => {
-            let percent = name.strip_prefix('p').filter(|it| !it.starts_with(['+', '-']))?;
-            let percent: f64 = percent.parse().ok()?;
-            (percent > 0.0 && percent < 100.0).then_some(BoundValue::Percentile(percent))?
-        }
-    })
 }
 
 #[cfg(test)]
@@ -142,12 +101,15 @@ mod tests {
             ("p99", "no relation"),
             ("p99<2ms", "ends in x"),
             ("p99<x", "no number"),
-            ("p99<-1x", "below 0"),
-            ("p99<infx", "endless"),
-            ("p99<nanx", "endless"),
-            ("p101<1x", "nothing that is compared"),
-            ("pnan<1x", "nothing that is compared"),
-            ("speed<1x", "nothing that is compared"),
+            ("p99<-1x", "no number"),
+            ("p99<infx", "no number"),
+            ("p99<nanx", "no number"),
+            ("p99<1e1x", "no number"),
+            ("p101<1x", "no percentile"),
+            ("p1e1<1x", "no percentile"),
+            ("pnan<1x", "nothing that is measured"),
+            ("speed<1x", "nothing that is measured"),
+            ("error<1x", "did you mean `errors`"),
             ("", "no relation"),
         ] {
             let said = format!("{:#}", Relative::parse(text).unwrap_err());

@@ -183,6 +183,8 @@ mod tests {
         let step = sample::searched().steps.remove(0);
         report.steps = vec![step; 3000];
         report.steps.iter_mut().for_each(|step| step.broken = vec![long.clone(); 2]);
+        report.harness.bottleneck = true;
+        report.harness.reasons = vec![long.clone(); 500];
         report.harness.warnings = vec![long; 500];
         let bytes = shown(&report).len();
         assert!(bytes <= PAGE_BYTES_MAX, "{bytes}");
