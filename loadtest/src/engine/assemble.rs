@@ -88,17 +88,19 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
             one.example
         ));
     }
-    if rest.waited > 0 && precise(rest.waited) > WAITED_PART * precise(total.calls) {
+    let many = |waited: u64| waited > 0 && precise(waited) > WAITED_PART * precise(total.calls);
+    if many(rest.waited_for_connection) {
         warnings.push(format!(
             "{} of {} calls found every connection busy and waited for one; that is in their latency: \
              the target is slower than the rate, or --connections are too few",
-            rest.waited, total.calls
+            rest.waited_for_connection, total.calls
         ));
     }
-    if total.unfinished > 0 {
+    if many(rest.waited_for_session) {
         warnings.push(format!(
-            "{} calls had no answer when the run ended, and are in no percentile",
-            total.unfinished
+            "{} of {} calls found no session open and waited for one; that is in their latency: the \
+             target opens sessions more slowly than they are needed, or --sessions are too few",
+            rest.waited_for_session, total.calls
         ));
     }
     Harness {
@@ -106,7 +108,8 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
         starved: conducted.used.starved,
         sent_late: rest.sent_late,
         late_p99_us,
-        waited_for_connection: rest.waited,
+        waited_for_connection: rest.waited_for_connection,
+        waited_for_session: rest.waited_for_session,
         bottleneck,
         warnings,
     }

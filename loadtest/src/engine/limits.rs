@@ -24,6 +24,12 @@ pub(super) fn allow(plan: &Plan) -> Result<usize> {
          a unit), or ask for fewer",
         plan.connections
     );
+    ensure!(
+        !has_streams(plan) || hard >= carriers + plan.threads as u64,
+        "the plan opens streams and this process may have {hard} open files, of which {carriers} are \
+         taken before the first stream; raise the hard limit (`ulimit -Hn`, or `LimitNOFILE=` of a \
+         unit)"
+    );
     // Streams of a closed loop or a search are as many as they become.
     let wanted = if has_streams(plan) { hard.min(1 << 20).max(needed) } else { needed };
     let soft = limit.current.unwrap_or(u64::MAX);

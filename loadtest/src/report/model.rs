@@ -258,6 +258,9 @@ pub(crate) struct Harness {
     pub(crate) late_p99_us: f64,
     /// Calls that found every connection busy and waited for one: the target's slowness, or too few.
     pub(crate) waited_for_connection: u64,
+    /// Calls that found no session open and waited for one.
+    #[serde(default)]
+    pub(crate) waited_for_session: u64,
     /// Whether the harness, and not the target, set these numbers.
     pub(crate) bottleneck: bool,
     /// Why, and what to do.

@@ -229,6 +229,7 @@ fn harness() -> Harness {
         sent_late: 18,
         late_p99_us: 41.0,
         waited_for_connection: 240,
+        waited_for_session: 0,
         bottleneck: false,
         warnings: Vec::new(),
     }

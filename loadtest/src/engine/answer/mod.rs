@@ -15,6 +15,9 @@ pub(super) const BODY_BYTES_MAX: usize = 64 << 20;
 /// Buffers that grew beyond this for one answer are given back after it.
 pub(super) const KEPT_BYTES: usize = 256 << 10;
 
+/// Interim answers (1xx) before one that counts: more than these are no way to answer.
+const INTERIM_MAX: u32 = 100;
+
 /// Is told what an answer says.
 pub(super) trait Listener {
     /// The final head.
@@ -73,6 +76,8 @@ pub(super) struct Reader {
     stage: Stage,
     /// Of the body or the event under way, what had to be put together.
     text: Vec<u8>,
+    /// Heads that came before the one of the answer.
+    interim: u32,
 }
 
 #[derive(Debug, Default)]
@@ -109,8 +114,14 @@ impl Reader {
     /// Forgets the answer under way.
     pub(super) fn reset(&mut self) {
         self.stage = Stage::Head;
+        self.interim = 0;
         self.text.clear();
         self.text.shrink_to(KEPT_BYTES);
+    }
+
+    /// Memory that the body or the event under way takes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.text.capacity()
     }
 
     /// Takes in bytes of the answer to a request with `verb`. With `closed` they are the last.
@@ -136,6 +147,11 @@ impl Reader {
             // A 1xx goes before the answer.
             if heads.head().status >= 200 {
                 self.begin(heads.head(), rest, listener)?;
+            } else {
+                self.interim += 1;
+                if self.interim > INTERIM_MAX {
+                    return Err(Fault::new(ErrorKind::Http, "more than 100 interim answers (1xx)"));
+                }
             }
         }
         let rest = input.get(at..).unwrap_or_default();

@@ -1,9 +1,12 @@
 //! Sessions of the legacy era, and agents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+use std::time::Duration;
 
-use super::rig::{Request, call, failed, mix, open, plan, run, serve_bytes, whole};
+use super::rig::{Request, Then, call, failed, mix, open, plan, run, serve, serve_bytes, whole};
 use crate::plan::{Agent, Era, Operation, Plan};
 use crate::report::model::ErrorKind;
 
@@ -165,4 +168,27 @@ fn sessions_that_cannot_be_opened_end_a_run_before_it_begins_or_are_said() {
     assert_eq!(report.total.succeeded, 50);
     let said = report.harness.warnings.join("\n");
     assert!(said.contains("3 of 6 sessions could not be opened"), "{said}");
+}
+
+#[test]
+fn waiting_for_a_session_is_not_blamed_on_connections() {
+    let state = Mutex::new(Seen::default());
+    let address = serve(move |request, stream| {
+        if request.method() == "initialize" {
+            sleep(Duration::from_millis(100));
+        }
+        let answer = respond(request, &mut state.lock().unwrap(), u32::MAX);
+        stream.write_all(&answer)?;
+        Ok(Then::GoOn)
+    });
+    let mut plan = Plan { connections: 16, sessions: 1, ..legacy(address) };
+    plan.session_calls = Some(5);
+    plan.pace = open(100.0, 0.5);
+    let report = run(&plan);
+    assert_eq!(report.total.succeeded, 50, "{:?}", report.errors);
+    let harness = &report.harness;
+    assert!(harness.waited_for_session >= 20, "{harness:?}");
+    assert_eq!(harness.waited_for_connection, 0, "{harness:?}");
+    let said = harness.warnings.join("\n");
+    assert!(said.contains("no session open") && !said.contains("every connection"), "{said}");
 }

@@ -34,7 +34,9 @@ impl Worker<'_> {
             State::Connecting { .. } => self.establish(index),
             State::Busy => {
                 if connection.writable_asked && flags.contains(epoll::EventFlags::OUT) {
-                    match connection.send_rest() {
+                    let sent = connection.send_rest();
+                    self.count_sent(index);
+                    match sent {
                         Ok(true) => self.ask(index, false),
                         Ok(false) => {}
                         Err(error) => {
@@ -165,7 +167,7 @@ impl Worker<'_> {
         if self.down == self.carriers {
             self.lose_closed(now);
             // Calls that wait for one have waited for this.
-            self.blocked = false;
+            self.blocked = None;
         }
     }
 
@@ -175,8 +177,7 @@ impl Worker<'_> {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.state = State::Idle;
             self.idle.push_back(index);
-            if self.blocked {
-                self.blocked = false;
+            if self.blocked.take().is_some() {
                 self.free_since = now;
             }
         }
@@ -186,7 +187,9 @@ impl Worker<'_> {
     /// a whole answer, else later and later. The place of a stream is free.
     pub(super) fn let_go(&mut self, index: usize, now: u64) {
         let Some(connection) = self.connections.get_mut(index) else { return };
+        let kept_before = connection.kept_bytes();
         connection.close();
+        self.kept_bytes = (self.kept_bytes + connection.kept_bytes()).saturating_sub(kept_before);
         if index >= self.carriers {
             connection.state = State::Free;
             self.free.push(index);
@@ -222,13 +225,7 @@ impl Worker<'_> {
 
     /// Renders a request and sends it on a connection that carries nothing else.
     #[inline]
-    pub(super) fn launch(
-        &mut self,
-        index: usize,
-        template: &Template,
-        flight: Flight,
-        operation: usize,
-    ) {
+    pub(super) fn launch(&mut self, index: usize, template: &Template, flight: Flight) {
         let Self { setting, sessions, random, out, ending, .. } = self;
         let fields = match (flight.turn, flight.purpose) {
             (Some(turn), _) | (None, Purpose::Announce(turn)) => sessions.fields(turn),
@@ -236,11 +233,12 @@ impl Worker<'_> {
             _ => ending.as_slice(),
         };
         setting.requests.render(template, fields, &flight.id, random, out);
-        self.tally.cell(flight.due.step, operation).bytes_sent += out.len() as u64;
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.state = State::Busy;
         connection.flight = Some(flight);
-        match connection.send(&self.out) {
+        let sent = connection.send(&self.out);
+        self.count_sent(index);
+        match sent {
             Ok(true) => {}
             Ok(false) => self.ask(index, true),
             Err(error) => {
@@ -248,6 +246,20 @@ impl Worker<'_> {
                 self.broken(index, fault);
             }
         }
+    }
+
+    /// Counts what was sent of the request on a connection.
+    #[inline]
+    fn count_sent(&mut self, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let sent_bytes = connection.take_sent_bytes();
+        let Some(flight) = &connection.flight else { return };
+        let (step, purpose) = (flight.due.step, flight.purpose);
+        let operation = match purpose.template() {
+            Some(number) => usize::from(self.template(number).operation),
+            None => self.tally.upkeep(),
+        };
+        self.tally.cell(step, operation).bytes_sent += sent_bytes;
     }
 
     /// A connection that carries a request is of no more use.

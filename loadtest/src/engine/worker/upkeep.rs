@@ -25,8 +25,7 @@ impl Worker<'_> {
                 Chore::End { fields } => fields,
                 _ => Vec::new(),
             };
-            let operation = self.tally.upkeep();
-            self.launch(index, template, flight, operation);
+            self.launch(index, template, flight);
         }
     }
 
