@@ -59,15 +59,16 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
     let rest = &conducted.collector.rest;
     let late_p99_us = figures::quantile_us(&rest.lateness, 0.99);
     let searched = conducted.search.is_some();
-    let mut warnings = if searched {
+    let (mut warnings, only_late) = if searched {
         // Steps were looked at one by one; in the sum of all, those that broke would spoil the rest.
-        conducted.spoilt.clone()
+        (conducted.spoilt.clone(), conducted.only_late)
     } else {
-        bottlenecks(&Strain {
+        let found = bottlenecks(&Strain {
             used: conducted.used,
-            late_p99_us,
+            lateness: &rest.lateness,
             latency_p99_us: total.latency.p99_us,
-        })
+        });
+        (found.texts(), found.is_only_late())
     };
     let bottleneck = !warnings.is_empty();
     warnings.extend(conducted.warnings.iter().cloned());
@@ -111,6 +112,7 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
         waited_for_connection: rest.waited_for_connection,
         waited_for_session: rest.waited_for_session,
         bottleneck,
+        only_late,
         warnings,
     }
 }

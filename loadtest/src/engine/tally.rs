@@ -27,6 +27,8 @@ pub(super) struct Cell {
     pub(super) bytes_sent: u64,
     pub(super) bytes_received: u64,
     pub(super) events: u64,
+    /// When the last one that succeeded did.
+    pub(super) last_answer: u64,
 }
 
 /// All that a thread counts.
@@ -127,6 +129,7 @@ impl Cell {
             bytes_sent: 0,
             bytes_received: 0,
             events: 0,
+            last_answer: 0,
         }
     }
 
@@ -139,6 +142,7 @@ impl Cell {
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.events += other.events;
+        self.last_answer = self.last_answer.max(other.last_answer);
     }
 }
 

@@ -30,6 +30,9 @@ const ALERTS_MAX: usize = 20;
 pub(crate) const BOTTLENECK: &str =
     "The harness was the bottleneck: these numbers are its own, and not the target's.";
 
+/// The same, where rates and counts are the target's.
+const LATE: &str = "The harness was the bottleneck: the latencies hold its own.";
+
 pub(crate) fn alerts(report: &Report) -> Vec<Alert> {
     let mut alerts = Vec::new();
     let mut say = |level, text: String| alerts.push(Alert { level, text, details: Vec::new() });
@@ -73,7 +76,8 @@ fn of_harness(report: &Report, mut others: Vec<Alert>) -> Vec<Alert> {
     others.truncate(ALERTS_MAX);
     let warnings = report.harness.warnings.iter().take(ALERTS_MAX).cloned();
     if report.harness.bottleneck {
-        let (text, details) = (BOTTLENECK.to_owned(), warnings.collect());
+        let text = if report.harness.only_late { LATE } else { BOTTLENECK };
+        let (text, details) = (text.to_owned(), warnings.collect());
         return [vec![Alert { level: Level::Void, text, details }], others].concat();
     }
     let warning = |text| Alert { level: Level::Warning, text, details: Vec::new() };
@@ -104,6 +108,8 @@ mod tests {
         let first = alerts(&report).remove(0);
         assert_eq!((first.level, first.text.as_str()), (Level::Void, BOTTLENECK));
         assert_eq!(first.details, ["its threads had no core"]);
+        report.harness.only_late = true;
+        assert_eq!(alerts(&report).remove(0).text, LATE);
     }
 
     #[test]

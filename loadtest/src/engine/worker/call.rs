@@ -295,6 +295,7 @@ impl<'a> Worker<'a> {
         cell.bytes_received += received;
         let Err(fault) = result else {
             cell.succeeded += 1;
+            cell.last_answer = cell.last_answer.max(at);
             cell.latency.saturating_record(at.saturating_sub(due.at).max(1));
             return;
         };

@@ -31,7 +31,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
-pub(super) use self::call::Wants;
+pub(super) use self::call::{LATE, Wants};
 use super::answer::Heads;
 use super::check::Checker;
 use super::clock::{self, MILLISECOND, SECOND, nanoseconds};
