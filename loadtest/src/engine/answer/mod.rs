@@ -2,10 +2,12 @@
 
 mod heads;
 
+use memchr::memchr;
 use penstock_http1::{
     ChunkLimits, Chunked, EventScanner, Framing, ResponseHead, Verb, parse_event,
 };
 
+use self::heads::HEAD_BYTES_MAX;
 pub(super) use self::heads::Heads;
 use super::failure::Fault;
 use crate::report::model::ErrorKind;
@@ -78,6 +80,8 @@ pub(super) struct Reader {
     text: Vec<u8>,
     /// Heads that came before the one of the answer.
     interim: u32,
+    /// Bytes of a head that were read and are not all of it.
+    head_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -115,6 +119,7 @@ impl Reader {
     pub(super) fn reset(&mut self) {
         self.stage = Stage::Head;
         self.interim = 0;
+        self.head_bytes = 0;
         self.text.clear();
         self.text.shrink_to(KEPT_BYTES);
     }
@@ -138,9 +143,17 @@ impl Reader {
         let mut at = 0;
         while matches!(self.stage, Stage::Head) {
             let rest = input.get(at..).unwrap_or_default();
+            // It cannot be whole before another line is, however few bytes come at a time.
+            let new = rest.get(self.head_bytes..).unwrap_or_default();
+            let may_end = memchr(b'\n', new).is_some() || rest.len() > HEAD_BYTES_MAX;
+            if self.head_bytes > 0 && !may_end && !closed {
+                return Ok(Fed::more(at, 1));
+            }
             let length = heads.read(rest, verb);
             let length = length.map_err(|error| Fault::written(ErrorKind::Http, error))?;
+            self.head_bytes = 0;
             let Some(length) = length else {
+                self.head_bytes = rest.len();
                 return if closed { Err(cut(!input.is_empty())) } else { Ok(Fed::more(at, 1)) };
             };
             at += length;

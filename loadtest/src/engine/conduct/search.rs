@@ -9,7 +9,6 @@ use crate::engine::clock::seconds;
 use crate::engine::figures;
 use crate::engine::observe::{Strain, bottlenecks};
 use crate::engine::search::{Outcome, Searching};
-use crate::engine::tally::{Cell, latencies};
 use crate::plan::{Search, Step};
 use crate::progress::Snapshot;
 use crate::report::judge::judge;
@@ -66,9 +65,7 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         rate: f64,
         found: &Found,
     ) -> Result<(StepReport, Outcome)> {
-        let empty = Cell::new(latencies()?);
-        let cell = self.collector.steps.get(1).unwrap_or(&empty);
-        let measured = figures::measured(cell, found.seconds)?;
+        let measured = figures::measured(&self.collector.step(), found.seconds)?;
         let process: Option<ProcessReport> = match (&self.watched, found.process) {
             (Some(watched), Some(used)) => {
                 Some(watched.report(Some(used), measured.succeeded + measured.failed))

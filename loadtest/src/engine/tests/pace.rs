@@ -395,7 +395,7 @@ fn a_search_that_is_interrupted_says_so_and_judges_no_step() {
         bounds: Vec::new(),
         from_per_second: 50.0,
         to_per_second: None,
-        duration: Duration::from_secs(60),
+        duration: Duration::from_mins(1),
         arrival: Arrival::Even,
         precision: 0.3,
     });
@@ -405,6 +405,6 @@ fn a_search_that_is_interrupted_says_so_and_judges_no_step() {
     let report = run_until(&plan, stop, |_| {}).unwrap();
     assert_eq!(report.ended, Ended::Interrupted);
     assert_eq!(report.search.unwrap().ended, SearchEnded::Interrupted);
-    let step = report.steps.last().expect("it had begun");
-    assert_eq!((step.held, step.unjudged), (None, Some(Unjudged::Interrupted)));
+    let last = report.steps.last().expect("it had begun");
+    assert_eq!((last.held, last.unjudged), (None, Some(Unjudged::Interrupted)));
 }

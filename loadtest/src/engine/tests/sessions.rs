@@ -192,3 +192,23 @@ fn waiting_for_a_session_is_not_blamed_on_connections() {
     let said = harness.warnings.join("\n");
     assert!(said.contains("no session open") && !said.contains("every connection"), "{said}");
 }
+
+#[test]
+fn a_session_that_is_refused_with_400_is_opened_again() {
+    let state: Arc<Mutex<Seen>> = Arc::default();
+    let seen = Arc::clone(&state);
+    let address = serve_bytes(move |request| {
+        let answer = respond(request, &mut seen.lock().unwrap(), 20);
+        if answer.starts_with(b"HTTP/1.1 404") {
+            return whole("400 Bad Request", "text/plain", b"Bad Request: no valid session");
+        }
+        answer
+    });
+    let mut plan = legacy(address);
+    (plan.connections, plan.sessions) = (1, 1);
+    let report = run(&plan);
+    let lost = failed(&report, ErrorKind::Status, "HTTP 400");
+    assert_eq!(report.total.failed, lost, "{:?}", report.errors);
+    assert!((8..=10).contains(&lost), "{lost}");
+    assert_eq!(u64::from(state.lock().unwrap().next), 2 + lost);
+}

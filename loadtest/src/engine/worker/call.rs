@@ -1,5 +1,7 @@
 //! Calls of the plan: sent when it is their turn, counted when they are over.
 
+use memchr::memmem::find;
+
 use super::{Phase, Worker};
 use crate::engine::clock::{self, MILLISECOND};
 use crate::engine::connection::{Flight, Purpose};
@@ -175,7 +177,7 @@ impl<'a> Worker<'a> {
             // Those of an open loop are due, and fail.
             self.is_open_loop() || self.streams < self.setting.streams_max
         } else {
-            !self.idle.is_empty()
+            self.has_idle()
         };
         if has_session && has_connection {
             Way::Open
@@ -202,7 +204,7 @@ impl<'a> Worker<'a> {
         if let Act::Stream { .. } = template.act {
             return self.open_stream(number, due);
         }
-        let Some(index) = self.idle.pop_front() else { return };
+        let Some(index) = self.take_idle() else { return };
         let (purpose, turn) = if template.act == Act::Open {
             (Purpose::Replace { template: number, slot: self.sessions.oldest() }, None)
         } else {
@@ -254,7 +256,9 @@ impl<'a> Worker<'a> {
     /// A request is over: it is counted, and its session learns of it.
     #[inline]
     pub(super) fn over(&mut self, flight: &Flight, result: Result<(), Fault>, at: u64) {
-        let lost = flight.status == 404;
+        // 404 by the protocol; some servers say 400, and that it is the session.
+        let lost = flight.status == 404
+            || flight.status == 400 && result.is_err() && find(&self.said, b"ession").is_some();
         match flight.purpose {
             Purpose::Call { template } => {
                 self.in_flight -= 1;

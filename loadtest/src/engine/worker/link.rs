@@ -61,7 +61,6 @@ impl Worker<'_> {
         match transport.read(&mut self.scratch) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             _ => {
-                self.idle.retain(|one| *one != index);
                 self.let_go(index, clock::now());
             }
         }
@@ -171,15 +170,41 @@ impl Worker<'_> {
         }
     }
 
+    /// Whether a carrier is free; those that were closed since they were are forgotten.
+    #[inline]
+    pub(super) fn has_idle(&mut self) -> bool {
+        while let Some((index, generation)) = self.idle.front() {
+            let connection = self.connections.get(*index);
+            if connection.is_some_and(|one| one.generation == *generation) {
+                return true;
+            }
+            self.idle.pop_front();
+        }
+        false
+    }
+
+    #[inline]
+    pub(super) fn take_idle(&mut self) -> Option<usize> {
+        let free = self.has_idle();
+        self.idle.pop_front().filter(|_| free).map(|(index, _)| index)
+    }
+
     /// A carrier can take a call.
     #[inline]
     pub(super) fn make_idle(&mut self, index: usize, now: u64) {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.state = State::Idle;
-            self.idle.push_back(index);
+            self.idle.push_back((index, connection.generation));
             if self.blocked.take().is_some() {
                 self.free_since = now;
             }
+        }
+        // Where no call is sent, none of those that were closed is met.
+        if self.idle.len() > 2 * self.carriers {
+            let connections = &self.connections;
+            self.idle.retain(|(index, generation)| {
+                connections.get(*index).is_some_and(|one| one.generation == *generation)
+            });
         }
     }
 

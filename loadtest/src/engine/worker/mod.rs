@@ -77,7 +77,8 @@ pub(super) struct Worker<'a> {
     /// How many carry calls.
     carriers: usize,
     /// Carriers that are free, longest first, so that every one carries calls.
-    idle: VecDeque<usize>,
+    /// With their generation: what was closed meanwhile stays until it is met.
+    idle: VecDeque<(usize, u32)>,
     /// Carriers that are down.
     down: usize,
     /// Why no connection could be made; none since one could.
