@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use super::clock::precise;
 use super::conduct::Conducted;
 use super::figures;
 use super::observe::{Strain, bottlenecks, shared_cores};
@@ -12,6 +11,7 @@ use super::stint::Setting;
 use super::summary;
 use crate::plan::{Pace, Plan};
 use crate::report::model::{Harness, Measured, OperationReport, Report, SCHEMA_VERSION};
+use crate::report::units::real;
 
 /// The operation of the report that is what opens sessions, beside the calls of the plan.
 const UPKEEP: &str = "initialize (sessions)";
@@ -89,7 +89,7 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
             one.example
         ));
     }
-    let many = |waited: u64| waited > 0 && precise(waited) > WAITED_PART * precise(total.calls);
+    let many = |waited: u64| waited > 0 && real(waited) > WAITED_PART * real(total.calls);
     if many(rest.waited_for_connection) {
         warnings.push(format!(
             "{} of {} calls found every connection busy and waited for one; that is in their latency: \

@@ -3,9 +3,10 @@
 use anyhow::{Result, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::clock::{precise, whole};
+use super::clock::whole;
 use super::schedule::mean_rate;
 use crate::plan::{Operation, Pace, Plan, Step, Traffic};
+use crate::report::units::real;
 
 /// For files and whatever else the process has open; each thread has an epoll instance beside.
 const RESERVED: u64 = 64;
@@ -71,5 +72,5 @@ fn streams_expected(plan: &Plan) -> u64 {
 
 /// A number of streams that one of so many threads may hold open.
 pub(super) fn of_thread(streams: usize, threads: usize) -> usize {
-    whole(precise(streams as u64) / precise(threads.max(1) as u64)).try_into().unwrap_or(streams)
+    whole(real(streams as u64) / real(threads.max(1) as u64)).try_into().unwrap_or(streams)
 }

@@ -57,10 +57,10 @@ use self::conduct::{Conducted, Conductor};
 use self::interrupts::Interrupts;
 use self::probe::Probed;
 use self::process::Watched;
-use self::request::{Requests, THREADS_MAX};
+use self::request::Requests;
 use self::stint::{Orders, Setting};
 use self::worker::Worker;
-use crate::plan::{Era, Pace, Plan};
+use crate::plan::{Era, Pace, Plan, THREADS_MAX};
 use crate::progress::Snapshot;
 use crate::report::model::Report;
 

@@ -7,9 +7,9 @@ use hdrhistogram::Histogram;
 use rustix::process::Pid;
 use rustix::thread::sched_getaffinity;
 
-use super::clock::precise;
 use super::figures;
 use super::worker::LATE;
+use crate::report::units::real;
 
 /// How many core numbers an affinity mask holds.
 const CORES_MAX: usize = 1024;
@@ -110,7 +110,7 @@ fn between(then: &Sample, now: &Sample) -> Use {
 }
 
 fn part_of(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { (precise(part) / precise(whole)).min(1.0) }
+    if whole == 0 { 0.0 } else { (real(part) / real(whole)).min(1.0) }
 }
 
 /// Time on a core and time waiting for one; zero where the kernel does not count them.

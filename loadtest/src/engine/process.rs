@@ -9,8 +9,9 @@ use std::fs;
 
 use rustix::param::{clock_ticks_per_second, page_size};
 
-use super::clock::{SECOND, precise, seconds};
+use super::clock::{SECOND, seconds};
 use crate::report::model::{ProcessReport, ProcessSample};
+use crate::report::units::real;
 
 /// How far ticks can be off for each process: user and system time are rounded apart, twice.
 const TICKS_OFF: u64 = 4;
@@ -103,7 +104,7 @@ impl Watched {
     /// A line for the second that begins `second` after the measuring did, and ends now.
     pub(super) fn look(&mut self, second: u64, now: u64) {
         let Some(sample) = self.sample(now) else {
-            self.gone.get_or_insert(precise(second + 1));
+            self.gone.get_or_insert(real(second + 1));
             return;
         };
         let used = between(&self.last, &sample);
@@ -112,7 +113,7 @@ impl Watched {
         self.rss_bytes_max = self.rss_bytes_max.max(sample.rss_bytes);
         self.samples.push(ProcessSample {
             second,
-            cores: precise(used.cpu_ns) / precise(length),
+            cores: real(used.cpu_ns) / real(length),
             rss_bytes: sample.rss_bytes,
             threads: sample.threads,
             descriptors: sample.descriptors,
@@ -147,16 +148,8 @@ impl Watched {
             pid: self.pid,
             name: self.name.clone(),
             cpu_seconds: seconds(used.cpu_ns),
-            system_share: if ticks == 0 {
-                0.0
-            } else {
-                precise(used.system_ticks) / precise(ticks)
-            },
-            cpu_us_per_call: if calls == 0 {
-                0.0
-            } else {
-                precise(used.cpu_ns) / 1e3 / precise(calls)
-            },
+            system_share: if ticks == 0 { 0.0 } else { real(used.system_ticks) / real(ticks) },
+            cpu_us_per_call: if calls == 0 { 0.0 } else { real(used.cpu_ns) / 1e3 / real(calls) },
             rss_bytes_max: used.rss_bytes_max,
             samples: if of.is_some() { Vec::new() } else { self.samples.clone() },
             gone_after_seconds: self.gone,

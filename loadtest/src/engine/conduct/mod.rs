@@ -15,7 +15,7 @@ use crate::engine::failure::Failures;
 use crate::engine::figures;
 use crate::engine::observe::{Threads, Use};
 use crate::engine::process::{Used, Watched};
-use crate::engine::schedule::Schedule;
+use crate::engine::schedule::{Schedule, is_level};
 use crate::engine::stint::{Command, Orders, Setting, Share, Stint, StintEnd, Told};
 use crate::engine::worker::share_of;
 use crate::plan::{Arrival, Pace, Step};
@@ -221,9 +221,7 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
         let length = steps.iter().map(|step| step.duration).sum();
         let load = Load::Open(&all, arrival);
         let found = self.stint(&Plans { warm_up, length, load }, alive)?;
-        #[allow(clippy::float_cmp, reason = "a level rate is written as two that are the same")]
-        let level = |step: &Step| step.from_per_second == step.to_per_second;
-        if steps.len() == 1 && steps.iter().all(level) {
+        if steps.len() == 1 && steps.iter().all(is_level) {
             return Ok(());
         }
         let mut begins = 0.0;
