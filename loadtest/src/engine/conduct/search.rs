@@ -13,6 +13,7 @@ use crate::plan::{Search, Step};
 use crate::progress::Snapshot;
 use crate::report::judge::judge;
 use crate::report::model::{ProcessReport, SearchEnded, SearchReport, StepReport, Unjudged};
+use crate::report::units;
 
 /// Before each step, this part of its length is not measured, within these bounds.
 const SETTLE_PART: f64 = 0.2;
@@ -78,7 +79,7 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
                 broken.push(bound.text.clone());
             }
         }
-        let offered = figures::per_second(measured.calls, search.duration.as_secs_f64());
+        let offered = units::per_second(measured.calls, search.duration.as_secs_f64());
         let achieved = measured.succeeded_per_second;
         if achieved < ACHIEVED_MIN * offered {
             broken.push(format!("{achieved:.0} of {offered:.0} calls/s succeeded"));
