@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 
-use super::clock::precise;
 use super::conduct::Conducted;
 use super::figures;
 use super::observe::{Strain, bottlenecks, shared_cores};
@@ -12,6 +11,7 @@ use super::stint::Setting;
 use super::summary;
 use crate::plan::{Pace, Plan};
 use crate::report::model::{Harness, Measured, OperationReport, Report, SCHEMA_VERSION};
+use crate::report::units::real;
 
 /// The operation of the report that is what opens sessions, beside the calls of the plan.
 const UPKEEP: &str = "initialize (sessions)";
@@ -59,15 +59,16 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
     let rest = &conducted.collector.rest;
     let late_p99_us = figures::quantile_us(&rest.lateness, 0.99);
     let searched = conducted.search.is_some();
-    let reasons = if searched {
+    let (reasons, only_late) = if searched {
         // Steps were looked at one by one; in the sum of all, those that broke would spoil the rest.
-        conducted.spoilt.clone()
+        (conducted.spoilt.clone(), conducted.only_late)
     } else {
-        bottlenecks(&Strain {
+        let found = bottlenecks(&Strain {
             used: conducted.used,
-            late_p99_us,
+            lateness: &rest.lateness,
             latency_p99_us: total.latency.p99_us,
-        })
+        });
+        (found.texts(), found.is_only_late())
     };
     let bottleneck = !reasons.is_empty();
     let mut warnings = conducted.warnings.clone();
@@ -88,17 +89,19 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
             one.example
         ));
     }
-    if rest.waited > 0 && precise(rest.waited) > WAITED_PART * precise(total.calls) {
+    let many = |waited: u64| waited > 0 && real(waited) > WAITED_PART * real(total.calls);
+    if many(rest.waited_for_connection) {
         warnings.push(format!(
             "{} of {} calls found every connection busy and waited for one; that is in their latency: \
              the target is slower than the rate, or --connections are too few",
-            rest.waited, total.calls
+            rest.waited_for_connection, total.calls
         ));
     }
-    if total.unfinished > 0 {
+    if many(rest.waited_for_session) {
         warnings.push(format!(
-            "{} calls had no answer when the run ended, and are in no percentile",
-            total.unfinished
+            "{} of {} calls found no session open and waited for one; that is in their latency: the \
+             target opens sessions more slowly than they are needed, or --sessions are too few",
+            rest.waited_for_session, total.calls
         ));
     }
     Harness {
@@ -106,8 +109,10 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
         starved: conducted.used.starved,
         sent_late: rest.sent_late,
         late_p99_us,
-        waited_for_connection: rest.waited,
+        waited_for_connection: rest.waited_for_connection,
+        waited_for_session: rest.waited_for_session,
         bottleneck,
+        only_late,
         reasons,
         warnings,
     }

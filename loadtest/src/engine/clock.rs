@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use crate::report::units::real;
+
 pub(super) const SECOND: u64 = 1_000_000_000;
 pub(super) const MILLISECOND: u64 = 1_000_000;
 
@@ -22,13 +24,7 @@ pub(super) fn nanoseconds(duration: Duration) -> u64 {
 
 /// Nanoseconds as seconds.
 pub(super) fn seconds(nanoseconds: u64) -> f64 {
-    precise(nanoseconds) / 1e9
-}
-
-/// Counts and nanoseconds here stay far below 2^53.
-#[allow(clippy::cast_precision_loss, reason = "exact below 2^53")]
-pub(super) fn precise(number: u64) -> f64 {
-    number as f64
+    real(nanoseconds) / 1e9
 }
 
 /// A number of nanoseconds that was computed, rounded down; none below zero.

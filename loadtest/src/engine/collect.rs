@@ -27,6 +27,8 @@ pub(super) struct Collector {
     pub(super) rest: Rest,
     /// What the lateness was before the stint under way.
     pub(super) stint_lateness: Histogram<u64>,
+    /// Upkeep of sessions that failed in the stint under way.
+    pub(super) stint_upkeep_failed: u64,
     open: BTreeMap<u64, OpenSecond>,
     pub(super) seconds: Vec<Second>,
     /// Of each worker, at its last word.
@@ -73,6 +75,7 @@ impl Collector {
             operations: vec![Cell::new(empty.clone()); operations + 1],
             steps: Vec::new(),
             stint_lateness: rest.lateness.clone(),
+            stint_upkeep_failed: 0,
             rest,
             open: BTreeMap::new(),
             seconds: Vec::new(),
@@ -88,6 +91,7 @@ impl Collector {
         self.measure_from = measure_from;
         self.steps.clear();
         self.stint_lateness.reset();
+        self.stint_upkeep_failed = 0;
         self.now = vec![Gauges::default(); self.workers];
     }
 
@@ -152,6 +156,7 @@ impl Collector {
             }
         }
         let _ = self.stint_lateness.add(&interval.rest.lateness);
+        self.stint_upkeep_failed += interval.rest.upkeep_failed;
         self.rest.merge(interval.rest);
         let all_until = self.now.iter().map(|one| one.until).min().unwrap_or_default();
         self.close(all_until);
@@ -225,6 +230,14 @@ impl Collector {
             .fold((0, 0), |(calls, streams), one| (calls + one.in_flight, streams + one.streams))
     }
 
+    /// The calls of the step of a search that is over, counted as those of all.
+    pub(super) fn step(&self) -> Cell {
+        let none = || Cell::new(self.empty.clone());
+        let mut step = self.steps.get(1).cloned().unwrap_or_else(none);
+        step.failed += self.stint_upkeep_failed;
+        step
+    }
+
     /// All calls of the plan. What kept sessions is no call; where it failed, it counts as one.
     pub(super) fn total(&self) -> Cell {
         let mut total = Cell::new(self.empty.clone());
@@ -291,6 +304,20 @@ mod tests {
         assert_eq!(collector.total().succeeded, 35);
         assert_eq!(collector.recent.succeeded, 85);
         assert_eq!(collector.steps[1].succeeded, 35);
+    }
+
+    #[test]
+    fn upkeep_that_fails_is_in_its_step_of_a_search() {
+        let mut collector = Collector::new(1, 1).unwrap();
+        for (failed, stint) in [(3, 0), (0, 1)] {
+            collector.begin(ZERO + stint * SECOND);
+            let mut told = interval(0, ZERO + stint * SECOND, 1, 10, 0);
+            told.rest.upkeep_failed = failed;
+            collector.take(told);
+            let step = collector.step();
+            assert_eq!((step.succeeded, step.failed), (10, failed));
+        }
+        assert_eq!(collector.total().failed, 3);
     }
 
     #[test]

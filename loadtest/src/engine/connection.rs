@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use penstock_http1::Verb;
 
-use super::answer::{BODY_BYTES_MAX, Heads, KEPT_BYTES, Keep, Listener, Reader};
+use super::answer::{Heads, KEPT_BYTES, Keep, Listener, Reader};
 use super::failure::Fault;
 use super::request::Id;
 use super::schedule::Due;
@@ -31,6 +31,11 @@ pub(super) enum State {
     Free,
 }
 
+/// Room for what is missing of an answer, at least; and at most, where little of it has come. What
+/// a head claims is no reason for memory, what has come is.
+const ROOM_BYTES_MIN: usize = 4 << 10;
+const ROOM_BYTES_FIRST: usize = 16 << 10;
+
 pub(super) struct Connection {
     pub(super) state: State,
     pub(super) transport: Option<Transport>,
@@ -45,9 +50,13 @@ pub(super) struct Connection {
     /// What came and cannot be used before more comes: the first `held_bytes` of the buffer.
     held: Vec<u8>,
     held_bytes: usize,
+    /// Of the last read, with what was held before it.
+    input_bytes: usize,
     /// What could not be sent at once, from `sent` on.
     unsent: Vec<u8>,
     sent: usize,
+    /// Bytes that were sent and not asked for.
+    sent_bytes: u64,
 }
 
 /// A request that is on its way.
@@ -142,8 +151,10 @@ impl Connection {
             reader: Reader::default(),
             held: Vec::new(),
             held_bytes: 0,
+            input_bytes: 0,
             unsent: Vec::new(),
             sent: 0,
+            sent_bytes: 0,
         }
     }
 
@@ -163,6 +174,27 @@ impl Connection {
         self.reader.begun() || self.held_bytes > 0
     }
 
+    /// Whether all of the request is out. Another one behind a part of it would be read as the rest.
+    pub(super) fn all_sent(&self) -> bool {
+        self.unsent.is_empty() && !self.transport.as_ref().is_some_and(Transport::unsent)
+    }
+
+    /// How many bytes were sent since this was last asked.
+    pub(super) fn take_sent_bytes(&mut self) -> u64 {
+        std::mem::take(&mut self.sent_bytes)
+    }
+
+    /// Memory that the answer under way takes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.held.capacity() + self.reader.kept_bytes()
+    }
+
+    /// What was read last, with what was held before it.
+    pub(super) fn last_input<'a>(&'a self, scratch: &'a [u8]) -> &'a [u8] {
+        let input = if self.held_bytes == 0 { scratch } else { &self.held };
+        input.get(..self.input_bytes).unwrap_or_default()
+    }
+
     /// Sends a request, as much of it as goes now; whether that is all.
     #[inline]
     pub(super) fn send(&mut self, request: &[u8]) -> io::Result<bool> {
@@ -174,6 +206,7 @@ impl Connection {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return Err(error),
         };
+        self.sent_bytes += sent as u64;
         if sent < request.len() {
             self.unsent.clear();
             self.unsent.extend_from_slice(request.get(sent..).unwrap_or_default());
@@ -188,7 +221,10 @@ impl Connection {
         let Some(transport) = &mut self.transport else { return Ok(true) };
         while let Some(rest) = self.unsent.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match transport.write(rest) {
-                Ok(sent) => self.sent += sent,
+                Ok(sent) => {
+                    self.sent += sent;
+                    self.sent_bytes += sent as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
@@ -200,6 +236,9 @@ impl Connection {
 
     /// Reads what has come of the answer. `scratch` is where it goes if nothing has to be kept,
     /// which is the rule: a whole answer at once. The second value is how many bytes came.
+    ///
+    /// It reads from the socket once, so that a server that sends without end keeps nobody from
+    /// looking at the time; the kernel tells again of what is left.
     #[inline]
     pub(super) fn hear(
         &mut self,
@@ -208,7 +247,7 @@ impl Connection {
         heads: &mut Heads,
         listener: &mut impl Listener,
     ) -> (Heard, u64) {
-        let mut received = 0;
+        let (mut received, mut again) = (0, false);
         loop {
             let Some(transport) = &mut self.transport else { return (Heard::More, received) };
             let held = self.held_bytes;
@@ -217,7 +256,9 @@ impl Connection {
             } else {
                 self.held.get_mut(held..).unwrap_or_default()
             };
-            let (read, closed) = match transport.read(room) {
+            let came = if again { transport.read_decrypted(room) } else { transport.read(room) };
+            again = true;
+            let (read, closed) = match came {
                 Ok(read) => (read, read == 0),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return (Heard::More, received);
@@ -233,6 +274,7 @@ impl Connection {
             let full = read == room.len();
             let input = if held == 0 { scratch.get(..read) } else { self.held.get(..held + read) };
             let input = input.unwrap_or_default();
+            self.input_bytes = input.len();
             let fed = match self.reader.feed(input, closed, verb, heads, listener) {
                 Ok(fed) => fed,
                 Err(fault) => return (Heard::Broken(fault), received),
@@ -249,13 +291,13 @@ impl Connection {
         }
     }
 
-    /// Keeps what could not be used yet, with room for what is missing.
+    /// Keeps what could not be used yet, with room for some of what is missing: as much as has come.
     fn keep(&mut self, scratch: &[u8], is_held: bool, range: Range<usize>, missing: usize) {
         let left = range.len();
         if left == 0 {
             return self.release();
         }
-        let missing = missing.clamp(4 << 10, BODY_BYTES_MAX);
+        let missing = missing.clamp(ROOM_BYTES_MIN, left.max(ROOM_BYTES_FIRST));
         if self.held.len() < left + missing {
             self.held.resize(left + missing, 0);
         }

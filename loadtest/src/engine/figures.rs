@@ -3,10 +3,10 @@
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
-use super::clock::precise;
 use super::tally::Cell;
 use crate::report::histogram::{latency, us};
 use crate::report::model::Measured;
+use crate::report::units::per_second;
 
 /// Calls over so many seconds.
 pub(super) fn measured(cell: &Cell, seconds: f64) -> Result<Measured> {
@@ -22,10 +22,6 @@ pub(super) fn measured(cell: &Cell, seconds: f64) -> Result<Measured> {
         events: cell.events,
         latency: latency(&cell.latency)?,
     })
-}
-
-pub(super) fn per_second(count: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 { precise(count) / seconds } else { 0.0 }
 }
 
 /// A quantile in microseconds; 0 where nothing was recorded.

@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::clock::{precise, whole};
+use super::clock::whole;
 use super::schedule::mean_rate;
 use crate::descriptors::{self, Limits};
 use crate::plan::{Operation, Pace, Plan, Step, Traffic};
+use crate::report::units::real;
 
 /// For files and whatever else the process has open; each thread has an epoll instance beside.
 const RESERVED: u64 = 64;
@@ -22,6 +23,12 @@ pub(super) fn allow(plan: &Plan) -> Result<usize> {
          process may have {hard}; raise the hard limit (`ulimit -Hn {needed}`, or `LimitNOFILE=` of \
          a unit), or ask for fewer",
         plan.connections
+    );
+    ensure!(
+        !has_streams(plan) || hard >= carriers + plan.threads as u64,
+        "the plan opens streams and this process may have {hard} open files, of which {carriers} are \
+         taken before the first stream; raise the hard limit (`ulimit -Hn`, or `LimitNOFILE=` of a \
+         unit)"
     );
     // Streams of a closed loop or a search are as many as they become.
     let wanted = if has_streams(plan) { hard.min(1 << 20).max(needed) } else { needed };
@@ -58,5 +65,5 @@ fn streams_expected(plan: &Plan) -> u64 {
 
 /// A number of streams that one of so many threads may hold open.
 pub(super) fn of_thread(streams: usize, threads: usize) -> usize {
-    whole(precise(streams as u64) / precise(threads.max(1) as u64)).try_into().unwrap_or(streams)
+    whole(real(streams as u64) / real(threads.max(1) as u64)).try_into().unwrap_or(streams)
 }

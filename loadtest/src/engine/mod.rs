@@ -55,11 +55,12 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 
 use self::conduct::{Conducted, Conductor};
 use self::interrupts::Interrupts;
+use self::probe::Probed;
 use self::process::Watched;
-use self::request::{Requests, THREADS_MAX};
+use self::request::Requests;
 use self::stint::{Orders, Setting};
 use self::worker::Worker;
-use crate::plan::{Era, Pace, Plan};
+use crate::plan::{Era, Pace, Plan, THREADS_MAX};
 use crate::progress::Snapshot;
 use crate::report::model::Report;
 
@@ -81,13 +82,23 @@ fn run_until(
     interrupted: impl FnMut() -> bool,
     watch: impl FnMut(&Snapshot),
 ) -> Result<Report> {
+    run_with(&setting(plan)?, interrupted, watch)
+}
+
+fn run_with(
+    setting: &Setting<'_>,
+    mut interrupted: impl FnMut() -> bool,
+    watch: impl FnMut(&Snapshot),
+) -> Result<Report> {
     let started = SystemTime::now();
-    let watched = plan.pid.map(Watched::new).transpose()?;
-    let setting = setting(plan)?;
-    probe::probe(&setting)?;
+    let watched = setting.plan.pid.map(Watched::new).transpose()?;
     let orders = Orders::default();
-    let conducted = conduct(&setting, &orders, watched, interrupted, watch)?;
-    assemble::report(&setting, started, conducted)
+    // A signal that came meanwhile stops what follows as soon as it begins.
+    let stopped = probe::probe(setting, &mut interrupted)? == Probed::Stopped;
+    let mut told = false;
+    let interrupted = || (stopped && !std::mem::replace(&mut told, true)) || interrupted();
+    let conducted = conduct(setting, &orders, watched, interrupted, watch)?;
+    assemble::report(setting, started, conducted)
 }
 
 fn setting(plan: &Plan) -> Result<Setting<'_>> {

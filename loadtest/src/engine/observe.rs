@@ -3,10 +3,13 @@
 
 use std::fs;
 
+use hdrhistogram::Histogram;
 use rustix::process::Pid;
 use rustix::thread::sched_getaffinity;
 
-use super::clock::precise;
+use super::figures;
+use super::worker::LATE;
+use crate::report::units::real;
 
 /// How many core numbers an affinity mask holds.
 const CORES_MAX: usize = 1024;
@@ -107,7 +110,7 @@ fn between(then: &Sample, now: &Sample) -> Use {
 }
 
 fn part_of(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { (precise(part) / precise(whole)).min(1.0) }
+    if whole == 0 { 0.0 } else { (real(part) / real(whole)).min(1.0) }
 }
 
 /// Time on a core and time waiting for one; zero where the kernel does not count them.
@@ -126,9 +129,10 @@ pub(super) fn cores(pid: Option<u32>) -> Vec<usize> {
 
 /// What of the harness can spoil the numbers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Strain {
+pub(super) struct Strain<'a> {
     pub(super) used: Use,
-    pub(super) late_p99_us: f64,
+    /// In nanoseconds.
+    pub(super) lateness: &'a Histogram<u64>,
     pub(super) latency_p99_us: f64,
 }
 
@@ -141,28 +145,59 @@ const STARVED_MAX: f64 = 0.1;
 /// harness's latency.
 const LATE_US_MAX: f64 = 1000.0;
 const LATE_PART_MAX: f64 = 0.25;
+/// Fewer late calls are chance: of a hundred calls one alone would be the percentile.
+const LATE_CALLS_MIN: u64 = 10;
+
+/// Ways in which the harness set the numbers: of each, why, and what to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Bottlenecks {
+    busy: Option<String>,
+    starved: Option<String>,
+    late: Option<String>,
+}
+
+impl Bottlenecks {
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(super) fn is_only_late(&self) -> bool {
+        self.late.is_some() && self.busy.is_none() && self.starved.is_none()
+    }
+
+    /// But for those that do no more than add to latency.
+    pub(super) fn of_busy(self) -> Self {
+        Self { busy: self.busy, ..Self::default() }
+    }
+
+    pub(super) fn texts(&self) -> Vec<String> {
+        [&self.busy, &self.starved, &self.late].into_iter().flatten().cloned().collect()
+    }
+}
 
 /// Why the harness set the numbers, if it did, and what to do.
-pub(super) fn bottlenecks(strain: &Strain) -> Vec<String> {
-    let Strain { used, late_p99_us, latency_p99_us } = *strain;
-    let mut found = Vec::new();
+pub(super) fn bottlenecks(strain: &Strain<'_>) -> Bottlenecks {
+    let Strain { used, lateness, latency_p99_us } = *strain;
+    let late_p99_us = figures::quantile_us(lateness, 0.99);
+    let mut found = Bottlenecks::default();
     let percent = |part: f64| format!("{:.0} %", part * 100.0);
     if used.busy > BUSY_MAX {
-        found.push(format!(
+        found.busy = Some(format!(
             "the harness's busiest thread worked {} of the time: the numbers are its own, not the \
              target's; give it more --threads and cores for them, fewer connections, or another machine",
             percent(used.busy)
         ));
     }
     if used.starved > STARVED_MAX {
-        found.push(format!(
+        found.starved = Some(format!(
             "a thread of the harness was ready and had no core for {} of the time: others had them; \
              give harness and target cores of their own (taskset), or another machine",
             percent(used.starved)
         ));
     }
-    if late_p99_us > LATE_US_MAX && late_p99_us > LATE_PART_MAX * latency_p99_us {
-        found.push(format!(
+    let many_late = lateness.count_between(LATE, u64::MAX) >= LATE_CALLS_MIN;
+    if many_late && late_p99_us > LATE_US_MAX && late_p99_us > LATE_PART_MAX * latency_p99_us {
+        found.late = Some(format!(
             "one call in a hundred went out {:.1} ms or more after it was due although a connection was \
              free: the latencies hold the harness's own; give it more --threads or cores of its own \
              (taskset), or a lower rate",
@@ -192,19 +227,32 @@ pub(super) fn shared_cores(pid: Option<u32>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn strain(busy: f64, starved: f64, late_p99_us: f64) -> Strain {
-        Strain { used: Use { busy, starved }, late_p99_us, latency_p99_us: 5000.0 }
+    fn strained(busy: f64, starved: f64, late_us: u64, late_calls: u64) -> Bottlenecks {
+        let mut lateness = Histogram::new(3).unwrap();
+        lateness.record_n(late_us * 1000 + 1, late_calls).unwrap();
+        let used = Use { busy, starved };
+        bottlenecks(&Strain { used, lateness: &lateness, latency_p99_us: 5000.0 })
     }
 
     #[test]
     fn the_harness_says_when_it_is_the_bottleneck_and_why() {
-        assert!(bottlenecks(&strain(0.5, 0.0, 100.0)).is_empty());
-        let said = |strain| bottlenecks(&strain).join("\n");
-        assert!(said(strain(0.95, 0.0, 0.0)).contains("worked 95 % of the time"));
-        assert!(said(strain(0.2, 0.3, 0.0)).contains("had no core for 30 %"));
-        assert!(said(strain(0.2, 0.0, 2000.0)).contains("2.0 ms or more"));
+        assert!(strained(0.5, 0.0, 100, 50).is_none());
+        let said = |busy, starved, late_us| strained(busy, starved, late_us, 50).texts().join("\n");
+        assert!(said(0.95, 0.0, 0).contains("worked 95 % of the time"));
+        assert!(said(0.2, 0.3, 0).contains("had no core for 30 %"));
+        assert!(said(0.2, 0.0, 2000).contains("2.0 ms or more"));
         // Little beside what the target took.
-        assert!(bottlenecks(&strain(0.2, 0.0, 1200.0)).is_empty());
+        assert!(strained(0.2, 0.0, 1200, 50).is_none());
+    }
+
+    #[test]
+    fn a_late_call_or_two_say_nothing_and_late_calls_alone_spoil_no_step_that_held() {
+        assert!(strained(0.2, 0.0, 9000, LATE_CALLS_MIN - 1).is_none());
+        let late = strained(0.2, 0.0, 9000, LATE_CALLS_MIN);
+        assert!(late.is_only_late() && late.of_busy().is_none());
+        let all = strained(0.95, 0.3, 9000, LATE_CALLS_MIN);
+        assert!(!all.is_only_late() && all.texts().len() == 3);
+        assert_eq!(all.of_busy().texts().len(), 1);
     }
 
     #[test]

@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::answer::{Form, Head, Heads, Listener};
+use super::answer::{Form, Head, Heads, Keep, Listener};
 use super::check::{Checker, Found, revision_of};
-use super::clock::{SECOND, nanoseconds, now};
+use super::clock::{MILLISECOND, nanoseconds, now};
 use super::connection::{Connection, Heard, State};
-use super::failure::example;
-use super::request::{Act, Id, Ids, Template, opened_lines, session_lines};
+use super::failure::{Fault, example};
+use super::request::{Act, Id, Ids, Requests, Template, opened_lines, session_lines};
 use super::stint::Setting;
 use super::transport::{Readiness, Transport};
 use crate::plan::{Era, Expect};
@@ -22,12 +22,36 @@ use crate::random::Random;
 /// No longer than this, whatever the plan's timeout: somebody waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long the probe's session may take to end.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How often it looks for a signal while it waits.
+const LOOK: u64 = 50 * MILLISECOND;
+
+/// What became of the probe, if the target did nothing wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Probed {
+    Answered,
+    /// By a signal.
+    Stopped,
+}
+
 /// Makes one call as the plan's first agent would, and looks at all of its answer.
-pub(super) fn probe(setting: &Setting<'_>) -> Result<()> {
+pub(super) fn probe(
+    setting: &Setting<'_>,
+    interrupted: &mut dyn FnMut() -> bool,
+) -> Result<Probed> {
+    let mut patience = Patience { most: PATIENCE, until: 0, interrupted, stopped: false };
+    let probed = attempt(setting, &mut patience);
+    if patience.stopped { Ok(Probed::Stopped) } else { probed.map(|()| Probed::Answered) }
+}
+
+fn attempt(setting: &Setting<'_>, patience: &mut Patience<'_>) -> Result<()> {
     let plan = setting.plan;
     let mut prober = Prober {
         setting,
-        connection: connect(setting)?,
+        connection: connect(setting, patience)?,
+        patience,
+        has_session: false,
         ids: Ids::new(0),
         random: Random::of(plan.seed, 0),
         checker: Checker::new(),
@@ -38,32 +62,29 @@ pub(super) fn probe(setting: &Setting<'_>) -> Result<()> {
             .transpose()?
             .unwrap_or_default(),
     };
-    let requests = &setting.requests;
-    if plan.era == Era::Legacy {
-        prober.open()?;
+    let answered = prober.calls();
+    if answered.is_err() {
+        // Whatever is under way on it is not waited for.
+        prober.connection.close();
     }
-    let callable = |one: &&Template| one.act == Act::Call && one.expect != Expect::Refusal;
-    match requests.templates.iter().find(callable) {
-        Some(template) => prober.call(template)?,
-        // Streams and sessions alone: a greeting shows as much.
-        None if plan.era == Era::Modern
-            && requests.templates.iter().any(|one| one.act != Act::Call) =>
-        {
-            prober.call(&super::request::Requests::greeting(plan)?)?;
-        }
-        // Refusals are what is wanted.
-        None => {}
-    }
-    if plan.era == Era::Legacy {
-        // A session that does not end is the server's, and the load will show it.
-        let _ = prober.exchange(&requests.end);
-    }
-    Ok(())
+    prober.end();
+    answered
 }
 
-struct Prober<'a> {
+/// How long something is waited for.
+struct Patience<'a> {
+    most: Duration,
+    until: u64,
+    interrupted: &'a mut dyn FnMut() -> bool,
+    /// A signal came: nothing is waited for any more.
+    stopped: bool,
+}
+
+struct Prober<'a, 'p> {
     setting: &'a Setting<'a>,
     connection: Connection,
+    patience: &'a mut Patience<'p>,
+    has_session: bool,
     ids: Ids,
     random: Random,
     checker: Checker,
@@ -74,39 +95,100 @@ struct Prober<'a> {
 /// An answer with all that is asked of it here.
 #[derive(Debug, Default)]
 struct Said {
-    id: Option<Id>,
     status: u16,
     content_type: String,
     challenge: Option<String>,
     session: Option<Vec<u8>>,
-    messages: Vec<(Vec<u8>, Form)>,
+    /// The first message, and the first that answers the call, with what is wrong with it. Others
+    /// that a stream brings are not kept, however many they are.
+    first: Option<(Vec<u8>, Form)>,
+    answer: Option<(Vec<u8>, Result<(), Fault>)>,
 }
 
-impl Listener for Said {
+/// Hears what is said.
+struct Hearing<'a> {
+    said: Said,
+    checker: &'a mut Checker,
+    template: &'a Template,
+    id: Id,
+}
+
+impl Listener for Hearing<'_> {
     fn head(&mut self, head: Head<'_>) {
         let text = |name| head.value(name).map(|value| String::from_utf8_lossy(value).into_owned());
-        self.status = head.status;
-        self.content_type = text("content-type").unwrap_or_default();
-        self.challenge = text("www-authenticate");
-        self.session = head.value("mcp-session-id").filter(|id| !id.is_empty()).map(<[u8]>::to_vec);
+        let said = &mut self.said;
+        said.status = head.status;
+        said.content_type = text("content-type").unwrap_or_default();
+        said.challenge = text("www-authenticate");
+        said.session = head.value("mcp-session-id").filter(|id| !id.is_empty()).map(<[u8]>::to_vec);
     }
 
     fn message(&mut self, text: &[u8], form: Form) {
-        self.messages.push((text.to_vec(), form));
+        let (said, template) = (&mut self.said, self.template);
+        if said.first.is_none() {
+            said.first = Some((text.to_vec(), form));
+        }
+        if said.answer.is_some() || matches!(template.act, Act::Notify | Act::End) {
+            return;
+        }
+        let judged = if said.status != 200 {
+            Some(self.checker.refused(said.status, text, &self.id, template))
+        } else if form == Form::Other {
+            None
+        } else {
+            match self.checker.message(text, &self.id, template) {
+                Found::Answer(judged) => Some(judged),
+                Found::Other => None,
+            }
+        };
+        said.answer = judged.map(|judged| (text.to_vec(), judged));
     }
 }
 
-impl Prober<'_> {
+impl Prober<'_, '_> {
+    fn calls(&mut self) -> Result<()> {
+        let plan = self.setting.plan;
+        let requests = &self.setting.requests;
+        if plan.era == Era::Legacy {
+            self.open()?;
+        }
+        let callable = |one: &&Template| one.act == Act::Call && one.expect != Expect::Refusal;
+        match requests.templates.iter().find(callable) {
+            Some(template) => self.call(template),
+            // Streams and sessions alone: a greeting shows as much.
+            None if plan.era == Era::Modern
+                && requests.templates.iter().any(|one| one.act != Act::Call) =>
+            {
+                self.call(&Requests::greeting(plan)?)
+            }
+            // Refusals are what is wanted.
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the session, also when what it was for failed. One that does not end is the server's
+    /// affair, and the load will show it.
+    fn end(&mut self) {
+        if self.has_session {
+            let stopped = std::mem::take(&mut self.patience.stopped);
+            let requests = &self.setting.requests;
+            let _ = self.exchange(&requests.end, FAREWELL);
+            self.patience.stopped |= stopped;
+        }
+    }
+
     /// Opens a legacy session.
     fn open(&mut self) -> Result<()> {
         let plan = self.setting.plan;
         let requests = &self.setting.requests;
-        let said = self.exchange(&requests.initialize).context("initialize was not answered")?;
+        let said =
+            self.exchange(&requests.initialize, PATIENCE).context("initialize was not answered")?;
         let answer = self.judge(&said, &requests.initialize, "initialize")?;
         let revision = revision_of(&answer).unwrap_or_default();
+        self.has_session = said.session.is_some();
         self.fields.extend(opened_lines(plan, revision, said.session.as_deref()));
         let said = self
-            .exchange(&requests.announce)
+            .exchange(&requests.announce, PATIENCE)
             .context("notifications/initialized was not answered")?;
         if !(200..300).contains(&said.status) {
             bail!("notifications/initialized was answered {}", told(&said));
@@ -118,48 +200,44 @@ impl Prober<'_> {
         let operations = &self.setting.requests.operations;
         let name =
             operations.get(usize::from(template.operation)).map_or("the call", String::as_str);
-        let said = self.exchange(template).with_context(|| format!("{name} was not answered"))?;
+        let said = self
+            .exchange(template, PATIENCE)
+            .with_context(|| format!("{name} was not answered"))?;
         self.judge(&said, template, name).map(|_| ())
     }
 
     /// The answer, if it is what it should be.
-    fn judge(&mut self, said: &Said, template: &Template, name: &str) -> Result<Vec<u8>> {
-        let id = said.id.unwrap_or(self.ids.next());
-        let refusable = template.expect != Expect::Success;
-        if said.status != 200 {
-            let body = said.messages.first().map_or(&[][..], |(body, _)| body);
-            if refusable && self.checker.refused(said.status, body, &id, template).is_ok() {
-                return Ok(body.to_vec());
+    fn judge(&self, said: &Said, template: &Template, name: &str) -> Result<Vec<u8>> {
+        match (&said.answer, &said.first) {
+            (Some((text, Ok(()))), _)
+                if said.status == 200 || template.expect != Expect::Success =>
+            {
+                Ok(text.clone())
             }
-            bail!("{name} was answered {}{}", told(said), self.advice(said));
+            _ if said.status != 200 => {
+                bail!("{name} was answered {}{}", told(said), self.advice(said))
+            }
+            (Some((text, Err(fault))), _) => bail!(
+                "{name} was answered wrongly ({}): {}{}",
+                fault.what,
+                example(text),
+                self.advice(said)
+            ),
+            (_, Some((text, Form::Other))) => bail!(
+                "{name} was answered with content-type `{}`: {}; is this the URL of an MCP \
+                 server's endpoint?",
+                said.content_type,
+                example(text)
+            ),
+            _ => bail!("{name} was answered by a stream that ended without the answer"),
         }
-        for (text, form) in &said.messages {
-            if *form == Form::Other {
-                bail!(
-                    "{name} was answered with content-type `{}`: {}; is this the URL of an MCP \
-                     server's endpoint?",
-                    said.content_type,
-                    example(text)
-                );
-            }
-            match self.checker.message(text, &id, template) {
-                Found::Answer(Ok(())) => return Ok(text.clone()),
-                Found::Answer(Err(fault)) => bail!(
-                    "{name} was answered wrongly ({}): {}{}",
-                    fault.what,
-                    example(text),
-                    self.advice(said)
-                ),
-                Found::Other => {}
-            }
-        }
-        bail!("{name} was answered by a stream that ended without the answer")
     }
 
     /// What to do, where what was said is known to mean something.
     fn advice(&self, said: &Said) -> String {
-        let body = said.messages.first().map_or(&[][..], |(body, _)| body);
-        let body = String::from_utf8_lossy(body);
+        let text = said.answer.as_ref().map(|(text, _)| text);
+        let text = text.or(said.first.as_ref().map(|(text, _)| text));
+        let body = String::from_utf8_lossy(text.map_or(&[][..], Vec::as_slice));
         let has = |what: &str| body.contains(what);
         match (said.status, self.setting.plan.era) {
             (401, _) => {
@@ -193,34 +271,40 @@ impl Prober<'_> {
         }
     }
 
-    fn exchange(&mut self, template: &Template) -> Result<Said> {
+    fn exchange(&mut self, template: &Template, patience: Duration) -> Result<Said> {
+        self.patience.most = patience;
         if self.connection.transport.is_none() {
-            self.connection = connect(self.setting)?;
+            self.connection = connect(self.setting, self.patience)?;
         }
+        self.patience.until = deadline(self.setting, patience);
         let id = self.ids.next();
         let mut out = Vec::new();
         self.setting.requests.render(template, &self.fields, &id, &mut self.random, &mut out);
-        let deadline = deadline(self.setting);
         let mut all = self.connection.send(&out).context("it cannot be sent")?;
-        let mut said = Said { id: Some(id), ..Said::default() };
+        let checker = &mut self.checker;
+        let mut hearing = Hearing { said: Said::default(), checker, template, id };
         let (mut scratch, mut heads) = (vec![0; 64 << 10], Heads::default());
         loop {
             let Some(transport) = &self.connection.transport else {
                 bail!("the connection is gone")
             };
-            wait(transport, !all, deadline)?;
+            self.patience.wait(transport, !all)?;
             if !all {
                 all = self.connection.send_rest().context("it cannot be sent")?;
             }
-            match self.connection.hear(template.verb, &mut scratch, &mut heads, &mut said).0 {
-                Heard::More => {}
-                Heard::Ended(super::answer::Keep::Alive) => return Ok(said),
-                Heard::Ended(super::answer::Keep::Close) => {
+            match self.connection.hear(template.verb, &mut scratch, &mut heads, &mut hearing).0 {
+                // What follows the answer on its stream is not waited for.
+                Heard::More if hearing.said.answer.is_none() => {}
+                Heard::Ended(Keep::Alive) if self.connection.all_sent() => {
+                    return Ok(hearing.said);
+                }
+                Heard::More | Heard::Ended(_) => {
                     self.connection.close();
-                    return Ok(said);
+                    return Ok(hearing.said);
                 }
                 Heard::Broken(fault) => {
-                    let came = said.messages.first().map(|(text, _)| example(text));
+                    self.connection.close();
+                    let came = hearing.said.first.map(|(text, _)| example(&text));
                     bail!(
                         "{}{}",
                         fault.what,
@@ -234,18 +318,18 @@ impl Prober<'_> {
 
 /// Status and body, in a line.
 fn told(said: &Said) -> String {
-    let body = said.messages.first().map(|(body, _)| example(body)).unwrap_or_default();
+    let body = said.first.as_ref().map(|(body, _)| example(body)).unwrap_or_default();
     let reason = penstock_http1::reason(said.status);
     let colon = if body.is_empty() { "" } else { ": " };
     format!("HTTP {} {reason}{colon}{body}", said.status)
 }
 
 /// A connection to the first address that gives one.
-fn connect(setting: &Setting<'_>) -> Result<Connection> {
+fn connect(setting: &Setting<'_>, patience: &mut Patience<'_>) -> Result<Connection> {
     let target = &setting.plan.target;
     let mut why = String::new();
     for address in &target.addresses {
-        match connect_to(*address, setting) {
+        match connect_to(*address, setting, patience) {
             Ok(transport) => {
                 let mut connection = Connection::new(State::Busy);
                 connection.transport = Some(transport);
@@ -262,14 +346,18 @@ fn connect(setting: &Setting<'_>) -> Result<Connection> {
     bail!("no connection to {}: {why}", target.url)
 }
 
-fn connect_to(address: SocketAddr, setting: &Setting<'_>) -> io::Result<Transport> {
-    let deadline = deadline(setting);
+fn connect_to(
+    address: SocketAddr,
+    setting: &Setting<'_>,
+    patience: &mut Patience<'_>,
+) -> io::Result<Transport> {
+    patience.until = deadline(setting, patience.most);
     let mut transport = Transport::begin(address, setting.secure.as_ref())?;
-    wait(&transport, true, deadline)?;
+    patience.wait(&transport, true)?;
     loop {
         match transport.go_on()? {
             Readiness::Ready => return Ok(transport),
-            Readiness::Waits { writable } => wait(&transport, writable, deadline)?,
+            Readiness::Waits { writable } => patience.wait(&transport, writable)?,
         }
     }
 }
@@ -296,25 +384,32 @@ fn advice_on(error: &io::Error, setting: &Setting<'_>) -> &'static str {
     }
 }
 
-fn deadline(setting: &Setting<'_>) -> u64 {
-    now() + nanoseconds(setting.plan.timeout.min(PATIENCE))
+fn deadline(setting: &Setting<'_>, patience: Duration) -> u64 {
+    now() + nanoseconds(setting.plan.timeout.min(patience))
 }
 
-/// Waits until something has come, or with `writable` can be sent.
-fn wait(transport: &Transport, writable: bool, deadline: u64) -> io::Result<()> {
-    let mut flags = PollFlags::IN;
-    flags.set(PollFlags::OUT, writable);
-    loop {
-        let left = deadline.saturating_sub(now());
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left / SECOND).unwrap_or(i64::MAX),
-            tv_nsec: i64::try_from(left % SECOND).unwrap_or(0),
-        };
-        match poll(&mut [PollFd::new(transport, flags)], Some(&timeout)) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => return Ok(()),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+impl Patience<'_> {
+    /// Waits until something has come, or with `writable` can be sent.
+    fn wait(&mut self, transport: &Transport, writable: bool) -> io::Result<()> {
+        let mut flags = PollFlags::IN;
+        flags.set(PollFlags::OUT, writable);
+        loop {
+            self.stopped = self.stopped || (self.interrupted)();
+            if self.stopped {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            // Looked at also where something is always there.
+            let left = self.until.saturating_sub(now());
+            if left == 0 {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let slice = i64::try_from(left.min(LOOK)).unwrap_or(0);
+            let timeout = Timespec { tv_sec: 0, tv_nsec: slice };
+            match poll(&mut [PollFd::new(transport, flags)], Some(&timeout)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 }

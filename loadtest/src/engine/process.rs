@@ -9,8 +9,9 @@ use std::fs;
 
 use rustix::param::{clock_ticks_per_second, page_size};
 
-use super::clock::{SECOND, precise, seconds};
+use super::clock::{SECOND, seconds};
 use crate::report::model::{ProcessReport, ProcessSample};
+use crate::report::units::real;
 
 /// How far ticks can be off for each process: user and system time are rounded apart, twice.
 const TICKS_OFF: u64 = 4;
@@ -27,6 +28,7 @@ pub(super) struct Watched {
     /// Of the spans that were measured.
     spans: Used,
     span: Option<Sample>,
+    /// Of the span under way.
     rss_bytes_max: u64,
     samples: Vec<ProcessSample>,
     gone: Option<f64>,
@@ -51,6 +53,7 @@ pub(super) struct Used {
     cpu_ns: u64,
     user_ticks: u64,
     system_ticks: u64,
+    rss_bytes_max: u64,
 }
 
 /// A line of `/proc/PID/stat`.
@@ -88,17 +91,20 @@ impl Watched {
     }
 
     /// A span that is measured begins.
-    pub(super) fn begin(&mut self, now: u64) {
-        if let Some(sample) = self.sample(now) {
-            self.last = sample;
-            self.span = Some(sample);
-        }
+    pub(super) fn begin(&mut self, since_zero: u64, now: u64) {
+        let Some(sample) = self.sample(now) else {
+            self.gone.get_or_insert(seconds(since_zero));
+            return;
+        };
+        self.last = sample;
+        self.span = Some(sample);
+        self.rss_bytes_max = sample.rss_bytes;
     }
 
     /// A line for the second that begins `second` after the measuring did, and ends now.
     pub(super) fn look(&mut self, second: u64, now: u64) {
         let Some(sample) = self.sample(now) else {
-            self.gone.get_or_insert(precise(second + 1));
+            self.gone.get_or_insert(real(second + 1));
             return;
         };
         let used = between(&self.last, &sample);
@@ -107,7 +113,7 @@ impl Watched {
         self.rss_bytes_max = self.rss_bytes_max.max(sample.rss_bytes);
         self.samples.push(ProcessSample {
             second,
-            cores: precise(used.cpu_ns) / precise(length),
+            cores: real(used.cpu_ns) / real(length),
             rss_bytes: sample.rss_bytes,
             threads: sample.threads,
             descriptors: sample.descriptors,
@@ -125,7 +131,9 @@ impl Watched {
             self.gone.get_or_insert(seconds(since_zero));
         }
         // Of one that is gone, up to the last look.
-        let used = between(&begin, &self.last);
+        let mut used = between(&begin, &self.last);
+        used.rss_bytes_max = self.rss_bytes_max;
+        self.spans.rss_bytes_max = self.spans.rss_bytes_max.max(used.rss_bytes_max);
         self.spans.cpu_ns += used.cpu_ns;
         self.spans.user_ticks += used.user_ticks;
         self.spans.system_ticks += used.system_ticks;
@@ -140,17 +148,9 @@ impl Watched {
             pid: self.pid,
             name: self.name.clone(),
             cpu_seconds: seconds(used.cpu_ns),
-            system_share: if ticks == 0 {
-                0.0
-            } else {
-                precise(used.system_ticks) / precise(ticks)
-            },
-            cpu_us_per_call: if calls == 0 {
-                0.0
-            } else {
-                precise(used.cpu_ns) / 1e3 / precise(calls)
-            },
-            rss_bytes_max: self.rss_bytes_max,
+            system_share: if ticks == 0 { 0.0 } else { real(used.system_ticks) / real(ticks) },
+            cpu_us_per_call: if calls == 0 { 0.0 } else { real(used.cpu_ns) / 1e3 / real(calls) },
+            rss_bytes_max: used.rss_bytes_max,
             samples: if of.is_some() { Vec::new() } else { self.samples.clone() },
             gone_after_seconds: self.gone,
         }
@@ -200,7 +200,7 @@ fn between(then: &Sample, now: &Sample) -> Used {
     let ticks_ns = |ticks: u64| ticks * (SECOND / clock_ticks_per_second().max(1));
     let by_ticks = ticks_ns(user_ticks + system_ticks);
     let cpu_ns = if by_ticks > exact + ticks_ns(off) { by_ticks } else { exact };
-    Used { cpu_ns, user_ticks, system_ticks }
+    Used { cpu_ns, user_ticks, system_ticks, rss_bytes_max: 0 }
 }
 
 /// The process and those that descend from it.
@@ -279,7 +279,7 @@ mod tests {
             .spawn()
             .unwrap();
         let mut watched = Watched::new(child.id()).unwrap();
-        watched.begin(now());
+        watched.begin(0, now());
         let children = |pid| stat(pid).map_or(0, |stat| stat.user_ticks + stat.system_ticks);
         // Until they are done, it has used no time itself that does not come from them.
         let began = now();
@@ -294,10 +294,16 @@ mod tests {
         assert!(report.rss_bytes_max > 100_000 && report.samples[0].threads >= 1);
         assert!(report.samples[0].descriptors >= 3);
         assert!(report.cpu_us_per_call >= 10_000.0, "{report:?}");
-        watched.begin(now());
+        // The memory of a span is that of the span.
+        watched.begin(SECOND, now());
+        watched.rss_bytes_max = 1 << 40;
+        watched.end(SECOND, now());
+        watched.begin(SECOND, now());
+        assert!(watched.end(SECOND, now()).rss_bytes_max < 1 << 40);
+        assert_eq!(watched.report(None, 1).rss_bytes_max, 1 << 40);
         child.kill().unwrap();
         child.wait().unwrap();
-        watched.look(1, now());
+        watched.begin(2 * SECOND, now());
         assert_eq!(watched.report(None, 1).gone_after_seconds, Some(2.0));
         let gone = Watched::new(child.id()).err().expect("it is gone").to_string();
         assert!(gone.contains("no process"), "{gone}");

@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
-use super::clock::{SECOND, nanoseconds, precise, seconds, whole};
+use super::clock::{SECOND, nanoseconds, seconds, whole};
 use crate::plan::{Arrival, Step};
 use crate::random::Random;
+use crate::report::units::real;
 
 /// A call that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl Schedule {
             start,
             segments: segments.collect(),
             arrival,
-            shares: precise(shares as u64),
+            shares: real(shares as u64),
             random,
             segment: 0,
             mass: 0.0,
@@ -82,7 +83,7 @@ impl Schedule {
         };
         schedule.mass = match arrival {
             // Even calls go to the threads in turn.
-            Arrival::Even => precise(share as u64),
+            Arrival::Even => real(share as u64),
             Arrival::Poisson => schedule.gap() * schedule.shares,
         };
         schedule.next = schedule.locate();
@@ -136,7 +137,7 @@ impl Segment {
         if sum <= 0.0 {
             return 0;
         }
-        whole(2.0 * mass / sum * precise(SECOND)).min(self.length_ns.saturating_sub(1))
+        whole(2.0 * mass / sum * real(SECOND)).min(self.length_ns.saturating_sub(1))
     }
 }
 
@@ -182,6 +183,12 @@ impl Backlog {
     pub(super) fn measured(&self) -> u64 {
         self.measured
     }
+}
+
+/// Whether the rate of a step stays the same.
+#[allow(clippy::float_cmp, reason = "a level rate is written as two that are the same")]
+pub(super) fn is_level(step: &Step) -> bool {
+    step.from_per_second == step.to_per_second
 }
 
 /// The mean rate of a step.
@@ -265,7 +272,7 @@ mod tests {
         assert!(dues.is_sorted_by_key(|due| due.at));
         let short = dues.windows(2).filter(|pair| pair[1].at - pair[0].at < 2_000_000).count();
         // 1 - 1/e of the gaps are shorter than their mean of 2 ms.
-        let share = precise(short as u64) / precise(dues.len() as u64);
+        let share = real(short as u64) / real(dues.len() as u64);
         assert!((0.60..0.66).contains(&share), "{share}");
         assert_eq!(dues, draw(5));
         assert_ne!(dues, draw(6));

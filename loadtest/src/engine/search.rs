@@ -2,6 +2,7 @@
 //! halfway between the highest that held and the lowest that did not.
 
 use crate::plan::Search;
+use crate::report::model::SearchEnded;
 
 /// Steps of a search: enough to double from one call a second to a billion and to close in on it.
 const STEPS_MAX: usize = 64;
@@ -56,6 +57,19 @@ impl Searching {
         }
     }
 
+    /// Why there is no next rate.
+    pub(super) fn ended(&self) -> SearchEnded {
+        match (self.held, self.broken) {
+            _ if self.over => SearchEnded::Harness,
+            (None, Some(_)) => SearchEnded::Found,
+            (Some(held), None) if held >= self.to.unwrap_or(f64::INFINITY) => SearchEnded::UpperEnd,
+            (Some(held), Some(broken)) if (broken - held) <= self.precision * broken => {
+                SearchEnded::Found
+            }
+            _ => SearchEnded::Steps,
+        }
+    }
+
     pub(super) fn learn(&mut self, rate: f64, outcome: Outcome) {
         match outcome {
             Outcome::Held => self.held = Some(rate),
@@ -99,18 +113,24 @@ mod tests {
         let (rates, found) = tried(searching(None), 730.0);
         assert_eq!(rates[..6], [100.0, 200.0, 400.0, 800.0, 600.0, 700.0]);
         let (held, broken) = (found.held.unwrap(), found.broken.unwrap());
+        assert_eq!(found.ended(), SearchEnded::Found);
         assert!(held <= 730.0 && broken > 730.0 && (broken - held) / broken <= 0.02);
     }
 
     #[test]
     fn it_ends_where_it_began_or_at_its_upper_end() {
         let (rates, found) = tried(searching(None), 50.0);
-        assert_eq!((rates, found.held, found.broken), (vec![100.0], None, Some(100.0)));
+        assert_eq!(
+            (found.held, found.broken, found.ended()),
+            (None, Some(100.0), SearchEnded::Found)
+        );
+        assert_eq!(rates, [100.0]);
         let (rates, found) = tried(searching(Some(300.0)), 1e9);
         assert_eq!(
             (rates, found.held, found.broken),
             (vec![100.0, 200.0, 300.0], Some(300.0), None)
         );
+        assert_eq!(found.ended(), SearchEnded::UpperEnd);
     }
 
     #[test]
@@ -121,10 +141,12 @@ mod tests {
         let second = searching.next().unwrap();
         searching.learn(second, Outcome::Spoilt);
         assert_eq!((searching.next(), searching.held, searching.broken), (None, Some(100.0), None));
+        assert_eq!(searching.ended(), SearchEnded::Harness);
     }
 
     #[test]
     fn a_search_of_a_target_without_end_ends() {
-        assert!(tried(searching(None), f64::INFINITY).0.len() <= STEPS_MAX);
+        let (rates, found) = tried(searching(None), f64::INFINITY);
+        assert!(rates.len() <= STEPS_MAX && found.ended() == SearchEnded::Steps);
     }
 }

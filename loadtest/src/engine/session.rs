@@ -43,6 +43,10 @@ pub(super) struct Sessions {
     /// Places whose opening failed, and when it is tried again.
     asleep: Vec<(u64, usize)>,
     oldest: usize,
+    /// Places before this one were found open, or to have failed, before the run.
+    settled: usize,
+    /// What is opened now is ended at once.
+    ending: bool,
 }
 
 struct Slot {
@@ -79,6 +83,8 @@ impl Sessions {
             chores: VecDeque::new(),
             asleep: Vec::new(),
             oldest: 0,
+            settled: 0,
+            ending: false,
         };
         for (slot, agent) in agents.into_iter().enumerate() {
             let current = (era == Era::Modern).then(|| Session {
@@ -188,6 +194,13 @@ impl Sessions {
     /// `fields` are its own, without the agent's.
     pub(super) fn opened(&mut self, slot: usize, fields: &[u8], has_id: bool) {
         let Some(place) = self.slots.get_mut(slot) else { return };
+        if self.ending {
+            if has_id {
+                let fields = [&place.agent, fields].concat();
+                self.chores.push_back(Chore::End { fields });
+            }
+            return;
+        }
         place.generation += 1;
         place.failures = 0;
         let generation = place.generation;
@@ -258,8 +271,11 @@ impl Sessions {
     }
 
     /// Whether each is open, or has failed so often that a run begins without it.
-    pub(super) fn settled(&self) -> bool {
-        self.slots.iter().all(|place| place.is_open() || place.failures >= OPEN_ATTEMPTS)
+    pub(super) fn settled(&mut self) -> bool {
+        let left = self.slots.iter().skip(self.settled);
+        let settled = |place: &&Slot| place.is_open() || place.failures >= OPEN_ATTEMPTS;
+        self.settled += left.take_while(settled).count();
+        self.settled == self.slots.len()
     }
 
     /// How many are not open.
@@ -276,6 +292,7 @@ impl Sessions {
 
     /// Ends them all: from now on there are only chores.
     pub(super) fn end_all(&mut self) {
+        self.ending = true;
         self.chores.clear();
         self.asleep.clear();
         self.ready.clear();
@@ -324,6 +341,17 @@ mod tests {
             }
         }
         ended
+    }
+
+    #[test]
+    fn a_session_that_is_opened_when_all_are_ended_is_ended_too() {
+        let mut sessions = Sessions::new(Era::Legacy, agents(1), None);
+        assert_eq!(sessions.chore(), Some(Chore::Open { slot: 0 }));
+        sessions.end_all();
+        sessions.opened(0, b"S: 1\r\n", true);
+        let fields = b"A: 0\r\nS: 1\r\n".to_vec();
+        assert_eq!(sessions.chore(), Some(Chore::End { fields }));
+        assert!(!sessions.has_chores());
     }
 
     fn turn_of(sessions: &mut Sessions) -> (Turn, String) {

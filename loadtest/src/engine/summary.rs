@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::clock::nanoseconds;
 use super::observe::cores;
+use super::schedule::is_level;
 use crate::plan::{Arrival, Era, Expect, Operation, Pace, Plan, Size, Step, Traffic};
 use crate::report::model::{Machine, PlanSummary};
+use crate::report::units::{Unit, seconds};
 
 /// Parts of a mix, or steps of a rate, that are told one by one.
 const TOLD_MAX: usize = 8;
@@ -43,11 +45,11 @@ fn pace(pace: &Pace) -> String {
         }
         Pace::Search(search) => {
             let bounds: Vec<&str> = search.bounds.iter().map(|bound| bound.text.as_str()).collect();
-            let to = search.to_per_second.map(|to| format!(" to {to}")).unwrap_or_default();
+            let to = search.to_per_second.map(|to| format!(" to {}", rate(to))).unwrap_or_default();
             format!(
                 "search within {}, from {}{to} calls/s, {} a step{}",
                 bounds.join(", "),
-                search.from_per_second,
+                rate(search.from_per_second),
                 length(search.duration),
                 evenly(search.arrival)
             )
@@ -56,12 +58,11 @@ fn pace(pace: &Pace) -> String {
 }
 
 fn step(step: &Step) -> String {
-    let Step { from_per_second: from, to_per_second: to, duration } = step;
-    #[allow(clippy::float_cmp, reason = "a level rate is written as two that are the same")]
-    if from == to {
-        format!("{from} calls/s for {}", length(*duration))
+    let to = rate(step.to_per_second);
+    if is_level(step) {
+        format!("{to} calls/s for {}", length(step.duration))
     } else {
-        format!("{from} to {to} calls/s over {}", length(*duration))
+        format!("{} to {to} calls/s over {}", rate(step.from_per_second), length(step.duration))
     }
 }
 
@@ -121,7 +122,11 @@ fn listed<T>(all: &[T], one: impl Fn(&T) -> String, between: &str) -> String {
 }
 
 fn length(duration: Duration) -> String {
-    format!("{} s", duration.as_secs_f64())
+    seconds(duration.as_secs_f64())
+}
+
+fn rate(per_second: f64) -> String {
+    Unit::Count.show(per_second)
 }
 
 pub(super) fn machine() -> Machine {
@@ -150,10 +155,10 @@ mod tests {
         };
         let ramp = Step { from_per_second: 0.0, duration: Duration::from_millis(1500), ..level };
         let open = |steps: &[Step], arrival| pace(&Pace::Open { steps: steps.to_vec(), arrival });
-        assert_eq!(open(&[level], Arrival::Poisson), "open, 2000 calls/s for 30 s");
+        assert_eq!(open(&[level], Arrival::Poisson), "open, 2,000 calls/s for 30 s");
         assert_eq!(
             open(&[ramp, level], Arrival::Even),
-            "open, 0 to 2000 calls/s over 1.5 s, then 2000 calls/s for 30 s, evenly apart"
+            "open, 0 to 2,000 calls/s over 1.5 s, then 2,000 calls/s for 30 s, evenly apart"
         );
         assert!(open(&[level; 20], Arrival::Poisson).ends_with(", then 12 more"));
         let closed = Pace::Closed { concurrency: 32, duration: Duration::from_secs(10) };

@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 
 use super::failure::Failures;
 use super::stint::Interval;
+use super::worker::Wants;
 
 /// Histograms hold nanoseconds up to an hour, to three significant digits.
 pub(super) const LATENCY_NS_MAX: u64 = 3_600_000_000_000;
@@ -26,6 +27,8 @@ pub(super) struct Cell {
     pub(super) bytes_sent: u64,
     pub(super) bytes_received: u64,
     pub(super) events: u64,
+    /// When the last one that succeeded did.
+    pub(super) last_answer: u64,
 }
 
 /// All that a thread counts.
@@ -46,7 +49,9 @@ pub(super) struct Rest {
     /// Of measured calls that found a connection free: from due to sent.
     pub(super) lateness: Histogram<u64>,
     pub(super) sent_late: u64,
-    pub(super) waited: u64,
+    /// Of measured calls: those that waited for a connection, and for a session.
+    pub(super) waited_for_connection: u64,
+    pub(super) waited_for_session: u64,
     /// Of measured calls.
     pub(super) failures: Failures,
     /// Of the warm-up.
@@ -124,6 +129,7 @@ impl Cell {
             bytes_sent: 0,
             bytes_received: 0,
             events: 0,
+            last_answer: 0,
         }
     }
 
@@ -136,6 +142,7 @@ impl Cell {
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.events += other.events;
+        self.last_answer = self.last_answer.max(other.last_answer);
     }
 }
 
@@ -145,7 +152,8 @@ impl Rest {
             due: 0,
             lateness,
             sent_late: 0,
-            waited: 0,
+            waited_for_connection: 0,
+            waited_for_session: 0,
             failures: Failures::default(),
             warm_up_failures: Failures::default(),
             refused: Failures::default(),
@@ -153,11 +161,20 @@ impl Rest {
         }
     }
 
+    /// A call waited for this.
+    pub(super) fn waited(&mut self, wants: Wants) {
+        match wants {
+            Wants::Connection => self.waited_for_connection += 1,
+            Wants::Session => self.waited_for_session += 1,
+        }
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
         self.due += other.due;
         let _ = self.lateness.add(&other.lateness);
         self.sent_late += other.sent_late;
-        self.waited += other.waited;
+        self.waited_for_connection += other.waited_for_connection;
+        self.waited_for_session += other.waited_for_session;
         self.failures.merge(other.failures);
         self.warm_up_failures.merge(other.warm_up_failures);
         self.refused.merge(other.refused);

@@ -91,6 +91,19 @@ impl Transport {
         }
     }
 
+    /// Reads what was decrypted and found no room in [`Self::read`]: the kernel does not tell of it
+    /// again.
+    pub(super) fn read_decrypted(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(_) => Err(io::ErrorKind::WouldBlock.into()),
+            Self::Tls(tls) => match tls.session.reader().read(room) {
+                // A server that closes without saying so has closed.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                came => came,
+            },
+        }
+    }
+
     /// Takes all of `bytes` or, without TLS, as much as the socket does.
     #[inline]
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

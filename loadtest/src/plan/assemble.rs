@@ -17,7 +17,8 @@ use super::{Arrival, Bound, Era, Pace, Plan, Recorded, Search, Step, Traffic, re
 const CONCURRENCY: usize = 32;
 const OPEN_CONNECTIONS: usize = 64;
 const CONNECTIONS_MAX: usize = 65_536;
-const THREADS_MAX: usize = 256;
+/// Threads that send; each has ids of its own.
+pub(crate) const THREADS_MAX: usize = 256;
 const SESSIONS_MAX: usize = 1_000_000;
 const DURATION: Duration = Duration::from_secs(30);
 const SEARCH_DURATION: Duration = Duration::from_secs(10);

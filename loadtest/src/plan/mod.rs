@@ -25,6 +25,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use self::assemble::THREADS_MAX;
 pub(crate) use arguments::{Job, Run};
 pub(crate) use bound::{Asserted, Parts};
 pub(crate) use scenario::schema;

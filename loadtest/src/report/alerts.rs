@@ -30,6 +30,9 @@ const ALERTS_MAX: usize = 20;
 pub(crate) const BOTTLENECK: &str =
     "The harness was the bottleneck: these numbers are its own, and not the target's.";
 
+/// The same, where rates and counts are the target's.
+const LATE: &str = "The harness was the bottleneck: the latencies hold its own.";
+
 pub(crate) fn alerts(report: &Report) -> Vec<Alert> {
     let mut alerts = Vec::new();
     let mut say = |level, text: String| alerts.push(Alert { level, text, details: Vec::new() });
@@ -73,8 +76,9 @@ fn of_harness(report: &Report, mut others: Vec<Alert>) -> Vec<Alert> {
     others.truncate(ALERTS_MAX);
     let harness = &report.harness;
     let bottleneck = harness.bottleneck.then(|| {
+        let text = if harness.only_late { LATE } else { BOTTLENECK };
         let details = harness.reasons.iter().take(ALERTS_MAX).cloned().collect();
-        Alert { level: Level::Void, text: BOTTLENECK.to_owned(), details }
+        Alert { level: Level::Void, text: text.to_owned(), details }
     });
     let warnings = harness.warnings.iter().take(ALERTS_MAX).cloned();
     let warning = |text| Alert { level: Level::Warning, text, details: Vec::new() };
@@ -110,6 +114,8 @@ mod tests {
         let last = alerts.last().unwrap();
         let warning = (Level::Warning, "two cores are shared");
         assert_eq!((last.level, last.text.as_str()), warning, "which is no reason for it");
+        report.harness.only_late = true;
+        assert_eq!(super::alerts(&report).remove(0).text, LATE);
     }
 
     #[test]

@@ -18,12 +18,14 @@ pub(crate) struct Verdict {
 /// Holds a bound against what was measured.
 ///
 /// A call that was unfinished when the run ended is in no percentile of the report; here it counts
-/// as one that takes for ever, so that a target cannot pass by not answering.
+/// as one that takes for ever, so that a target cannot pass by not answering. Of a process that was
+/// gone before the end, what it used is not known.
 pub(crate) fn judge(
     bound: &Bound,
     measured: &Measured,
     process: Option<&ProcessReport>,
 ) -> Verdict {
+    let process = process.filter(|process| process.gone_after_seconds.is_none());
     let actual = actual(bound.value, measured, process);
     let held = actual.is_some_and(|actual| match bound.relation {
         Relation::Less => actual < bound.limit,
@@ -69,6 +71,7 @@ fn percentile(measured: &Measured, quantile: f64) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::engine::measured;
+    use crate::report::sample;
 
     /// Latencies of 1 to 1000 µs.
     fn thousand(failed: u64, unfinished: u64) -> Measured {
@@ -120,6 +123,16 @@ mod tests {
         for value in [BoundValue::Percentile(50.0), BoundValue::Max, BoundValue::ErrorRate] {
             let verdict = verdict(value, Relation::AtLeast, 0.0, &none);
             assert_eq!((verdict.held, verdict.actual), (false, None), "{value:?}");
+        }
+        let mut process = sample::steady().process.unwrap();
+        for value in [BoundValue::CpuPerCall, BoundValue::Rss] {
+            let relation = Relation::Less;
+            let bound = Bound { value, relation, limit: 1e12, text: String::new() };
+            process.gone_after_seconds = None;
+            assert!(judge(&bound, &thousand(0, 0), Some(&process)).held, "{value:?}");
+            process.gone_after_seconds = Some(1.0);
+            let verdict = judge(&bound, &thousand(0, 0), Some(&process));
+            assert_eq!((verdict.held, verdict.actual), (false, None), "{value:?}: it was gone");
         }
         let unwatched = verdict(BoundValue::CpuPerCall, Relation::Less, 1e9, &thousand(0, 0));
         assert_eq!((unwatched.held, unwatched.actual), (false, None));

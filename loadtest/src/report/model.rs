@@ -83,7 +83,8 @@ pub(crate) struct PlanSummary {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Measured {
-    /// How long was measured.
+    /// How long was measured. Of a step of a rate: until its last answer, if that came after its
+    /// end; what a step leaves behind holds up the next one.
     pub(crate) seconds: f64,
     /// Calls that became due; closed loop: that were sent.
     pub(crate) calls: u64,
@@ -141,7 +142,13 @@ pub(crate) struct StepReport {
     pub(crate) held: Option<bool>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) broken: Vec<String>,
+    /// Of a search: why it was not judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unjudged: Option<Unjudged>,
     pub(crate) measured: Measured,
+    /// Of a search, and `--pid`: the process in this step, without a line a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) process: Option<ProcessReport>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -151,8 +158,35 @@ pub(crate) struct SearchReport {
     pub(crate) bounds: Vec<String>,
     /// The highest rate at which all held; none, if they broke at the lowest that was tried.
     pub(crate) highest_per_second: Option<f64>,
-    /// The lowest rate at which one broke; none, if the search reached its upper end.
+    /// The lowest rate at which one broke; none, if none did.
     pub(crate) broken_per_second: Option<f64>,
+    pub(crate) ended: SearchEnded,
+}
+
+/// Why a step of a search was not judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Unjudged {
+    /// The harness could not send as it should.
+    Harness,
+    /// By a signal.
+    Interrupted,
+}
+
+/// Why a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum SearchEnded {
+    /// What holds and what breaks are as close as was asked for, or the lowest rate broke.
+    Found,
+    /// All held up to the highest rate that was to be tried.
+    UpperEnd,
+    /// After as many steps as a search may have.
+    Steps,
+    /// The harness was the limit.
+    Harness,
+    /// By a signal.
+    Interrupted,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -258,8 +292,15 @@ pub(crate) struct Harness {
     pub(crate) late_p99_us: f64,
     /// Calls that found every connection busy and waited for one: the target's slowness, or too few.
     pub(crate) waited_for_connection: u64,
+    /// Calls that found no session open and waited for one.
+    #[serde(default)]
+    pub(crate) waited_for_session: u64,
     /// Whether the harness, and not the target, set these numbers.
     pub(crate) bottleneck: bool,
+    /// Whether all that speaks for that is that calls went out late: then only the latencies hold the
+    /// harness's own.
+    #[serde(default)]
+    pub(crate) only_late: bool,
     /// Why it was, and what to do; of a bottleneck alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reasons: Vec<String>,

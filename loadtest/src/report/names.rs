@@ -1,7 +1,8 @@
 //! How parts of a report are called, in the terminal as on the page.
 
 use super::model::{
-    ErrorKind, Machine, Measured, PlanSummary, ProcessReport, SearchReport, StepReport,
+    ErrorKind, Machine, Measured, PlanSummary, ProcessReport, SearchEnded, SearchReport,
+    StepReport, Unjudged,
 };
 use super::units::{Unit, count, counted, real, seconds};
 
@@ -62,10 +63,12 @@ pub(crate) fn step(step: &StepReport) -> String {
 
 /// What became of the bounds of a search in a step.
 pub(crate) fn verdict(step: &StepReport) -> String {
-    match step.held {
-        None => String::new(),
-        Some(true) => "held".to_owned(),
-        Some(false) => format!("broke {}", step.broken.join(", ")),
+    match (step.held, step.unjudged) {
+        (None, None) => String::new(),
+        (None, Some(Unjudged::Harness)) => "not judged: the harness was the limit".to_owned(),
+        (None, Some(Unjudged::Interrupted)) => "not judged: interrupted".to_owned(),
+        (Some(true), _) => "held".to_owned(),
+        (Some(false), _) => format!("broke {}", step.broken.join(", ")),
     }
 }
 
@@ -73,20 +76,36 @@ pub(crate) fn verdict(step: &StepReport) -> String {
 pub(crate) fn found(search: &SearchReport) -> String {
     let bounds = search.bounds.join(", ");
     let rate = |rate: f64| Unit::PerSecond.show(rate);
-    match (search.highest_per_second, search.broken_per_second) {
-        (Some(held), Some(broke)) => {
-            let held = rate(held);
-            let broke = rate(broke);
+    let held = search.highest_per_second.map(rate);
+    let broke = search.broken_per_second.map(rate);
+    let cut_short = match search.ended {
+        SearchEnded::Found | SearchEnded::UpperEnd => None,
+        SearchEnded::Steps => Some("the search had as many steps as it may have"),
+        SearchEnded::Harness => Some("the harness was the limit above that"),
+        SearchEnded::Interrupted => Some("the search was interrupted"),
+    };
+    match (held, broke, cut_short) {
+        (Some(held), Some(broke), None) => {
             format!("{held} is the highest rate at which {bounds} held; at {broke} it broke.")
         }
-        (Some(held), None) => format!(
-            "{bounds} held at {}, where the search was to end: the target carries more.",
-            rate(held)
-        ),
-        (None, Some(broke)) => {
-            format!("{bounds} broke at {}, the lowest rate that was tried.", rate(broke))
+        (Some(held), None, None) => {
+            format!(
+                "{bounds} held at {held}, where the search was to end: the target carries more."
+            )
         }
-        (None, None) => format!("No rate was found at which {bounds} held."),
+        (None, Some(broke), _) => {
+            format!("{bounds} broke at {broke}, the lowest rate that was tried.")
+        }
+        (Some(held), Some(broke), Some(why)) => format!(
+            "{bounds} held at {held} and broke at {broke}; {why}, so the highest rate lies between."
+        ),
+        (Some(held), None, Some(why)) => {
+            format!("{bounds} held at {held}; {why}, so the target may carry more.")
+        }
+        (None, None, Some(why)) => {
+            format!("No rate was found at which {bounds} held: {why}.")
+        }
+        (None, None, None) => format!("No rate was found at which {bounds} held."),
     }
 }
 
@@ -108,4 +127,42 @@ pub(crate) fn kind(kind: ErrorKind) -> &'static str {
 /// Cores that the process used over what was measured.
 pub(crate) fn cores(process: &ProcessReport, total: &Measured) -> f64 {
     if total.seconds > 0.0 { process.cpu_seconds / total.seconds } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_search_claims_no_more_than_it_found() {
+        let mut search = sample::searched().search.unwrap();
+        search.broken_per_second = None;
+        let mut said = |ended| {
+            search.ended = ended;
+            found(&search)
+        };
+        assert!(said(SearchEnded::UpperEnd).contains("the target carries more"));
+        for (ended, why) in [
+            (SearchEnded::Steps, "as many steps"),
+            (SearchEnded::Harness, "the harness was the limit"),
+            (SearchEnded::Interrupted, "interrupted"),
+        ] {
+            let said = said(ended);
+            assert!(said.contains(why) && said.contains("may carry more"), "{said}");
+        }
+        search.broken_per_second = Some(5500.0);
+        assert!(found(&search).contains("lies between"), "{}", found(&search));
+    }
+
+    #[test]
+    fn a_step_that_was_not_judged_says_so() {
+        let mut step = sample::searched().steps.remove(0);
+        step.held = None;
+        assert_eq!(verdict(&step), "");
+        step.unjudged = Some(Unjudged::Harness);
+        assert_eq!(verdict(&step), "not judged: the harness was the limit");
+        step.unjudged = Some(Unjudged::Interrupted);
+        assert_eq!(verdict(&step), "not judged: interrupted");
+    }
 }

@@ -10,8 +10,8 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 use super::model::{
     Ended, ErrorKind, ErrorReport, Harness, Latency, Machine, Measured, OperationReport,
-    PlanSummary, ProcessReport, ProcessSample, Report, SCHEMA_VERSION, SearchReport, Second,
-    StepReport,
+    PlanSummary, ProcessReport, ProcessSample, Report, SCHEMA_VERSION, SearchEnded, SearchReport,
+    Second, StepReport,
 };
 
 /// Of a histogram's values, so many are drawn before they stand for more than one call.
@@ -102,7 +102,13 @@ pub(crate) fn searched() -> Report {
             start_seconds,
             held: Some(held),
             broken: if held { Vec::new() } else { vec!["p99<5ms".to_owned()] },
+            unjudged: None,
             measured,
+            process: report.process.as_ref().map(|process| ProcessReport {
+                rss_bytes_max: process.rss_bytes_max - (1 << 20),
+                samples: Vec::new(),
+                ..process.clone()
+            }),
         });
         start_seconds += 5.0;
     }
@@ -129,6 +135,7 @@ pub(crate) fn searched() -> Report {
         bounds: vec!["p99<5ms".to_owned()],
         highest_per_second: Some(5250.0),
         broken_per_second: Some(5500.0),
+        ended: SearchEnded::Found,
     });
     report
 }
@@ -230,7 +237,9 @@ fn harness() -> Harness {
         sent_late: 18,
         late_p99_us: 41.0,
         waited_for_connection: 240,
+        waited_for_session: 0,
         bottleneck: false,
+        only_late: false,
         reasons: Vec::new(),
         warnings: Vec::new(),
     }

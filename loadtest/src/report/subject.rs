@@ -1,7 +1,7 @@
 //! Which part of a report its verdicts and its first numbers speak of.
 
 use super::model::{Measured, ProcessReport, Report, SearchReport};
-use super::units::{Unit, real};
+use super::units::Unit;
 
 /// What was measured, and of what.
 pub(crate) struct Subject<'a> {
@@ -31,31 +31,11 @@ fn found<'a>(report: &'a Report, search: &SearchReport) -> Result<Subject<'a>, S
     let step = held
         .min_by(|a, b| distance(a.to_per_second).total_cmp(&distance(b.to_per_second)))
         .ok_or_else(nothing)?;
-    let process = report.process.as_ref();
     let rate = Unit::PerSecond.show(step.to_per_second);
     Ok(Subject {
         measured: &step.measured,
-        process: process.and_then(|process| during(process, step.start_seconds, &step.measured)),
+        process: step.process.clone(),
         step: Some(format!("the step at {rate}, the highest that held")),
-    })
-}
-
-/// The watched process in the whole seconds of a step; `None` if it was not seen in one.
-fn during(process: &ProcessReport, from: f64, measured: &Measured) -> Option<ProcessReport> {
-    let to = from + measured.seconds;
-    let within = |second: u64| real(second) >= from && real(second) + 1.0 <= to;
-    let samples = process.samples.iter().filter(|sample| within(sample.second)).cloned();
-    let samples: Vec<_> = samples.collect();
-    let rss_bytes_max = samples.iter().map(|sample| sample.rss_bytes).max()?;
-    let cores: f64 = samples.iter().map(|sample| sample.cores).sum();
-    let cpu_seconds = cores / real(samples.len() as u64) * measured.seconds;
-    let ended = measured.succeeded.saturating_add(measured.failed).max(1);
-    Some(ProcessReport {
-        cpu_seconds,
-        cpu_us_per_call: cpu_seconds * 1e6 / real(ended),
-        rss_bytes_max,
-        samples,
-        ..process.clone()
     })
 }
 
@@ -71,9 +51,8 @@ mod tests {
         assert_eq!(subject.step.as_deref(), Some("the step at 5,250/s, the highest that held"));
         assert!((subject.measured.succeeded_per_second - 5250.0).abs() < 1.0);
         let process = subject.process.unwrap();
-        assert_eq!(process.samples.len(), 5, "the seconds of that step");
-        let per_call = process.cpu_us_per_call * 5250.0 * 5.0 / 1e6;
-        assert!((per_call - process.cpu_seconds).abs() < 0.01, "{per_call}");
+        let whole = report.process.as_ref().unwrap();
+        assert!(process.rss_bytes_max < whole.rss_bytes_max, "of that step");
     }
 
     #[test]

@@ -6,6 +6,11 @@ pub(crate) fn real(count: u64) -> f64 {
     count as f64
 }
 
+/// So many in so many seconds; none in no time.
+pub(crate) fn per_second(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { real(count) / seconds } else { 0.0 }
+}
+
 /// What a value is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {

@@ -7,7 +7,9 @@ use penstock_http1::{Framing, HeadError, HeadLimits, ResponseHead, Verb};
 
 use crate::engine::seldom::Seldom;
 
-const LIMITS: HeadLimits = HeadLimits { bytes: 64 << 10, fields: 200, target: 8 << 10 };
+/// The longest head that is read.
+pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
+const LIMITS: HeadLimits = HeadLimits { bytes: HEAD_BYTES_MAX, fields: 200, target: 8 << 10 };
 /// A longer head is read each time.
 const KNOWN_BYTES_MAX: usize = 4 << 10;
 

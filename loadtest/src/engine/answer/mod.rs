@@ -2,10 +2,12 @@
 
 mod heads;
 
+use memchr::memchr;
 use penstock_http1::{
     ChunkLimits, Chunked, EventScanner, Framing, ResponseHead, Verb, parse_event,
 };
 
+use self::heads::HEAD_BYTES_MAX;
 pub(super) use self::heads::Heads;
 use super::failure::Fault;
 use crate::report::model::ErrorKind;
@@ -14,6 +16,9 @@ use crate::report::model::ErrorKind;
 pub(super) const BODY_BYTES_MAX: usize = 64 << 20;
 /// Buffers that grew beyond this for one answer are given back after it.
 pub(super) const KEPT_BYTES: usize = 256 << 10;
+
+/// Interim answers (1xx) before one that counts: more than these are no way to answer.
+const INTERIM_MAX: u32 = 100;
 
 /// Is told what an answer says.
 pub(super) trait Listener {
@@ -73,6 +78,10 @@ pub(super) struct Reader {
     stage: Stage,
     /// Of the body or the event under way, what had to be put together.
     text: Vec<u8>,
+    /// Heads that came before the one of the answer.
+    interim: u32,
+    /// Bytes of a head that were read and are not all of it.
+    head_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -109,8 +118,15 @@ impl Reader {
     /// Forgets the answer under way.
     pub(super) fn reset(&mut self) {
         self.stage = Stage::Head;
+        self.interim = 0;
+        self.head_bytes = 0;
         self.text.clear();
         self.text.shrink_to(KEPT_BYTES);
+    }
+
+    /// Memory that the body or the event under way takes.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.text.capacity()
     }
 
     /// Takes in bytes of the answer to a request with `verb`. With `closed` they are the last.
@@ -127,15 +143,28 @@ impl Reader {
         let mut at = 0;
         while matches!(self.stage, Stage::Head) {
             let rest = input.get(at..).unwrap_or_default();
+            // It cannot be whole before another line is, however few bytes come at a time.
+            let new = rest.get(self.head_bytes..).unwrap_or_default();
+            let may_end = memchr(b'\n', new).is_some() || rest.len() > HEAD_BYTES_MAX;
+            if self.head_bytes > 0 && !may_end && !closed {
+                return Ok(Fed::more(at, 1));
+            }
             let length = heads.read(rest, verb);
             let length = length.map_err(|error| Fault::written(ErrorKind::Http, error))?;
+            self.head_bytes = 0;
             let Some(length) = length else {
+                self.head_bytes = rest.len();
                 return if closed { Err(cut(!input.is_empty())) } else { Ok(Fed::more(at, 1)) };
             };
             at += length;
             // A 1xx goes before the answer.
             if heads.head().status >= 200 {
                 self.begin(heads.head(), rest, listener)?;
+            } else {
+                self.interim += 1;
+                if self.interim > INTERIM_MAX {
+                    return Err(Fault::new(ErrorKind::Http, "more than 100 interim answers (1xx)"));
+                }
             }
         }
         let rest = input.get(at..).unwrap_or_default();

@@ -15,13 +15,14 @@ use crate::engine::failure::Failures;
 use crate::engine::figures;
 use crate::engine::observe::{Threads, Use};
 use crate::engine::process::{Used, Watched};
-use crate::engine::schedule::Schedule;
+use crate::engine::schedule::{Schedule, is_level};
 use crate::engine::stint::{Command, Orders, Setting, Share, Stint, StintEnd, Told};
 use crate::engine::worker::share_of;
 use crate::plan::{Arrival, Pace, Step};
 use crate::progress::Snapshot;
 use crate::random::Random;
 use crate::report::model::{Ended, SearchReport, StepReport};
+use crate::report::units;
 
 /// Between the word to start and the start: every worker has heard it by then.
 const START_AFTER: u64 = 30 * MILLISECOND;
@@ -29,6 +30,9 @@ const START_AFTER: u64 = 30 * MILLISECOND;
 const LOOK: u64 = 50 * MILLISECOND;
 /// Answers in flight at the end are waited for as long as the timeout, and no longer than this.
 const GRACE_MAX: u64 = 5 * SECOND;
+
+/// From this part of a step on, it is worth a word that its answers came after its end.
+const BEHIND_PART: f64 = 0.05;
 
 /// What a run came to.
 pub(super) struct Conducted {
@@ -42,6 +46,8 @@ pub(super) struct Conducted {
     pub(super) watched: Option<Watched>,
     /// The harness spoilt a step of a search.
     pub(super) spoilt: Vec<String>,
+    /// By nothing but calls that went out late.
+    pub(super) only_late: bool,
     pub(super) warnings: Vec<String>,
 }
 
@@ -66,6 +72,7 @@ pub(super) struct Conductor<'c, I, W> {
     measured_seconds: f64,
     steps: Vec<StepReport>,
     spoilt: Vec<String>,
+    only_late: bool,
     warnings: Vec<String>,
 }
 
@@ -119,6 +126,7 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
             measured_seconds: 0.0,
             steps: Vec::new(),
             spoilt: Vec::new(),
+            only_late: false,
             warnings: Vec::new(),
         })
     }
@@ -149,6 +157,7 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
             used: self.threads.whole(),
             watched: self.watched,
             spoilt: self.spoilt,
+            only_late: self.only_late,
             warnings: self.warnings,
         })
     }
@@ -215,9 +224,7 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
         let length = steps.iter().map(|step| step.duration).sum();
         let load = Load::Open(&all, arrival);
         let found = self.stint(&Plans { warm_up, length, load }, alive)?;
-        #[allow(clippy::float_cmp, reason = "a level rate is written as two that are the same")]
-        let level = |step: &Step| step.from_per_second == step.to_per_second;
-        if steps.len() == 1 && steps.iter().all(level) {
+        if steps.len() == 1 && steps.iter().all(is_level) {
             return Ok(());
         }
         let mut begins = 0.0;
@@ -230,12 +237,26 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
                 break;
             }
             let Some(cell) = self.collector.steps.get(number + 1) else { break };
+            // What it left behind was answered after it: the rate is over that time too.
+            let answered = seconds(cell.last_answer.saturating_sub(found.measure_from)) - begins;
+            let behind = answered - length;
+            if !last && behind > BEHIND_PART * length {
+                self.warnings.push(format!(
+                    "calls of step {} were answered until {} after its end: what it left behind \
+                     held up the step after it; let a level step run for itself to judge its rate",
+                    number + 1,
+                    units::seconds(behind)
+                ));
+            }
+            let length = length.max(answered);
             self.steps.push(StepReport {
                 from_per_second: step.from_per_second,
                 to_per_second: step.to_per_second,
                 start_seconds: begins,
                 held: None,
+                unjudged: None,
                 broken: Vec::new(),
+                process: None,
                 measured: figures::measured(cell, length)?,
             });
             begins += step.duration.as_secs_f64();
@@ -331,11 +352,12 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
     }
 
     fn begin_span(&mut self, now: u64) {
+        let since = now.saturating_sub(self.collector.zero());
         self.threads.begin(now);
         if let Some(watched) = &mut self.watched {
-            watched.begin(now);
+            watched.begin(since, now);
         }
-        self.looked = now.saturating_sub(self.collector.zero()) / SECOND;
+        self.looked = since / SECOND;
     }
 
     /// A second is over.

@@ -9,11 +9,11 @@ use crate::engine::clock::seconds;
 use crate::engine::figures;
 use crate::engine::observe::{Strain, bottlenecks};
 use crate::engine::search::{Outcome, Searching};
-use crate::engine::tally::{Cell, latencies};
 use crate::plan::{Search, Step};
 use crate::progress::Snapshot;
 use crate::report::judge::judge;
-use crate::report::model::{ProcessReport, SearchReport, StepReport};
+use crate::report::model::{ProcessReport, SearchEnded, SearchReport, StepReport, Unjudged};
+use crate::report::units;
 
 /// Before each step, this part of its length is not measured, within these bounds.
 const SETTLE_PART: f64 = 0.2;
@@ -52,6 +52,10 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
             bounds: search.bounds.iter().map(|bound| bound.text.clone()).collect(),
             highest_per_second: searching.held,
             broken_per_second: searching.broken,
+            ended: match self.interruptions {
+                0 => searching.ended(),
+                _ => SearchEnded::Interrupted,
+            },
         })
     }
 
@@ -62,9 +66,7 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         rate: f64,
         found: &Found,
     ) -> Result<(StepReport, Outcome)> {
-        let empty = Cell::new(latencies()?);
-        let cell = self.collector.steps.get(1).unwrap_or(&empty);
-        let measured = figures::measured(cell, found.seconds)?;
+        let measured = figures::measured(&self.collector.step(), found.seconds)?;
         let process: Option<ProcessReport> = match (&self.watched, found.process) {
             (Some(watched), Some(used)) => {
                 Some(watched.report(Some(used), measured.succeeded + measured.failed))
@@ -77,25 +79,29 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
                 broken.push(bound.text.clone());
             }
         }
-        let offered = figures::per_second(measured.calls, search.duration.as_secs_f64());
+        let offered = units::per_second(measured.calls, search.duration.as_secs_f64());
         let achieved = measured.succeeded_per_second;
         if achieved < ACHIEVED_MIN * offered {
             broken.push(format!("{achieved:.0} of {offered:.0} calls/s succeeded"));
         }
-        let spoilt = bottlenecks(&Strain {
+        let limits = bottlenecks(&Strain {
             used: found.used,
-            late_p99_us: figures::quantile_us(&self.collector.stint_lateness, 0.99),
+            lateness: &self.collector.stint_lateness,
             latency_p99_us: measured.latency.p99_us,
         });
+        // Waiting and going out late only add to latency: what held with them holds. But a harness
+        // that is busy all the time can send no more.
+        let limits = if broken.is_empty() { limits.of_busy() } else { limits };
         let interrupted = self.interruptions > 0;
-        let (held, outcome) = match (broken.is_empty(), spoilt.is_empty()) {
-            _ if interrupted => (None, Outcome::Spoilt),
-            (true, _) => (Some(true), Outcome::Held),
-            (false, true) => (Some(false), Outcome::Broken),
-            (false, false) => (None, Outcome::Spoilt),
+        let (held, unjudged, outcome) = match (broken.is_empty(), limits.is_none()) {
+            _ if interrupted => (None, Some(Unjudged::Interrupted), Outcome::Spoilt),
+            (true, _) => (Some(true), None, Outcome::Held),
+            (false, true) => (Some(false), None, Outcome::Broken),
+            (false, false) => (None, Some(Unjudged::Harness), Outcome::Spoilt),
         };
-        if !interrupted && !spoilt.is_empty() {
-            self.spoilt = spoilt;
+        if !interrupted && !limits.is_none() {
+            self.only_late = limits.is_only_late();
+            self.spoilt = limits.texts();
             let at =
                 format!("the search ended at {rate:.0} calls/s, where the harness was the limit");
             self.spoilt.push(format!("{at}: the target may carry more"));
@@ -107,7 +113,9 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
             start_seconds: seconds(found.measure_from.saturating_sub(zero)),
             held,
             broken,
+            unjudged,
             measured,
+            process,
         };
         Ok((step, outcome))
     }

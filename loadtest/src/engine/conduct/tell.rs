@@ -6,6 +6,7 @@ use crate::engine::figures;
 use crate::engine::schedule::rate_at;
 use crate::plan::Pace;
 use crate::progress::{Phase, Snapshot};
+use crate::report::units;
 
 /// When the threads do not tell anything, it is told so often that it is so.
 const TELL_AFTER: u64 = SECOND;
@@ -47,8 +48,8 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         }
         let (progress, collector) = (&mut self.progress, &self.collector);
         let recent = &collector.recent;
-        progress.succeeded_per_second = figures::per_second(recent.succeeded, since);
-        progress.failed_per_second = figures::per_second(recent.failed, since);
+        progress.succeeded_per_second = units::per_second(recent.succeeded, since);
+        progress.failed_per_second = units::per_second(recent.failed, since);
         progress.p50_us = figures::quantile_us(&recent.latency, 0.5);
         progress.p99_us = figures::quantile_us(&recent.latency, 0.99);
         (progress.in_flight, progress.streams) = collector.gauges();

@@ -15,7 +15,7 @@ pub(super) use template::{Act, Template};
 
 use self::fields::Fields;
 use self::template::Maker;
-use crate::plan::{Call, Era, Operation, Part, Plan, Size, Traffic};
+use crate::plan::{Call, Era, Operation, Part, Plan, Size, THREADS_MAX, Traffic};
 use crate::random::Random;
 
 /// Operations that the report tells apart; what a recording holds beyond them is one more.
@@ -149,8 +149,6 @@ pub(super) const ID_DIGITS: usize = 15;
 /// Room for the ids of one thread.
 const IDS_A_THREAD: u64 = 100_000_000_000;
 const FIRST_ID: u64 = 100_000_000_000_000;
-/// Threads whose ids have as many digits.
-pub(super) const THREADS_MAX: usize = 1024;
 
 /// The id of a request, as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

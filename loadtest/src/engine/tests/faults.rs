@@ -264,4 +264,8 @@ fn every_call_that_was_due_is_counted_however_far_the_server_falls_behind() {
     assert_eq!(report.total.succeeded, 0);
     assert!(failed(&report, ErrorKind::Timeout, "waiting for a connection") > 100_000);
     assert!(failed(&report, ErrorKind::Timeout, "waiting for the answer") >= 4);
+    // Those that were due last had their time too.
+    assert_eq!(report.total.unfinished, 0);
+    // Those that never got a connection waited for one all the same.
+    assert!(report.harness.waited_for_connection > 100_000, "{:?}", report.harness);
 }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod framing;
+mod hostile;
 mod mock;
 mod pace;
 mod probe;

@@ -15,7 +15,7 @@ use crate::plan::{
 };
 use crate::progress::Phase;
 use crate::report::histogram::decode;
-use crate::report::model::{Ended, Report};
+use crate::report::model::{Ended, Report, SearchEnded, Unjudged};
 
 #[test]
 fn an_open_loop_sends_what_the_rate_says_and_no_id_twice() {
@@ -382,4 +382,50 @@ fn whoever_watches_is_told_how_it_stands() {
     );
     assert!(!process.samples.is_empty() && process.rss_bytes_max > 1 << 20, "{process:?}");
     assert!(report.harness.warnings.iter().any(|one| one.contains("may both run on core")));
+}
+
+#[test]
+fn a_step_says_what_the_target_managed_and_not_what_was_offered() {
+    // One connection of 11 ms a call or more carries 91 calls a second at most.
+    let address = serve(|request, stream| {
+        sleep(Duration::from_millis(11));
+        stream.write_all(&request.good())?;
+        Ok(Then::GoOn)
+    });
+    let mut plan = Plan { connections: 1, ..plan(address) };
+    let step = |rate| Step {
+        from_per_second: rate,
+        to_per_second: rate,
+        duration: Duration::from_millis(500),
+    };
+    let steps = vec![step(50.0), step(300.0), step(50.0)];
+    plan.pace = Pace::Open { steps, arrival: Arrival::Even };
+    let report = run(&plan);
+    assert_eq!(report.total.succeeded, 200, "{:?}", report.errors);
+    let rates: Vec<f64> =
+        report.steps.iter().map(|step| step.measured.succeeded_per_second).collect();
+    assert!(rates.iter().all(|rate| *rate <= 95.0), "{rates:?}");
+    let said = report.harness.warnings.join("\n");
+    assert!(said.contains("calls of step 2 were answered until"), "{said}");
+}
+
+#[test]
+fn a_search_that_is_interrupted_says_so_and_judges_no_step() {
+    let mut plan = plan(serve_bytes(Request::good));
+    plan.pace = Pace::Search(Search {
+        bounds: Vec::new(),
+        from_per_second: 50.0,
+        to_per_second: None,
+        duration: Duration::from_mins(1),
+        arrival: Arrival::Even,
+        precision: 0.3,
+    });
+    let began = Instant::now();
+    let mut signals = 1;
+    let stop = || began.elapsed() > Duration::from_secs(3) && std::mem::take(&mut signals) > 0;
+    let report = run_until(&plan, stop, |_| {}).unwrap();
+    assert_eq!(report.ended, Ended::Interrupted);
+    assert_eq!(report.search.unwrap().ended, SearchEnded::Interrupted);
+    let last = report.steps.last().expect("it had begun");
+    assert_eq!((last.held, last.unjudged), (None, Some(Unjudged::Interrupted)));
 }

@@ -1,10 +1,17 @@
 //! What is wrong from the start is said once, with advice.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::thread::spawn;
+use std::time::Duration;
 
-use super::rig::{plan, serve_bytes, whole};
+use super::rig::{Then, plan, serve, serve_bytes, whole};
 use crate::engine::run_until;
 use crate::plan::{Era, Plan};
+use crate::report::model::Ended;
 
 fn error(plan: &Plan) -> String {
     format!("{:#}", run_until(plan, || false, |_| {}).expect_err("the probe fails"))
@@ -114,4 +121,63 @@ fn the_server_goes_away_after_the_first_look() {
         let said = error(&Plan { era, ..plan(address) });
         assert!(said.contains("none of 4 connections") && said.contains("refused"), "{said}");
     }
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_target_that_is_mute() {
+    let address = serve(|_, stream| {
+        let _ = stream.read(&mut [0]);
+        Ok(Then::Close)
+    });
+    let mut plan = plan(address);
+    plan.timeout = Duration::from_secs(25);
+    let (found, hear) = channel();
+    spawn(move || {
+        let mut asked = 0;
+        let stop = || {
+            asked += 1;
+            asked == 3
+        };
+        drop(found.send(run_until(&plan, stop, |_| {})));
+    });
+    let report = hear.recv_timeout(Duration::from_secs(20)).expect("it ends").unwrap();
+    assert_eq!((report.ended, report.total.calls), (Ended::Interrupted, 0));
+}
+
+#[test]
+fn a_target_that_sends_without_end_and_does_not_answer_is_waited_for_as_long_as_the_timeout() {
+    let address = serve(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")?;
+        let flood = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n".repeat(4096);
+        loop {
+            stream.write_all(flood.as_bytes())?;
+        }
+    });
+    let mut plan = plan(address);
+    plan.timeout = Duration::from_millis(500);
+    let (found, hear) = channel();
+    spawn(move || found.send(error(&plan)));
+    let said = hear.recv_timeout(Duration::from_secs(20)).expect("it ends");
+    assert!(
+        said.contains("tools/call echo was not answered") && said.contains("timed out"),
+        "{said}"
+    );
+}
+
+#[test]
+fn its_session_is_ended_also_when_its_call_fails() {
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&ended);
+    let address = serve_bytes(move |request| {
+        if request.verb == "DELETE" && request.header("mcp-session-id") == "s1" {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        if request.method() == "tools/call" {
+            return whole("500 Internal Server Error", "text/plain", b"broken");
+        }
+        let good = String::from_utf8(request.good()).unwrap();
+        good.replacen("\r\n", "\r\nMcp-Session-Id: s1\r\n", 1).into_bytes()
+    });
+    assert!(error(&legacy(address)).contains("HTTP 500"));
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
 }

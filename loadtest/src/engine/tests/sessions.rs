@@ -1,9 +1,12 @@
 //! Sessions of the legacy era, and agents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+use std::time::Duration;
 
-use super::rig::{Request, call, failed, mix, open, plan, run, serve_bytes, whole};
+use super::rig::{Request, Then, call, failed, mix, open, plan, run, serve, serve_bytes, whole};
 use crate::plan::{Agent, Era, Operation, Plan};
 use crate::report::model::ErrorKind;
 
@@ -165,4 +168,47 @@ fn sessions_that_cannot_be_opened_end_a_run_before_it_begins_or_are_said() {
     assert_eq!(report.total.succeeded, 50);
     let said = report.harness.warnings.join("\n");
     assert!(said.contains("3 of 6 sessions could not be opened"), "{said}");
+}
+
+#[test]
+fn waiting_for_a_session_is_not_blamed_on_connections() {
+    let state = Mutex::new(Seen::default());
+    let address = serve(move |request, stream| {
+        if request.method() == "initialize" {
+            sleep(Duration::from_millis(100));
+        }
+        let answer = respond(request, &mut state.lock().unwrap(), u32::MAX);
+        stream.write_all(&answer)?;
+        Ok(Then::GoOn)
+    });
+    let mut plan = Plan { connections: 16, sessions: 1, ..legacy(address) };
+    plan.session_calls = Some(5);
+    plan.pace = open(100.0, 0.5);
+    let report = run(&plan);
+    assert_eq!(report.total.succeeded, 50, "{:?}", report.errors);
+    let harness = &report.harness;
+    assert!(harness.waited_for_session >= 20, "{harness:?}");
+    assert_eq!(harness.waited_for_connection, 0, "{harness:?}");
+    let said = harness.warnings.join("\n");
+    assert!(said.contains("no session open") && !said.contains("every connection"), "{said}");
+}
+
+#[test]
+fn a_session_that_is_refused_with_400_is_opened_again() {
+    let state: Arc<Mutex<Seen>> = Arc::default();
+    let seen = Arc::clone(&state);
+    let address = serve_bytes(move |request| {
+        let answer = respond(request, &mut seen.lock().unwrap(), 20);
+        if answer.starts_with(b"HTTP/1.1 404") {
+            return whole("400 Bad Request", "text/plain", b"Bad Request: no valid session");
+        }
+        answer
+    });
+    let mut plan = legacy(address);
+    (plan.connections, plan.sessions) = (1, 1);
+    let report = run(&plan);
+    let lost = failed(&report, ErrorKind::Status, "HTTP 400");
+    assert_eq!(report.total.failed, lost, "{:?}", report.errors);
+    assert!((8..=10).contains(&lost), "{lost}");
+    assert_eq!(u64::from(state.lock().unwrap().next), 2 + lost);
 }

@@ -1,5 +1,7 @@
 //! Calls of the plan: sent when it is their turn, counted when they are over.
 
+use memchr::memmem::find;
+
 use super::{Phase, Worker};
 use crate::engine::clock::{self, MILLISECOND};
 use crate::engine::connection::{Flight, Purpose};
@@ -13,14 +15,25 @@ use crate::report::model::ErrorKind;
 /// A call that goes out so much later than it was due, although a connection was free, is late.
 pub(in crate::engine) const LATE: u64 = MILLISECOND;
 
+/// Calls that are taken from the schedule before events are looked at again.
+const TAKEN_MAX: usize = 256;
+
 /// Whether a call can go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Open,
-    /// Every connection is busy, or every session is being opened.
-    Blocked,
+    Blocked(Wants),
     /// No connection is there, and the last one that was tried could not be made.
     Down,
+}
+
+/// What a call waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Wants {
+    /// Every one is busy, or there are as many streams as there are descriptors for.
+    Connection,
+    /// Every one is being opened.
+    Session,
 }
 
 impl<'a> Worker<'a> {
@@ -46,14 +59,20 @@ impl<'a> Worker<'a> {
         if self.phase != Phase::Driving {
             return;
         }
-        while self.in_flight < concurrency {
+        // Each at most once: streams that are open at once hold up nothing, and more would follow.
+        for _ in self.in_flight..concurrency {
             let number = self.drawn();
-            if self.way(number) != Way::Open {
+            if self.in_flight >= concurrency || self.way(number) != Way::Open {
                 return;
             }
             let due = self.due_now(clock::now());
             self.take_now(due);
+            let before = self.in_flight;
             self.start(number, due);
+            if self.in_flight == before {
+                // It failed at once, as the next one would; there is another tick.
+                return;
+            }
         }
     }
 
@@ -72,18 +91,20 @@ impl<'a> Worker<'a> {
 
     #[inline]
     fn send_due(&mut self, mut now: u64) {
-        while let Some(due) = self.next_due().filter(|due| due.at <= now) {
+        self.cut_short = false;
+        for _ in 0..TAKEN_MAX {
+            let Some(due) = self.next_due().filter(|due| due.at <= now) else { return };
             let number = self.drawn();
             if due.at.saturating_add(self.timeout) <= now {
                 self.take_due(due);
-                let fault = Fault::new(ErrorKind::Timeout, "waiting for a connection");
-                self.lose(number, due, fault);
+                self.expire(number, due);
                 continue;
             }
             match self.way(number) {
                 Way::Open => {}
-                Way::Blocked => {
-                    self.blocked = true;
+                Way::Blocked(wants) => {
+                    self.blocked = Some(wants);
+                    self.waited_for = wants;
                     return;
                 }
                 Way::Down => {
@@ -99,12 +120,27 @@ impl<'a> Worker<'a> {
                 let late = now.saturating_sub(due.at.max(self.free_since));
                 rest.lateness.saturating_record(late.max(1));
                 rest.sent_late += u64::from(late >= LATE);
-                rest.waited += u64::from(due.at < self.free_since);
+                if due.at < self.free_since {
+                    rest.waited(self.waited_for);
+                }
             }
             self.last_sent = now;
             self.start(number, due);
             now = clock::now();
         }
+        self.cut_short = true;
+    }
+
+    /// A call waited as long as it may, and was never sent.
+    fn expire(&mut self, number: usize, due: Due) {
+        if due.step > 0 {
+            self.tally.rest.waited(self.waited_for);
+        }
+        let what = match self.waited_for {
+            Wants::Connection => "waiting for a connection",
+            Wants::Session => "waiting for a session",
+        };
+        self.lose(number, due, Fault::new(ErrorKind::Timeout, what));
     }
 
     #[inline]
@@ -136,14 +172,24 @@ impl<'a> Worker<'a> {
     fn way(&mut self, number: usize) -> Way {
         let act = self.template(number).act;
         let has_session = act == Act::Open || self.sessions.available();
-        let own_connection = matches!(act, Act::Stream { .. });
-        if has_session && (own_connection || !self.idle.is_empty()) {
+        let is_stream = matches!(act, Act::Stream { .. });
+        let has_connection = if is_stream {
+            // Those of an open loop are due, and fail.
+            self.is_open_loop() || self.streams < self.setting.streams_max
+        } else {
+            self.has_idle()
+        };
+        if has_session && has_connection {
             Way::Open
         } else if self.down == self.carriers && self.refusal.is_some() {
             Way::Down
         } else {
-            Way::Blocked
+            Way::Blocked(if has_session { Wants::Connection } else { Wants::Session })
         }
+    }
+
+    fn is_open_loop(&self) -> bool {
+        matches!(&self.stint, Some(Stint { share: Share::Open(_), .. }))
     }
 
     #[inline]
@@ -158,7 +204,7 @@ impl<'a> Worker<'a> {
         if let Act::Stream { .. } = template.act {
             return self.open_stream(number, due);
         }
-        let Some(index) = self.idle.pop_front() else { return };
+        let Some(index) = self.take_idle() else { return };
         let (purpose, turn) = if template.act == Act::Open {
             (Purpose::Replace { template: number, slot: self.sessions.oldest() }, None)
         } else {
@@ -166,8 +212,7 @@ impl<'a> Worker<'a> {
         };
         self.in_flight += 1;
         let flight = self.flight(purpose, due, turn);
-        let operation = usize::from(template.operation);
-        self.launch(index, template, flight, operation);
+        self.launch(index, template, flight);
     }
 
     #[inline]
@@ -211,7 +256,9 @@ impl<'a> Worker<'a> {
     /// A request is over: it is counted, and its session learns of it.
     #[inline]
     pub(super) fn over(&mut self, flight: &Flight, result: Result<(), Fault>, at: u64) {
-        let lost = flight.status == 404;
+        // 404 by the protocol; some servers say 400, and that it is the session.
+        let lost = flight.status == 404
+            || flight.status == 400 && result.is_err() && find(&self.said, b"ession").is_some();
         match flight.purpose {
             Purpose::Call { template } => {
                 self.in_flight -= 1;
@@ -252,6 +299,7 @@ impl<'a> Worker<'a> {
         cell.bytes_received += received;
         let Err(fault) = result else {
             cell.succeeded += 1;
+            cell.last_answer = cell.last_answer.max(at);
             cell.latency.saturating_record(at.saturating_sub(due.at).max(1));
             return;
         };
@@ -291,6 +339,10 @@ impl<'a> Worker<'a> {
         while let Some(due) = self.next_due().filter(|due| due.at <= stopped) {
             let number = self.drawn();
             self.take_due(due);
+            if due.at.saturating_add(self.timeout) <= now {
+                self.expire(number, due);
+                continue;
+            }
             let operation = usize::from(self.template(number).operation);
             self.tally.cell(due.step, operation).unfinished += 1;
         }

@@ -15,6 +15,8 @@ use crate::report::model::ErrorKind;
 const LINGER: u64 = SECOND;
 /// Of what was said that was wrong, for the example.
 const SAID_BYTES: usize = 1024;
+/// Memory that answers under way may take in one thread: what goes beyond it fails.
+const KEPT_BYTES_MAX: usize = if cfg!(test) { 16 << 20 } else { 512 << 20 };
 
 impl Worker<'_> {
     /// Reads what has come on a connection that carries a request.
@@ -41,8 +43,11 @@ impl Worker<'_> {
             events: 0,
         };
         let was_open = hearing.is_open_stream();
-        let (heard, received) =
+        let kept_before = connection.kept_bytes();
+        let (mut heard, received) =
             connection.hear(template.verb, &mut self.scratch, &mut self.heads, &mut hearing);
+        let kept = connection.kept_bytes();
+        self.kept_bytes = (self.kept_bytes + kept).saturating_sub(kept_before);
         let (events, is_open) = (hearing.events, hearing.is_open_stream());
         flight.received += received;
         if events > 0 {
@@ -53,15 +58,19 @@ impl Worker<'_> {
             // From here on it is held, and holds up no call.
             self.in_flight -= 1;
         }
+        if matches!(heard, Heard::More) && kept > kept_before && self.kept_bytes > KEPT_BYTES_MAX {
+            let most = KEPT_BYTES_MAX >> 20;
+            let what = format!("answers under way took more than {most} MiB in one thread");
+            heard = Heard::Broken(Fault::written(ErrorKind::Http, what));
+        }
         let keep = match heard {
             Heard::More => return self.hear_more(index, flight),
             Heard::Ended(keep) => keep,
             Heard::Broken(fault) => {
                 if fault.kind != ErrorKind::Disconnected {
-                    let start = self.scratch.get(..SAID_BYTES).unwrap_or_default();
-                    let length = usize::try_from(received).unwrap_or(usize::MAX);
+                    let said = connection.last_input(&self.scratch);
                     self.said.clear();
-                    self.said.extend(start.iter().take(length));
+                    self.said.extend(said.iter().take(SAID_BYTES));
                 } else if !is_open {
                     self.said.clear();
                 }
@@ -74,6 +83,7 @@ impl Worker<'_> {
             return self.stream_ended(index);
         }
         connection.attempts = 0;
+        let all_sent = connection.all_sent();
         let now = clock::now();
         self.seen = now;
         let (result, at) = flight.outcome.take().unwrap_or_else(|| {
@@ -84,8 +94,8 @@ impl Worker<'_> {
         let at = if at == 0 { now } else { at };
         self.over(&flight, result, at);
         match keep {
-            Keep::Alive => self.make_idle(index, now),
-            Keep::Close => self.let_go(index, now),
+            Keep::Alive if all_sent => self.make_idle(index, now),
+            _ => self.let_go(index, now),
         }
     }
 

@@ -34,7 +34,9 @@ impl Worker<'_> {
             State::Connecting { .. } => self.establish(index),
             State::Busy => {
                 if connection.writable_asked && flags.contains(epoll::EventFlags::OUT) {
-                    match connection.send_rest() {
+                    let sent = connection.send_rest();
+                    self.count_sent(index);
+                    match sent {
                         Ok(true) => self.ask(index, false),
                         Ok(false) => {}
                         Err(error) => {
@@ -59,7 +61,6 @@ impl Worker<'_> {
         match transport.read(&mut self.scratch) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             _ => {
-                self.idle.retain(|one| *one != index);
                 self.let_go(index, clock::now());
             }
         }
@@ -165,8 +166,27 @@ impl Worker<'_> {
         if self.down == self.carriers {
             self.lose_closed(now);
             // Calls that wait for one have waited for this.
-            self.blocked = false;
+            self.blocked = None;
         }
+    }
+
+    /// Whether a carrier is free; those that were closed since they were are forgotten.
+    #[inline]
+    pub(super) fn has_idle(&mut self) -> bool {
+        while let Some((index, generation)) = self.idle.front() {
+            let connection = self.connections.get(*index);
+            if connection.is_some_and(|one| one.generation == *generation) {
+                return true;
+            }
+            self.idle.pop_front();
+        }
+        false
+    }
+
+    #[inline]
+    pub(super) fn take_idle(&mut self) -> Option<usize> {
+        let free = self.has_idle();
+        self.idle.pop_front().filter(|_| free).map(|(index, _)| index)
     }
 
     /// A carrier can take a call.
@@ -174,11 +194,17 @@ impl Worker<'_> {
     pub(super) fn make_idle(&mut self, index: usize, now: u64) {
         if let Some(connection) = self.connections.get_mut(index) {
             connection.state = State::Idle;
-            self.idle.push_back(index);
-            if self.blocked {
-                self.blocked = false;
+            self.idle.push_back((index, connection.generation));
+            if self.blocked.take().is_some() {
                 self.free_since = now;
             }
+        }
+        // Where no call is sent, none of those that were closed is met.
+        if self.idle.len() > 2 * self.carriers {
+            let connections = &self.connections;
+            self.idle.retain(|(index, generation)| {
+                connections.get(*index).is_some_and(|one| one.generation == *generation)
+            });
         }
     }
 
@@ -186,7 +212,9 @@ impl Worker<'_> {
     /// a whole answer, else later and later. The place of a stream is free.
     pub(super) fn let_go(&mut self, index: usize, now: u64) {
         let Some(connection) = self.connections.get_mut(index) else { return };
+        let kept_before = connection.kept_bytes();
         connection.close();
+        self.kept_bytes = (self.kept_bytes + connection.kept_bytes()).saturating_sub(kept_before);
         if index >= self.carriers {
             connection.state = State::Free;
             self.free.push(index);
@@ -222,13 +250,7 @@ impl Worker<'_> {
 
     /// Renders a request and sends it on a connection that carries nothing else.
     #[inline]
-    pub(super) fn launch(
-        &mut self,
-        index: usize,
-        template: &Template,
-        flight: Flight,
-        operation: usize,
-    ) {
+    pub(super) fn launch(&mut self, index: usize, template: &Template, flight: Flight) {
         let Self { setting, sessions, random, out, ending, .. } = self;
         let fields = match (flight.turn, flight.purpose) {
             (Some(turn), _) | (None, Purpose::Announce(turn)) => sessions.fields(turn),
@@ -236,11 +258,12 @@ impl Worker<'_> {
             _ => ending.as_slice(),
         };
         setting.requests.render(template, fields, &flight.id, random, out);
-        self.tally.cell(flight.due.step, operation).bytes_sent += out.len() as u64;
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.state = State::Busy;
         connection.flight = Some(flight);
-        match connection.send(&self.out) {
+        let sent = connection.send(&self.out);
+        self.count_sent(index);
+        match sent {
             Ok(true) => {}
             Ok(false) => self.ask(index, true),
             Err(error) => {
@@ -248,6 +271,20 @@ impl Worker<'_> {
                 self.broken(index, fault);
             }
         }
+    }
+
+    /// Counts what was sent of the request on a connection.
+    #[inline]
+    fn count_sent(&mut self, index: usize) {
+        let Some(connection) = self.connections.get_mut(index) else { return };
+        let sent_bytes = connection.take_sent_bytes();
+        let Some(flight) = &connection.flight else { return };
+        let (step, purpose) = (flight.due.step, flight.purpose);
+        let operation = match purpose.template() {
+            Some(number) => usize::from(self.template(number).operation),
+            None => self.tally.upkeep(),
+        };
+        self.tally.cell(step, operation).bytes_sent += sent_bytes;
     }
 
     /// A connection that carries a request is of no more use.

@@ -31,6 +31,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
 
+pub(super) use self::call::{LATE, Wants};
 use super::answer::Heads;
 use super::check::Checker;
 use super::clock::{self, MILLISECOND, SECOND, nanoseconds};
@@ -76,7 +77,8 @@ pub(super) struct Worker<'a> {
     /// How many carry calls.
     carriers: usize,
     /// Carriers that are free, longest first, so that every one carries calls.
-    idle: VecDeque<usize>,
+    /// With their generation: what was closed meanwhile stays until it is met.
+    idle: VecDeque<(usize, u32)>,
     /// Carriers that are down.
     down: usize,
     /// Why no connection could be made; none since one could.
@@ -99,9 +101,13 @@ pub(super) struct Worker<'a> {
     /// Calls of the plan that were sent, or that a stream is being opened for.
     in_flight: usize,
     upkeep_in_flight: usize,
-    /// Since when a call could be sent at once, and whether it cannot now.
+    /// Since when a call could be sent at once, and what it waits for now.
     free_since: u64,
-    blocked: bool,
+    blocked: Option<Wants>,
+    /// What those that waited last did wait for.
+    waited_for: Wants,
+    /// Not all that was due was looked at.
+    cut_short: bool,
     /// Measured calls that were taken from the schedule, and what was told of those that are due.
     taken: u64,
     due_told: u64,
@@ -113,6 +119,8 @@ pub(super) struct Worker<'a> {
     wake_at: u64,
     checker: Checker,
     heads: Heads,
+    /// Memory that answers under way take.
+    kept_bytes: usize,
     /// The start of what was said last that was wrong.
     said: Vec<u8>,
     scratch: Vec<u8>,
@@ -199,7 +207,9 @@ impl<'a> Worker<'a> {
             in_flight: 0,
             upkeep_in_flight: 0,
             free_since: 0,
-            blocked: false,
+            blocked: None,
+            waited_for: Wants::Connection,
+            cut_short: false,
             taken: 0,
             due_told: 0,
             last_sent: 0,
@@ -209,6 +219,7 @@ impl<'a> Worker<'a> {
             wake_at: 0,
             checker: Checker::new(),
             heads: Heads::default(),
+            kept_bytes: 0,
             said: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
             out: Vec::new(),
@@ -259,7 +270,9 @@ impl<'a> Worker<'a> {
     /// When the next call is due that only the time holds up.
     fn next_due_at(&self) -> u64 {
         match &self.stint {
-            Some(Stint { share: Share::Open(schedule), .. }) if self.sends() && !self.blocked => {
+            Some(Stint { share: Share::Open(schedule), .. })
+                if self.sends() && (self.cut_short || self.blocked.is_none()) =>
+            {
                 schedule.peek().map_or(u64::MAX, |due| due.at)
             }
             _ => u64::MAX,
@@ -337,7 +350,7 @@ impl<'a> Worker<'a> {
                 self.stint = Some(stint);
                 self.backlog = Backlog::default();
                 (self.taken, self.due_told, self.last_sent) = (0, 0, 0);
-                self.blocked = false;
+                (self.blocked, self.cut_short) = (None, false);
                 self.free_since = now;
                 self.phase = Phase::Driving;
             }

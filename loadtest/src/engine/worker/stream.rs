@@ -38,7 +38,7 @@ impl Worker<'_> {
         let Some(flight) = flight else { return self.let_go(index, clock::now()) };
         let Purpose::Stream { template, .. } = flight.purpose else { return };
         let template = self.template(template);
-        self.launch(index, template, flight, usize::from(template.operation));
+        self.launch(index, template, flight);
     }
 
     /// It ended by itself, or said what was wrong.

@@ -9,9 +9,9 @@ use crate::engine::session::Chore;
 impl Worker<'_> {
     /// Sends what sessions need, as far as there are connections.
     pub(super) fn send_chores(&mut self, now: u64) {
-        while !self.idle.is_empty() {
+        while self.has_idle() {
             let Some(chore) = self.sessions.chore() else { return };
-            let Some(index) = self.idle.pop_front() else { return self.sessions.put_back(chore) };
+            let Some(index) = self.take_idle() else { return self.sessions.put_back(chore) };
             let requests = &self.setting.requests;
             let due = self.due_now(now);
             let (template, purpose) = match &chore {
@@ -25,8 +25,7 @@ impl Worker<'_> {
                 Chore::End { fields } => fields,
                 _ => Vec::new(),
             };
-            let operation = self.tally.upkeep();
-            self.launch(index, template, flight, operation);
+            self.launch(index, template, flight);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::report::histogram;
 use crate::report::model::{Machine, Measured, PlanSummary, ProcessReport, Report};
 use crate::report::names;
 use crate::report::subject::subject;
-use crate::report::units::real;
+use crate::report::units::{per_second, real};
 
 /// What is known of one side.
 #[derive(Debug, Clone)]
@@ -110,7 +110,7 @@ fn together(parts: &[&Measured]) -> Result<Measured> {
         succeeded,
         failed: sum(|part| part.failed),
         unfinished: sum(|part| part.unfinished),
-        succeeded_per_second: if seconds > 0.0 { real(succeeded) / seconds } else { 0.0 },
+        succeeded_per_second: per_second(succeeded, seconds),
         bytes_sent: sum(|part| part.bytes_sent),
         bytes_received: sum(|part| part.bytes_received),
         events: sum(|part| part.events),

@@ -5,7 +5,7 @@ use crate::plan::Bound;
 use crate::report::assertions::is_latency;
 use crate::report::model::{Report, StepReport};
 use crate::report::names;
-use crate::report::plot::{Along, Axis, Ink, Marker, Plot, Rule, Series};
+use crate::report::plot::{Along, Axis, Ink, Mark, Marker, Plot, Rule, Series};
 use crate::report::units::Unit;
 
 /// Steps that are drawn, spread over all of them.
@@ -73,7 +73,12 @@ fn marker(step: &StepReport) -> Option<Marker> {
         Unit::PerSecond.show(step.measured.succeeded_per_second),
         text(&names::verdict(step)),
     );
-    Some(Marker { x, y, good: step.held != Some(false), says })
+    let mark = match (step.held, step.unjudged) {
+        (Some(false), _) => Mark::Broken,
+        (None, Some(_)) => Mark::Unjudged,
+        _ => Mark::Good,
+    };
+    Some(Marker { x, y, mark, says })
 }
 
 /// Those of a search that can be drawn: latencies.
@@ -96,6 +101,10 @@ fn rules(report: &Report, bounds: &[Bound]) -> Vec<Rule> {
 
 fn note(report: &Report) -> String {
     match report.search {
+        Some(_) if report.steps.iter().any(|step| step.unjudged.is_some()) => {
+            "A dot is a step in which every bound held, a cross one in which one broke, a ring one \
+             that was not judged."
+        }
         Some(_) => "A dot is a step in which every bound held, a cross one in which one broke.",
         None => "A dot is a step, at the rate that was due.",
     }
@@ -105,6 +114,7 @@ fn note(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::model::Unjudged;
     use crate::report::sample;
 
     #[test]
@@ -113,9 +123,20 @@ mod tests {
         let labels: Vec<&str> = plot.rules.iter().map(|rule| rule.label.as_str()).collect();
         assert_eq!(labels, ["p99<5ms", "found: 5,250/s"]);
         assert!((plot.rules[0].at - 5000.0).abs() < 1e-9);
-        assert_eq!(plot.markers.iter().filter(|marker| !marker.good).count(), 3);
+        assert_eq!(plot.markers.iter().filter(|marker| marker.mark == Mark::Broken).count(), 3);
         let rates: Vec<f64> = plot.markers.iter().map(|marker| marker.x).collect();
         assert!(rates.is_sorted(), "{rates:?}");
+    }
+
+    #[test]
+    fn a_step_that_was_not_judged_is_not_drawn_as_one_that_held() {
+        let mut report = sample::searched();
+        let step = report.steps.last_mut().unwrap();
+        (step.held, step.unjudged) = (None, Some(Unjudged::Harness));
+        let plot = steps(&report).unwrap();
+        let unjudged = plot.markers.iter().filter(|marker| marker.mark == Mark::Unjudged);
+        assert_eq!(unjudged.count(), 1);
+        assert!(plot.note.unwrap().contains("a ring one"));
     }
 
     #[test]
@@ -124,7 +145,9 @@ mod tests {
         report.search = None;
         report.steps.iter_mut().for_each(|step| step.held = None);
         let plot = steps(&report).unwrap();
-        assert!(plot.rules.is_empty() && plot.markers.iter().all(|marker| marker.good));
+        assert!(
+            plot.rules.is_empty() && plot.markers.iter().all(|marker| marker.mark == Mark::Good)
+        );
     }
 
     #[test]

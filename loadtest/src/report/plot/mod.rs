@@ -72,8 +72,16 @@ pub(crate) enum Along {
 pub(crate) struct Marker {
     pub(crate) x: f64,
     pub(crate) y: f64,
-    pub(crate) good: bool,
+    pub(crate) mark: Mark,
     pub(crate) says: String,
+}
+
+/// What a marker says of its point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Good,
+    Broken,
+    Unjudged,
 }
 
 impl Ink {
@@ -186,7 +194,8 @@ impl Plot {
             @for marker in &self.markers {
                 @let left = percent(self.x.place(marker.x));
                 @let bottom = percent(self.y.place(marker.y));
-                span.marker.broken[!marker.good] title=(marker.says)
+                span.marker.broken[marker.mark == Mark::Broken]
+                    .unjudged[marker.mark == Mark::Unjudged] title=(marker.says)
                     style={ "left:" (left) ";bottom:" (bottom) } {}
             }
         }
@@ -320,7 +329,7 @@ mod tests {
         plot.summary = hostile.to_owned();
         plot.note = Some(hostile.to_owned());
         plot.readings = vec![hostile.to_owned()];
-        plot.markers = vec![Marker { x: 1.0, y: 1.0, good: true, says: hostile.to_owned() }];
+        plot.markers = vec![Marker { x: 1.0, y: 1.0, mark: Mark::Good, says: hostile.to_owned() }];
         plot.rules = vec![Rule { along: Along::X, at: 1.0, label: hostile.to_owned() }];
         plot.series.push(Series {
             name: hostile.to_owned(),
