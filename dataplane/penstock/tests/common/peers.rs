@@ -182,12 +182,15 @@ impl<S: Read + Write> Client<S> {
         Some((status, body))
     }
 
-    /// Reads until `needle` was seen; all that was read.
+    /// Reads until `needle` was seen; all up to its end. What came behind it is read next.
     pub fn until(&mut self, needle: &[u8]) -> Vec<u8> {
-        while find(&self.seen, needle).is_none() {
+        let end = loop {
+            if let Some(start) = find(&self.seen, needle) {
+                break start + needle.len();
+            }
             assert!(more(&mut self.stream, &mut self.seen).is_some(), "the stream ended early");
-        }
-        std::mem::take(&mut self.seen)
+        };
+        self.seen.drain(..end).collect()
     }
 
     /// Reads to the end of the connection.
