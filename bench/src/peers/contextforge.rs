@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Gateway, Kind, Peer, Running, Start};
+use super::{Gateway, Peer, Running, Start};
 use crate::call::{Era, TOOL, post};
 use crate::load::ask;
 use crate::server::free_address;
@@ -57,10 +57,6 @@ impl Peer for ContextForge {
 
     fn version(&self) -> Result<String> {
         self.0.version()
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Messages
     }
 
     fn eras(&self) -> &'static [Era] {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::{Kind, Peer, Running, Start};
-use crate::call::{Era, TOOL};
+use crate::call::TOOL;
 use crate::load::Slack;
 
 pub(super) struct Direct;
@@ -19,10 +19,6 @@ impl Peer for Direct {
 
     fn kind(&self) -> Kind {
         Kind::Direct
-    }
-
-    fn eras(&self) -> &'static [Era] {
-        &[Era::Legacy, Era::Modern]
     }
 
     fn start(&self, start: &Start<'_>) -> Result<Running> {

@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use super::{Kind, Peer, Running, Start};
-use crate::call::Era;
 use crate::rig::write;
 use crate::server::free_address;
 
@@ -32,10 +31,6 @@ impl Peer for Haproxy {
 
     fn kind(&self) -> Kind {
         Kind::Bytes
-    }
-
-    fn eras(&self) -> &'static [Era] {
-        &[Era::Legacy, Era::Modern]
     }
 
     fn start(&self, start: &Start<'_>) -> Result<Running> {

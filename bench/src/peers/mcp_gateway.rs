@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Gateway, Kind, Peer, Running, Start};
+use super::{Gateway, Peer, Running, Start};
 use crate::call::{Era, TOOL};
 use crate::load::Slack;
 use crate::rig::write;
@@ -46,10 +46,6 @@ impl Peer for McpGateway {
 
     fn version(&self) -> Result<String> {
         self.gateway.version()
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Messages
     }
 
     fn eras(&self) -> &'static [Era] {

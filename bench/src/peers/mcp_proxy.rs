@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Gateway, Kind, Peer, Running, Start};
-use crate::call::{Era, TOOL};
+use super::{Gateway, Peer, Running, Start};
+use crate::call::TOOL;
 use crate::rig::write;
 use crate::server::free_address;
 
 const READY: Duration = Duration::from_secs(20);
 
+/// Modern calls pass with its feature `protocol-2026-07-28`, with which it is built.
 pub(super) struct McpProxy(pub(super) Gateway);
 
 impl Peer for McpProxy {
@@ -22,15 +23,6 @@ impl Peer for McpProxy {
 
     fn version(&self) -> Result<String> {
         self.0.version()
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Messages
-    }
-
-    /// Modern calls with its feature `protocol-2026-07-28`, with which it is built.
-    fn eras(&self) -> &'static [Era] {
-        &[Era::Legacy, Era::Modern]
     }
 
     fn start(&self, start: &Start<'_>) -> Result<Running> {

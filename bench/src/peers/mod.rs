@@ -34,10 +34,15 @@ pub(crate) trait Peer {
     /// What it calls itself, or an error that says why it cannot be measured.
     fn version(&self) -> Result<String>;
 
-    fn kind(&self) -> Kind;
+    /// A gateway's, unless it says otherwise.
+    fn kind(&self) -> Kind {
+        Kind::Messages
+    }
 
     /// The eras in which it passes calls on.
-    fn eras(&self) -> &'static [Era];
+    fn eras(&self) -> &'static [Era] {
+        &[Era::Legacy, Era::Modern]
+    }
 
     /// Starts it on the proxy's first core, in front of one server.
     fn start(&self, start: &Start<'_>) -> Result<Running>;

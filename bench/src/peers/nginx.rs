@@ -8,7 +8,6 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::{Kind, Peer, Running, Start};
-use crate::call::Era;
 use crate::rig::{Setting, write};
 use crate::server::{Server, free_address};
 
@@ -37,10 +36,6 @@ impl Peer for Nginx {
 
     fn kind(&self) -> Kind {
         Kind::Bytes
-    }
-
-    fn eras(&self) -> &'static [Era] {
-        &[Era::Legacy, Era::Modern]
     }
 
     fn start(&self, start: &Start<'_>) -> Result<Running> {

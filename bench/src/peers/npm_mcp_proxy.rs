@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Gateway, Kind, Peer, Running, Start};
+use super::{Gateway, Peer, Running, Start};
 use crate::call::Era;
 use crate::rig::write;
 use crate::server::free_address;
@@ -22,14 +22,6 @@ impl Peer for NpmMcpProxy {
 
     fn version(&self) -> Result<String> {
         self.0.version()
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Messages
-    }
-
-    fn eras(&self) -> &'static [Era] {
-        &[Era::Legacy, Era::Modern]
     }
 
     fn start(&self, start: &Start<'_>) -> Result<Running> {

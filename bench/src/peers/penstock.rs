@@ -6,7 +6,6 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::{Kind, Peer, Running, Start};
-use crate::call::Era;
 use crate::rig::{Setting, write};
 use crate::server::{Server, free_address};
 
@@ -29,10 +28,6 @@ impl Peer for Penstock {
 
     fn kind(&self) -> Kind {
         Kind::Bytes
-    }
-
-    fn eras(&self) -> &'static [Era] {
-        &[Era::Legacy, Era::Modern]
     }
 
     fn start(&self, start: &Start<'_>) -> Result<Running> {
