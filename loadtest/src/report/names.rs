@@ -1,10 +1,24 @@
 //! How parts of a report are called, in the terminal as on the page.
 
 use super::model::{
-    ErrorKind, Machine, Measured, PlanSummary, ProcessReport, SearchEnded, SearchReport,
+    ErrorKind, Latency, Machine, Measured, PlanSummary, ProcessReport, SearchEnded, SearchReport,
     StepReport, Unjudged,
 };
 use super::units::{Unit, count, counted, real, seconds};
+
+/// A column: its head, and what stands in it, in microseconds.
+type Column = (&'static str, fn(&Latency) -> f64);
+
+/// What the tables of calls say of latency.
+pub(crate) const LATENCIES: [Column; 7] = [
+    ("mean", |latency| latency.mean_us),
+    ("p50", |latency| latency.p50_us),
+    ("p90", |latency| latency.p90_us),
+    ("p99", |latency| latency.p99_us),
+    ("p99.9", |latency| latency.p999_us),
+    ("p99.99", |latency| latency.p9999_us),
+    ("max", |latency| latency.max_us),
+];
 
 /// How much of everything: `32 connections, 4 agents, …`.
 pub(crate) fn scale(plan: &PlanSummary) -> String {

@@ -15,10 +15,10 @@ pub(super) fn operations(total: &Measured, operations: &[OperationReport]) -> Ma
                 thead {
                     tr {
                         th scope="col" { "calls" }
-                        @for name in [
-                            "made", "failed", "succeeded", "mean", "p50", "p90", "p99", "p99.9",
-                            "p99.99", "max", "sent", "received",
-                        ] { th.number scope="col" { (name) } }
+                        @let latencies = names::LATENCIES.iter().map(|(head, _)| *head);
+                        @for name in ["made", "failed", "succeeded"].into_iter()
+                            .chain(latencies).chain(["sent", "received"])
+                        { th.number scope="col" { (name) } }
                     }
                 }
                 tbody {
@@ -32,23 +32,15 @@ pub(super) fn operations(total: &Measured, operations: &[OperationReport]) -> Ma
 }
 
 fn measurement(name: &str, measured: &Measured) -> Markup {
-    let latency = &measured.latency;
-    let times = [
-        latency.mean_us,
-        latency.p50_us,
-        latency.p90_us,
-        latency.p99_us,
-        latency.p999_us,
-        latency.p9999_us,
-        latency.max_us,
-    ];
     html! {
         tr {
             th scope="row" { (name) }
             td.number { (count(measured.calls)) }
             td.number.bad[measured.failed > 0] { (count(measured.failed)) }
             td.number { (Unit::PerSecond.show(measured.succeeded_per_second)) }
-            @for us in times { td.number { (units::latency(us)) } }
+            @for (_, of) in names::LATENCIES {
+                td.number { (units::latency(of(&measured.latency))) }
+            }
             td.number { (Unit::Bytes.show(real(measured.bytes_sent))) }
             td.number { (Unit::Bytes.show(real(measured.bytes_received))) }
         }

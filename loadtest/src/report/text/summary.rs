@@ -64,9 +64,9 @@ fn calls(report: &Report) -> String {
 }
 
 fn latencies(report: &Report, paint: Paint) -> String {
-    let mut table = Table::new(&[
-        "latency", "calls", "failed", "rate", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max",
-    ]);
+    let mut heads = vec!["latency", "calls", "failed", "rate"];
+    heads.extend(names::LATENCIES.map(|(head, _)| head));
+    let mut table = Table::new(&heads);
     table.row(row("all", &report.total));
     if report.operations.len() > 1 {
         for operation in &report.operations {
@@ -77,23 +77,13 @@ fn latencies(report: &Report, paint: Paint) -> String {
 }
 
 fn row(name: &str, measured: &Measured) -> Vec<String> {
-    let latency = &measured.latency;
-    let times = [
-        latency.mean_us,
-        latency.p50_us,
-        latency.p90_us,
-        latency.p99_us,
-        latency.p999_us,
-        latency.p9999_us,
-        latency.max_us,
-    ];
     let mut row = vec![
         name.to_owned(),
         count(measured.calls),
         count(measured.failed),
         Unit::PerSecond.show(measured.succeeded_per_second),
     ];
-    row.extend(times.map(units::latency));
+    row.extend(names::LATENCIES.map(|(_, of)| units::latency(of(&measured.latency))));
     row
 }
 
