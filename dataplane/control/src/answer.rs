@@ -107,12 +107,15 @@ impl Replies {
             last_event(&mut self.events).await
         };
         match first {
-            Some(event) if event.last && accept.json => {
+            // Who cancelled no longer waits for a document: Python's client fails over one.
+            Some(event) if event.last && accept.json && !(event.cancelled && accept.stream) => {
                 let status = if modern { modern_status(&event) } else { StatusCode::OK };
                 let failed = event.failed;
                 Answered { response: json_response(status, event.data), failed }
             }
             Some(event) => self.streamed(Some(event)),
+            // Its session was ended, by the client itself or for being unused.
+            None if accept.stream => Answered { failed: true, ..self.streamed(None) },
             None => {
                 let fault = Fault::Upstream("the session ended before the server answered".into());
                 Answered { response: fault.response(None), failed: true }
@@ -289,12 +292,8 @@ mod tests {
 
     #[test]
     fn an_event_is_one_data_line_with_its_id() {
-        let event = Event {
-            id: Some(EventId { stream: 2, number: 1 }),
-            data: Bytes::from_static(b"{\n}"),
-            last: true,
-            failed: false,
-        };
+        let id = Some(EventId { stream: 2, number: 1 });
+        let event = Event { id, ..Event::message(Bytes::from_static(b"{\n}")) };
         assert_eq!(write_event(&event), "event: message\nid: 2-1\ndata: { }\n\n");
     }
 
@@ -302,7 +301,7 @@ mod tests {
     fn a_modern_error_has_the_status_the_specification_gives_it() {
         let status = |code: i32| {
             let data = crate::fault::error_json(Some(b"1"), code, "");
-            modern_status(&Event { id: None, data, last: true, failed: true })
+            modern_status(&Event { last: true, failed: true, ..Event::message(data) })
         };
         assert_eq!(status(-32601), StatusCode::NOT_FOUND);
         assert_eq!(status(-32020), StatusCode::BAD_REQUEST);

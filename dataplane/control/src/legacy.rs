@@ -201,5 +201,5 @@ async fn carry(hub: &Arc<Hub>, server: &str, request: Request) -> Result<(), Fau
 
 /// A message for a client.
 pub(crate) fn event(data: Bytes) -> Event {
-    Event { id: None, data, last: false, failed: false }
+    Event::message(data)
 }

@@ -183,11 +183,12 @@ impl Bridge {
             return Err(Fault::Method("POST"));
         }
         let id = session_id(headers)?;
-        if self.end_session(id, "the session was ended by its client") {
-            Ok(empty(StatusCode::NO_CONTENT))
-        } else {
-            Err(Fault::SessionUnknown)
-        }
+        let Session { link, client } = self.session(id).ok_or(Fault::SessionUnknown)?;
+        // Who ends its session waits for no answer any more, not even for an error.
+        let effects = link.exchange().leave(client);
+        link.carry_out_later(effects);
+        self.end_session(id, "the session was ended by its client");
+        Ok(empty(StatusCode::NO_CONTENT))
     }
 
     fn session_of(&self, headers: &HeaderMap) -> Result<Session, Fault> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use super::stream::{Kept, Replay, Stream};
-use super::{Audience, Effects, EventId, Exchange, Opened};
+use super::{Audience, Effects, Event, EventId, Exchange, Opened};
 use crate::fault::Fault;
 
 pub(crate) struct Client {
@@ -104,7 +104,7 @@ impl Exchange {
         let kept = kept.unwrap_or_default();
         let (opened, mut effects) = self.take_over(number, missed, kept.len());
         for data in kept {
-            self.emit(number, data, false, false, &mut effects);
+            self.emit(number, Event::message(data), &mut effects);
         }
         Ok((opened, effects))
     }
@@ -115,12 +115,7 @@ impl Exchange {
     }
 
     /// What comes on a stream goes to a new connection, beginning with what it missed.
-    fn take_over(
-        &mut self,
-        number: u64,
-        missed: Vec<super::Event>,
-        queued: usize,
-    ) -> (Opened, Effects) {
+    fn take_over(&mut self, number: u64, missed: Vec<Event>, queued: usize) -> (Opened, Effects) {
         let (sender, events) = mpsc::channel(super::STREAM_QUEUE + missed.len() + queued);
         let to_clients = missed.into_iter().map(|event| (number, sender.clone(), event)).collect();
         if let Some(Stream { sender: old, .. }) = self.streams.get_mut(&number) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::handshake::Handshake;
-use super::{Audience, Effects, Exchange, Outgoing, TOKENS_KEPT, Token};
+use super::{Audience, Effects, Event, Exchange, Outgoing, TOKENS_KEPT, Token};
 use crate::fault::error_json;
 use crate::wire::{Kind, Message, canonical_id, own_number};
 
@@ -85,7 +85,7 @@ impl Exchange {
             let data = message.spliced([(token, raw)]);
             let stream = pending.stream;
             if self.streams.get(&stream).is_some_and(|stream| stream.streams) {
-                self.emit(stream, data, false, false, effects);
+                self.emit(stream, Event::message(data), effects);
             }
         } else if let Some(known) = id.and_then(|id| self.tokens.get(&id)) {
             let data = message.spliced([(token, &known.raw)]);
@@ -120,7 +120,7 @@ impl Exchange {
         let data = message.spliced([(subscription, &pending.id)]);
         let stream = pending.stream;
         if self.streams.get(&stream).is_some_and(|stream| stream.streams) {
-            self.emit(stream, data, false, false, effects);
+            self.emit(stream, Event::message(data), effects);
         }
     }
 
@@ -167,7 +167,7 @@ impl Exchange {
                 .find(|&number| reads(number))
         });
         if let Some(stream) = stream {
-            return self.emit(stream, data, false, false, effects);
+            return self.emit(stream, Event::message(data), effects);
         }
         let dropped = state.kept.push(data);
         if dropped > 0 {

@@ -230,18 +230,21 @@ impl Exchange {
         let Some(stream) = self.streams.get_mut(&pending.stream) else { return };
         stream.open = stream.open.saturating_sub(1);
         let last = stream.open == 0;
-        self.emit(pending.stream, data, last, failed, effects);
+        let cancelled = pending.cancelled.is_some();
+        let event = Event { last, failed, cancelled, ..Event::message(data) };
+        self.emit(pending.stream, event, effects);
         if last {
             self.streams.remove(&pending.stream);
         }
     }
 
-    fn emit(&mut self, number: u64, data: Bytes, last: bool, failed: bool, effects: &mut Effects) {
+    /// Sends what has no id yet.
+    fn emit(&mut self, number: u64, event: Event, effects: &mut Effects) {
         self.used = Instant::now();
         let Some(stream) = self.streams.get_mut(&number) else { return };
         let client = stream.client.and_then(|client| self.clients.get_mut(&client));
         let id = client.is_some().then(|| EventId { stream: number, number: stream.next_event() });
-        let event = Event { id, data, last, failed };
+        let event = Event { id, ..event };
         if let Some(client) = client {
             client.used = Instant::now();
             if stream.streams {

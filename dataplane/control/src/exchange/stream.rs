@@ -45,6 +45,15 @@ pub(crate) struct Event {
     pub(crate) last: bool,
     /// A response that is an error.
     pub(crate) failed: bool,
+    /// A response that its client has cancelled the request of.
+    pub(crate) cancelled: bool,
+}
+
+impl Event {
+    /// One that others may follow.
+    pub(crate) fn message(data: Bytes) -> Self {
+        Self { id: None, data, last: false, failed: false, cancelled: false }
+    }
 }
 
 /// One POST's answer, or one GET.
@@ -135,12 +144,8 @@ mod tests {
     use super::*;
 
     fn event(number: u64, bytes: usize) -> Event {
-        Event {
-            id: Some(EventId { stream: 3, number }),
-            data: vec![b'x'; bytes].into(),
-            last: false,
-            failed: false,
-        }
+        let id = Some(EventId { stream: 3, number });
+        Event { id, ..Event::message(vec![b'x'; bytes].into()) }
     }
 
     #[test]

@@ -140,9 +140,35 @@ fn a_cancellation_names_the_request_as_the_server_knows_it() {
         assert_eq!(gateway.post(Some(&session), &cancel).status, 202);
         let told = gateway.post(Some(&session), &call(2, "cancelled", &json!({}))).json();
         assert!(told["result"]["cancelled"][0].is_number(), "{told}");
-        // A server leaves it unanswered; the client's POST ends nevertheless.
-        let ended = never.join().expect("joined").json();
+        // A server leaves it unanswered; the client's POST ends nevertheless, and never as a
+        // document, which Python's client would fail over.
+        let mut never = never.join().expect("joined");
+        let ended = never.event().expect("how it ended").json();
         assert_eq!((&ended["id"], &ended["error"]["code"]), (&json!("n"), &json!(-32800)));
+        assert!(never.event().is_none());
+    });
+}
+
+#[test]
+fn a_session_that_ends_ends_its_answers_without_a_document() {
+    let gateway = Gateway::stdio(command(&[]));
+    let session = gateway.begin();
+    let json_alone = [("Accept", "application/json"), JSON, ("Mcp-Session-Id", &*session)];
+    let never = call(1, "never", &json!({}));
+    std::thread::scope(|scope| {
+        let streamed = scope.spawn(|| gateway.post(Some(&session), &never));
+        let whole =
+            scope.spawn(|| gateway.send("POST", "/bridge/s", &json_alone, &never.to_string()));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        gateway.send("DELETE", "/bridge/s", &[("Mcp-Session-Id", &*session)], "");
+        let mut streamed = streamed.join().expect("joined");
+        assert_eq!(streamed.header("content-type"), Some("text/event-stream"));
+        assert!(streamed.event().is_none(), "nothing can be said to who has left");
+        let whole = whole.join().expect("joined");
+        let (status, error) = (whole.status, whole.json());
+        assert_eq!(status, 502, "{error}");
+        let message = error["error"]["message"].to_string();
+        assert!(message.contains("the session ended before the server answered"), "{message}");
     });
 }
 
