@@ -16,6 +16,7 @@ mod report;
 mod rig;
 mod server;
 mod shards;
+mod soak;
 mod streams;
 
 use std::fs;
@@ -66,6 +67,8 @@ enum Section {
     Shards,
     /// Thousands of open streams and their memory.
     Streams,
+    /// Ten minutes of traffic: whether anything is lost or grows.
+    Soak,
     /// What confinement costs; needs root.
     Egress,
 }
@@ -83,6 +86,8 @@ struct Report {
     shards: Option<shards::Shards>,
     #[serde(skip_serializing_if = "Option::is_none")]
     streams: Option<Vec<streams::Streams>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soak: Option<soak::Soak>,
     #[serde(skip_serializing_if = "Option::is_none")]
     egress: Option<egress::Egress>,
 }
@@ -105,6 +110,7 @@ fn main() -> Result<()> {
         warm_up: millis(200, 500),
         duration: millis(500, 3000),
         streams: if arguments.quick { 1000 } else { 10_000 },
+        soak: millis(20_000, 600_000),
     };
     let peers = peers::choose(&arguments.peers, &arguments.gateway)?;
     let report = measure(&setting, &arguments.sections, &peers)?;
@@ -155,6 +161,7 @@ fn measure(setting: &Setting, sections: &[Section], peers: &[Box<dyn Peer>]) -> 
         latency: None,
         shards: None,
         streams: None,
+        soak: None,
         egress: None,
     };
     if wanted(Section::Compare) {
@@ -176,6 +183,9 @@ fn measure(setting: &Setting, sections: &[Section], peers: &[Box<dyn Peer>]) -> 
         let streams = as_many_as_allowed(setting.streams)?;
         let setting = Setting { streams, ..setting.clone() };
         streams::print(report.streams.insert(streams::measure(&setting)?));
+    }
+    if wanted(Section::Soak) {
+        soak::print(report.soak.insert(soak::measure(setting)?));
     }
     if wanted(Section::Egress) {
         egress::print(report.egress.insert(egress::measure(setting)?));

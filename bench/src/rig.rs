@@ -34,6 +34,8 @@ pub(crate) struct Setting {
     pub(crate) duration: Duration,
     /// Streams to open.
     pub(crate) streams: usize,
+    /// How long a soak is.
+    pub(crate) soak: Duration,
 }
 
 /// Where calls are sent to.

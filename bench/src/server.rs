@@ -138,9 +138,13 @@ impl Server {
         Ok(sum)
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Descriptors the process itself holds open.
     pub(crate) fn descriptors(&self) -> Result<usize> {
-        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.pid()))?.count())
     }
 
     /// The process and its descendants, as nginx has workers.

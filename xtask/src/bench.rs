@@ -16,7 +16,7 @@ pub(crate) use instructions::{Then, instructions};
 
 const PARTS: &str = "penstock-bench-parts";
 /// The sections there are beside `compare`.
-const OTHERS: [&str; 4] = ["latency", "shards", "streams", "egress"];
+const OTHERS: [&str; 5] = ["latency", "shards", "streams", "soak", "egress"];
 /// Who is compared where nobody asked for the comparison by name: what Debian has.
 const RAW: &str = "nginx,haproxy";
 
