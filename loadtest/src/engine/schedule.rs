@@ -106,6 +106,13 @@ impl Schedule {
         self.next = self.locate();
     }
 
+    /// The step that a moment after the warm-up is in; the last one, if they are over.
+    pub(super) fn step_at(&self, now: u64) -> u16 {
+        let begun = |segment: &Segment| self.start + segment.begins_ns <= now;
+        let step = self.segments.partition_point(begun).saturating_sub(1).max(1);
+        u16::try_from(step).unwrap_or(u16::MAX)
+    }
+
     /// Exponentially distributed around 1: the gaps of a Poisson process.
     #[inline]
     fn gap(&mut self) -> f64 {
@@ -276,6 +283,20 @@ mod tests {
         assert!((0.60..0.66).contains(&share), "{share}");
         assert_eq!(dues, draw(5));
         assert_ne!(dues, draw(6));
+    }
+
+    #[test]
+    fn a_moment_is_in_the_step_whose_calls_are_due() {
+        let steps = [step(10.0, 10.0, 1.0), step(10.0, 10.0, 1.0), step(20.0, 20.0, 2.0)];
+        let schedule = Schedule::new(&steps, Arrival::Even, 1000, (0, 1), Random::of(1, 0));
+        for due in all(schedule.clone()).iter().filter(|due| due.step > 0) {
+            assert_eq!(schedule.step_at(due.at), due.step, "{due:?}");
+        }
+        assert_eq!(schedule.step_at(1000 + 60 * SECOND), 2, "while what is left is answered");
+        // Where there is no warm-up, the first step begins at once.
+        let steps = [step(10.0, 10.0, 0.0), step(10.0, 10.0, 1.0)];
+        let schedule = Schedule::new(&steps, Arrival::Even, 1000, (0, 1), Random::of(1, 0));
+        assert_eq!(schedule.step_at(1000), 1);
     }
 
     #[test]

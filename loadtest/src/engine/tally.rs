@@ -27,6 +27,8 @@ pub(super) struct Cell {
     pub(super) bytes_sent: u64,
     pub(super) bytes_received: u64,
     pub(super) events: u64,
+    /// Of what keeps sessions: requests that failed, each of which counts as a call that did.
+    pub(super) upkeep_failed: u64,
     /// When the last one that succeeded did.
     pub(super) last_answer: u64,
 }
@@ -58,8 +60,6 @@ pub(super) struct Rest {
     pub(super) warm_up_failures: Failures,
     /// Connections that could not be made.
     pub(super) refused: Failures,
-    /// Upkeep that failed while it was measured.
-    pub(super) upkeep_failed: u64,
 }
 
 /// A cell with its place.
@@ -129,6 +129,7 @@ impl Cell {
             bytes_sent: 0,
             bytes_received: 0,
             events: 0,
+            upkeep_failed: 0,
             last_answer: 0,
         }
     }
@@ -142,6 +143,7 @@ impl Cell {
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.events += other.events;
+        self.upkeep_failed += other.upkeep_failed;
         self.last_answer = self.last_answer.max(other.last_answer);
     }
 }
@@ -157,7 +159,6 @@ impl Rest {
             failures: Failures::default(),
             warm_up_failures: Failures::default(),
             refused: Failures::default(),
-            upkeep_failed: 0,
         }
     }
 
@@ -178,7 +179,6 @@ impl Rest {
         self.failures.merge(other.failures);
         self.warm_up_failures.merge(other.warm_up_failures);
         self.refused.merge(other.refused);
-        self.upkeep_failed += other.upkeep_failed;
     }
 }
 

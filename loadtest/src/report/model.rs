@@ -90,7 +90,8 @@ pub(crate) struct Measured {
     pub(crate) calls: u64,
     /// Calls that were answered as they should be.
     pub(crate) succeeded: u64,
-    /// Calls that were not, in time or at all.
+    /// Calls that were not, in time or at all; and whatever keeps sessions and failed, in the step in
+    /// which it was sent.
     pub(crate) failed: u64,
     /// Calls that were neither when the run ended; they are in no percentile.
     pub(crate) unfinished: u64,

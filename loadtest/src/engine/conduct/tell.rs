@@ -56,8 +56,7 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         let calls = collector.operations.len().saturating_sub(1);
         let of_calls = collector.operations.iter().take(calls);
         progress.succeeded = of_calls.clone().map(|cell| cell.succeeded).sum();
-        progress.failed =
-            of_calls.map(|cell| cell.failed).sum::<u64>() + collector.rest.upkeep_failed;
+        progress.failed = of_calls.map(|cell| cell.failed).sum::<u64>() + collector.upkeep_failed();
         let worst = collector.rest.failures.report().into_iter().next();
         progress.failing = worst.map(|one| (one.what, one.count));
         self.collector.recent.reset();

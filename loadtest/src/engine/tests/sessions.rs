@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::rig::{Request, Then, call, failed, mix, open, plan, run, serve, serve_bytes, whole};
-use crate::plan::{Agent, Era, Operation, Plan};
+use crate::plan::{Agent, Arrival, Era, Operation, Pace, Plan, Step};
 use crate::report::model::ErrorKind;
 
 /// What a server with sessions has seen.
@@ -191,6 +191,35 @@ fn waiting_for_a_session_is_not_blamed_on_connections() {
     assert_eq!(harness.waited_for_connection, 0, "{harness:?}");
     let said = harness.warnings.join("\n");
     assert!(said.contains("no session open") && !said.contains("every connection"), "{said}");
+}
+
+#[test]
+fn upkeep_that_fails_counts_in_the_step_that_it_is_in() {
+    let state = Mutex::new((Seen::default(), 0));
+    let address = serve_bytes(move |request| {
+        let (seen, calls) = &mut *state.lock().unwrap();
+        *calls += u32::from(request.method() == "tools/call");
+        let answer = respond(request, seen, u32::MAX);
+        // The second step has begun when its first calls come.
+        if request.verb == "DELETE" && *calls > 60 {
+            return whole("500 Internal Server Error", "text/plain", b"not now");
+        }
+        answer
+    });
+    let mut plan = Plan { session_calls: Some(5), ..legacy(address) };
+    let step = |per_second| Step {
+        from_per_second: per_second,
+        to_per_second: per_second,
+        duration: Duration::from_millis(500),
+    };
+    plan.pace = Pace::Open { steps: vec![step(100.0), step(200.0)], arrival: Arrival::Even };
+    let report = run(&plan);
+    let refused = failed(&report, ErrorKind::Status, "DELETE: HTTP 500");
+    assert!(refused >= 5 && refused == report.total.failed, "{:?}", report.errors);
+    let failed: Vec<u64> = report.steps.iter().map(|step| step.measured.failed).collect();
+    assert_eq!(failed, [0, refused]);
+    let calls: u64 = report.steps.iter().map(|step| step.measured.calls).sum();
+    assert_eq!(calls, report.total.calls);
 }
 
 #[test]

@@ -83,10 +83,16 @@ impl<'a> Worker<'a> {
         self.last_sent = due.at;
     }
 
-    /// Now, and whether that is measured.
+    /// Now, and the step that it is in.
     pub(super) fn due_now(&self, now: u64) -> Due {
-        let measured = self.stint.as_ref().is_some_and(|stint| now >= stint.measure_from);
-        Due { at: now, step: u16::from(measured) }
+        let step = match &self.stint {
+            Some(stint) if now >= stint.measure_from => match &stint.share {
+                Share::Open(schedule) => schedule.step_at(now),
+                Share::Closed { .. } => 1,
+            },
+            _ => 0,
+        };
+        Due { at: now, step }
     }
 
     #[inline]

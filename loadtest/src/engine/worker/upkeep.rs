@@ -65,9 +65,10 @@ impl Worker<'_> {
             _ => "DELETE",
         };
         let Err(fault) = result else { return };
+        let operation = self.tally.upkeep();
+        self.tally.cell(flight.due.step, operation).upkeep_failed += 1;
         let measured = flight.due.step > 0;
         let rest = &mut self.tally.rest;
-        rest.upkeep_failed += u64::from(measured);
         let failures = if measured { &mut rest.failures } else { &mut rest.warm_up_failures };
         failures.count(fault, Of::Upkeep(method), || example(&self.said));
     }
