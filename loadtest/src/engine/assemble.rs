@@ -11,7 +11,7 @@ use super::stint::Setting;
 use super::summary;
 use crate::plan::{Pace, Plan};
 use crate::report::model::{Harness, Measured, OperationReport, Report, SCHEMA_VERSION};
-use crate::report::units::real;
+use crate::report::units::{counted, real};
 
 /// The operation of the report that is what opens sessions, beside the calls of the plan.
 const UPKEEP: &str = "initialize (sessions)";
@@ -104,6 +104,16 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
             rest.waited_for_session, total.calls
         ));
     }
+    let left = &conducted.left.0;
+    for one in left.report().iter().take(1) {
+        let example = if one.example.is_empty() { "" } else { ": " };
+        warnings.push(format!(
+            "{} may still be open on the server after the run: {}{example}{}",
+            counted(left.total(), "session"),
+            one.what,
+            one.example
+        ));
+    }
     Harness {
         busiest_thread: conducted.used.busy,
         starved: conducted.used.starved,
@@ -111,6 +121,7 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
         late_p99_us,
         waited_for_connection: rest.waited_for_connection,
         waited_for_session: rest.waited_for_session,
+        sessions_left: left.total(),
         bottleneck,
         only_late,
         reasons,

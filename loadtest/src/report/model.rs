@@ -296,6 +296,10 @@ pub(crate) struct Harness {
     /// Calls that found no session open and waited for one.
     #[serde(default)]
     pub(crate) waited_for_session: u64,
+    /// Sessions that the server may still hold after the run: their `DELETE` at its end failed, had no
+    /// answer, or was not sent any more.
+    #[serde(default)]
+    pub(crate) sessions_left: u64,
     /// Whether the harness, and not the target, set these numbers.
     pub(crate) bottleneck: bool,
     /// Whether all that speaks for that is that calls went out late: then only the latencies hold the

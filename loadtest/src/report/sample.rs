@@ -238,6 +238,7 @@ fn harness() -> Harness {
         late_p99_us: 41.0,
         waited_for_connection: 240,
         waited_for_session: 0,
+        sessions_left: 0,
         bottleneck: false,
         only_late: false,
         reasons: Vec::new(),

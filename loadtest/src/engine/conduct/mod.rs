@@ -16,7 +16,7 @@ use crate::engine::figures;
 use crate::engine::observe::{Threads, Use};
 use crate::engine::process::{Used, Watched};
 use crate::engine::schedule::{Schedule, is_level};
-use crate::engine::stint::{Command, Orders, Setting, Share, Stint, StintEnd, Told};
+use crate::engine::stint::{Command, Left, Orders, Setting, Share, Stint, StintEnd, Told};
 use crate::engine::worker::share_of;
 use crate::plan::{Arrival, Pace, Step};
 use crate::progress::Snapshot;
@@ -49,6 +49,7 @@ pub(super) struct Conducted {
     /// By nothing but calls that went out late.
     pub(super) only_late: bool,
     pub(super) warnings: Vec<String>,
+    pub(super) left: Left,
 }
 
 pub(super) struct Conductor<'c, I, W> {
@@ -159,6 +160,8 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
             spoilt: self.spoilt,
             only_late: self.only_late,
             warnings: self.warnings,
+            // Not known before the threads have ended.
+            left: Left::default(),
         })
     }
 

@@ -1,14 +1,15 @@
 //! Sessions of the legacy era, and agents.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::rig::{Request, Then, call, failed, mix, open, plan, run, serve, serve_bytes, whole};
 use crate::plan::{Agent, Arrival, Era, Operation, Pace, Plan, Step};
-use crate::report::model::ErrorKind;
+use crate::report::model::{ErrorKind, Report};
 
 /// What a server with sessions has seen.
 #[derive(Default)]
@@ -220,6 +221,45 @@ fn upkeep_that_fails_counts_in_the_step_that_it_is_in() {
     assert_eq!(failed, [0, refused]);
     let calls: u64 = report.steps.iter().map(|step| step.measured.calls).sum();
     assert_eq!(calls, report.total.calls);
+}
+
+#[test]
+fn sessions_that_cannot_be_ended_after_the_run_are_told() {
+    let run_with = |answer: fn(&Request, &mut TcpStream) -> io::Result<Then>| {
+        let state = Mutex::new(Seen::default());
+        let address = serve(move |request, stream| {
+            if request.verb == "DELETE" {
+                return answer(request, stream);
+            }
+            let answer = respond(request, &mut state.lock().unwrap(), u32::MAX);
+            stream.write_all(&answer)?;
+            Ok(Then::GoOn)
+        });
+        let plan = Plan { timeout: Duration::from_secs(4), ..legacy(address) };
+        run(&plan)
+    };
+    let told = |report: &Report, what: &str| {
+        assert_eq!((report.total.calls, report.total.failed), (200, 0), "{:?}", report.errors);
+        assert_eq!(report.harness.sessions_left, 6);
+        let said = report.harness.warnings.join("\n");
+        assert!(said.contains("6 sessions may still be open on the server"), "{said}");
+        assert!(said.contains(what), "{said}");
+    };
+    let refused = run_with(|_, stream| {
+        stream.write_all(&whole("500 Internal Server Error", "text/plain", b"not now"))?;
+        Ok(Then::GoOn)
+    });
+    told(&refused, "DELETE: HTTP 500: not now");
+    told(&run_with(|_, _| Ok(Then::Close)), "DELETE: closed before the answer");
+    // More of them than there are connections: the rest is not even sent.
+    told(&run_with(|_, _| Ok(Then::GoOn)), "DELETE: no answer in time");
+    // A server that lets no client end a session, or ends it itself, is right.
+    let refused = run_with(|_, stream| {
+        stream.write_all(&whole("405 Method Not Allowed", "text/plain", b""))?;
+        Ok(Then::GoOn)
+    });
+    assert_eq!(refused.harness.sessions_left, 0);
+    assert!(!refused.harness.warnings.join("\n").contains("sessions may"));
 }
 
 #[test]

@@ -41,7 +41,7 @@ use super::mix::Choice;
 use super::request::{Ids, session_lines};
 use super::schedule::Backlog;
 use super::session::Sessions;
-use super::stint::{Command, Interval, Orders, Ready, Setting, Share, Stint, StintEnd, Told};
+use super::stint::{Command, Interval, Left, Orders, Ready, Setting, Share, Stint, StintEnd, Told};
 use super::tally::Tally;
 use crate::random::Random;
 
@@ -127,6 +127,7 @@ pub(super) struct Worker<'a> {
     out: Vec<u8>,
     /// Header lines of the session that is being ended.
     ending: Vec<u8>,
+    left: Left,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,11 +225,12 @@ impl<'a> Worker<'a> {
             scratch: vec![0; SCRATCH_BYTES],
             out: Vec::new(),
             ending: Vec::new(),
+            left: Left::default(),
         })
     }
 
-    /// Works until it is told to finish.
-    pub(super) fn run(mut self) -> Result<()> {
+    /// Works until it is told to finish; what it could not finish.
+    pub(super) fn run(mut self) -> Result<Left> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
         while self.phase != Phase::Over {
             let now = clock::now();
@@ -246,7 +248,8 @@ impl<'a> Worker<'a> {
                 }
             }
         }
-        Ok(())
+        self.leave();
+        Ok(self.left)
     }
 
     /// Waits for events, or until there is something to do.

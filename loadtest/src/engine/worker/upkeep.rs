@@ -1,10 +1,11 @@
 //! What keeps sessions: opened, announced and ended beside the calls, and before them.
 
 use super::Worker;
-use crate::engine::connection::{Flight, Opened, Purpose};
+use crate::engine::connection::{Connection, Flight, Opened, Purpose};
 use crate::engine::failure::{Fault, Of, example};
 use crate::engine::request::opened_lines;
 use crate::engine::session::Chore;
+use crate::report::model::ErrorKind;
 
 impl Worker<'_> {
     /// Sends what sessions need, as far as there are connections.
@@ -65,11 +66,30 @@ impl Worker<'_> {
             _ => "DELETE",
         };
         let Err(fault) = result else { return };
+        if flight.purpose == Purpose::End && self.stint.is_none() {
+            // No step is there to count it in, and after the last one nobody to tell.
+            return self.left.0.count(fault, Of::Upkeep(method), || example(&self.said));
+        }
         let operation = self.tally.upkeep();
         self.tally.cell(flight.due.step, operation).upkeep_failed += 1;
         let measured = flight.due.step > 0;
         let rest = &mut self.tally.rest;
         let failures = if measured { &mut rest.failures } else { &mut rest.warm_up_failures };
         failures.count(fault, Of::Upkeep(method), || example(&self.said));
+    }
+    /// Counts the sessions whose end nobody waits for any longer, as it was asked for or not.
+    pub(super) fn leave(&mut self) {
+        let asked = |one: &&Connection| {
+            one.flight.as_ref().is_some_and(|flight| flight.purpose == Purpose::End)
+        };
+        let unanswered = self.connections.iter().filter(asked).count();
+        let unasked = std::iter::from_fn(|| self.sessions.chore());
+        let unasked = unasked.filter(|chore| matches!(chore, Chore::End { .. })).count();
+        for (count, what) in [(unanswered, "no answer in time"), (unasked, "no time to send it")] {
+            for _ in 0..count {
+                let fault = Fault::new(ErrorKind::Timeout, what);
+                self.left.0.count(fault, Of::Upkeep("DELETE"), String::new);
+            }
+        }
     }
 }
