@@ -106,6 +106,10 @@ pub(super) enum Purpose {
         slot: usize,
     },
     Announce(Turn),
+    /// `initialize` of the mix that nobody waits for any longer: its session is ended.
+    Abandoned {
+        slot: usize,
+    },
     End,
 }
 
@@ -116,7 +120,7 @@ impl Purpose {
             Self::Call { template }
             | Self::Replace { template, .. }
             | Self::Stream { template, .. } => Some(template),
-            Self::Open { .. } | Self::Announce(_) | Self::End => None,
+            Self::Open { .. } | Self::Announce(_) | Self::Abandoned { .. } | Self::End => None,
         }
     }
 }

@@ -224,6 +224,30 @@ fn upkeep_that_fails_counts_in_the_step_that_it_is_in() {
 }
 
 #[test]
+fn a_session_that_a_mix_opens_too_late_is_ended_all_the_same() {
+    let seen: Arc<Mutex<Seen>> = Arc::default();
+    let state = Arc::clone(&seen);
+    let address = serve(move |request, stream| {
+        let answer = respond(request, &mut state.lock().unwrap(), u32::MAX);
+        // Not the probe's, and not the one before the load. The run waits five seconds for answers,
+        // and two more to end sessions.
+        if request.method() == "initialize" && state.lock().unwrap().next > 2 {
+            sleep(Duration::from_millis(6200));
+        }
+        stream.write_all(&answer)?;
+        Ok(Then::GoOn)
+    });
+    let mut plan = Plan { sessions: 1, ..legacy(address) };
+    plan.traffic = mix(&[Operation::Initialize]);
+    plan.pace = open(8.0, 0.5);
+    let report = run(&plan);
+    assert_eq!((report.total.calls, report.total.unfinished), (4, 4), "{:?}", report.errors);
+    assert_eq!(report.harness.sessions_left, 0, "{:?}", report.harness.warnings);
+    let seen = seen.lock().unwrap();
+    assert_eq!((seen.next, seen.open.len(), seen.wrong.len()), (6, 0, 0), "{:?}", seen.open);
+}
+
+#[test]
 fn sessions_that_cannot_be_ended_after_the_run_are_told() {
     let run_with = |answer: fn(&Request, &mut TcpStream) -> io::Result<Then>| {
         let state = Mutex::new(Seen::default());

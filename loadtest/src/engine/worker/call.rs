@@ -282,7 +282,10 @@ impl<'a> Worker<'a> {
                 }
                 self.count(template, flight.due, flight.received, result, at);
             }
-            Purpose::Open { .. } | Purpose::Announce(_) | Purpose::End => {
+            Purpose::Open { .. }
+            | Purpose::Announce(_)
+            | Purpose::Abandoned { .. }
+            | Purpose::End => {
                 return self.upkeep_over(flight, result, at);
             }
         }
@@ -335,13 +338,32 @@ impl<'a> Worker<'a> {
                 if let Some(turn) = flight.turn {
                     self.sessions.finished(turn, false);
                 }
+                if let Purpose::Replace { slot, .. } = flight.purpose {
+                    // The server may be opening a session, which it would keep for ever.
+                    flight.purpose = Purpose::Abandoned { slot };
+                    flight.due.step = 0;
+                    self.upkeep_in_flight += 1;
+                    self.keep_flight(index, flight);
+                    continue;
+                }
             } else {
                 // What keeps sessions goes on.
-                connection.flight = Some(flight);
+                self.keep_flight(index, flight);
                 continue;
             }
             self.let_go(index, now);
         }
+        self.lose_rest(now, stopped);
+    }
+
+    fn keep_flight(&mut self, index: usize, flight: Flight) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.flight = Some(flight);
+        }
+    }
+
+    /// What was due and was never sent.
+    fn lose_rest(&mut self, now: u64, stopped: u64) {
         while let Some(due) = self.next_due().filter(|due| due.at <= stopped) {
             let number = self.drawn();
             self.take_due(due);

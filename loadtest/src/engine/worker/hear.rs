@@ -31,7 +31,7 @@ impl Worker<'_> {
             | Purpose::Stream { template, .. } => {
                 requests.templates.get(template).unwrap_or(&requests.initialize)
             }
-            Purpose::Open { .. } => &requests.initialize,
+            Purpose::Open { .. } | Purpose::Abandoned { .. } => &requests.initialize,
             Purpose::Announce(_) => &requests.announce,
             Purpose::End => &requests.end,
         };

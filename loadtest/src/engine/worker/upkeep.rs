@@ -32,12 +32,17 @@ impl Worker<'_> {
 
     /// `initialize` gave a session.
     pub(super) fn opened(&mut self, slot: usize, opened: Option<&Opened>) {
+        let (lines, has_id) = self.lines_of(opened);
+        self.sessions.opened(slot, &lines, has_id);
+    }
+
+    /// The header lines of a session that was opened, and whether the server gave it an id.
+    fn lines_of(&self, opened: Option<&Opened>) -> (Vec<u8>, bool) {
         let (revision, id) = match opened {
             Some(opened) => (opened.revision.as_slice(), opened.id.as_deref()),
             None => (&[][..], None),
         };
-        let lines = opened_lines(self.setting.plan, revision, id);
-        self.sessions.opened(slot, &lines, id.is_some());
+        (opened_lines(self.setting.plan, revision, id), id.is_some())
     }
 
     /// What keeps sessions is in the numbers as an operation of its own, and only its failures
@@ -63,6 +68,7 @@ impl Worker<'_> {
                 self.sessions.announced(turn);
                 "notifications/initialized"
             }
+            Purpose::Abandoned { slot } => return self.abandoned(slot, flight, result),
             _ => "DELETE",
         };
         let Err(fault) = result else { return };
@@ -77,19 +83,33 @@ impl Worker<'_> {
         let failures = if measured { &mut rest.failures } else { &mut rest.warm_up_failures };
         failures.count(fault, Of::Upkeep(method), || example(&self.said));
     }
+    /// An `initialize` that was given up has an answer after all, or never will.
+    fn abandoned(&mut self, slot: usize, flight: &Flight, result: Result<(), Fault>) {
+        let (lines, has_id) = self.lines_of(flight.opened.as_deref());
+        match result {
+            _ if has_id => self.sessions.unwanted(slot, &lines),
+            Err(fault) if matches!(fault.kind, ErrorKind::Timeout | ErrorKind::Disconnected) => {
+                self.left.0.count(fault, Of::Upkeep("initialize"), String::new);
+            }
+            _ => {}
+        }
+    }
+
     /// Counts the sessions whose end nobody waits for any longer, as it was asked for or not.
     pub(super) fn leave(&mut self) {
-        let asked = |one: &&Connection| {
-            one.flight.as_ref().is_some_and(|flight| flight.purpose == Purpose::End)
+        let unanswered = |one: &Connection| match one.flight.as_ref()?.purpose {
+            Purpose::Open { .. } | Purpose::Abandoned { .. } => Some("initialize"),
+            Purpose::End => Some("DELETE"),
+            _ => None,
         };
-        let unanswered = self.connections.iter().filter(asked).count();
-        let unasked = std::iter::from_fn(|| self.sessions.chore());
-        let unasked = unasked.filter(|chore| matches!(chore, Chore::End { .. })).count();
-        for (count, what) in [(unanswered, "no answer in time"), (unasked, "no time to send it")] {
-            for _ in 0..count {
-                let fault = Fault::new(ErrorKind::Timeout, what);
-                self.left.0.count(fault, Of::Upkeep("DELETE"), String::new);
-            }
+        let unanswered = self.connections.iter().filter_map(unanswered);
+        let unanswered = unanswered.map(|method| (method, "no answer in time"));
+        let unsent = std::iter::from_fn(|| self.sessions.chore());
+        let unsent = unsent.filter(|chore| matches!(chore, Chore::End { .. }));
+        let unsent = unsent.map(|_| ("DELETE", "no time to send it"));
+        for (method, what) in unanswered.chain(unsent) {
+            let fault = Fault::new(ErrorKind::Timeout, what);
+            self.left.0.count(fault, Of::Upkeep(method), String::new);
         }
     }
 }
