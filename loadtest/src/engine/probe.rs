@@ -55,12 +55,7 @@ fn attempt(setting: &Setting<'_>, patience: &mut Patience<'_>) -> Result<()> {
         ids: Ids::new(0),
         random: Random::of(plan.seed, 0),
         checker: Checker::new(),
-        fields: plan
-            .agents
-            .first()
-            .map(|agent| session_lines(plan, agent))
-            .transpose()?
-            .unwrap_or_default(),
+        fields: plan.agents.first().map(session_lines).unwrap_or_default(),
     };
     let answered = prober.calls();
     if answered.is_err() {
@@ -186,7 +181,7 @@ impl Prober<'_, '_> {
         let answer = self.judge(&said, &requests.initialize, "initialize")?;
         let revision = revision_of(&answer).unwrap_or_default();
         self.has_session = said.session.is_some();
-        self.fields.extend(opened_lines(plan, revision, said.session.as_deref()));
+        self.fields.extend(opened_lines(plan.era, revision, said.session.as_deref()));
         let said = self
             .exchange(&requests.announce, PATIENCE)
             .context("notifications/initialized was not answered")?;

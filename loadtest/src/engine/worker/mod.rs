@@ -167,7 +167,7 @@ impl<'a> Worker<'a> {
         };
         let agents =
             numbers.iter().filter_map(|number| plan.agents.get(number % plan.agents.len()));
-        let agents = agents.map(|agent| session_lines(plan, agent)).collect::<Result<Vec<_>>>()?;
+        let agents = agents.map(session_lines).collect();
         let random = |what: u64| Random::of(plan.seed, (index as u64) << 8 | what);
         let down = State::Down { until: 0 };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("no epoll")?;

@@ -42,7 +42,7 @@ impl Worker<'_> {
             Some(opened) => (opened.revision.as_slice(), opened.id.as_deref()),
             None => (&[][..], None),
         };
-        (opened_lines(self.setting.plan, revision, id), id.is_some())
+        (opened_lines(self.setting.plan.era, revision, id), id.is_some())
     }
 
     /// What keeps sessions is in the numbers as an operation of its own, and only its failures
