@@ -43,6 +43,13 @@ fn pace(pace: &Pace) -> String {
         Pace::Open { steps, arrival } => {
             format!("open, {}{}", listed(steps, step, ", then "), evenly(*arrival))
         }
+        Pace::Recorded { duration, speed } => {
+            let speed = match *speed {
+                1.0 => String::new(),
+                speed => format!(", {speed} times as fast"),
+            };
+            format!("open, as recorded{speed}, for {}", length(*duration))
+        }
         Pace::Search(search) => {
             let bounds: Vec<&str> = search.bounds.iter().map(|bound| bound.text.as_str()).collect();
             let to = search.to_per_second.map(|to| format!(" to {}", rate(to))).unwrap_or_default();
@@ -161,6 +168,11 @@ mod tests {
             "open, 0 to 2,000 calls/s over 1.5 s, then 2,000 calls/s for 30 s, evenly apart"
         );
         assert!(open(&[level; 20], Arrival::Poisson).ends_with(", then 12 more"));
+        let duration = Duration::from_secs(10);
+        assert_eq!(
+            [1.0, 2.5].map(|speed| pace(&Pace::Recorded { duration, speed })),
+            ["open, as recorded, for 10 s", "open, as recorded, 2.5 times as fast, for 10 s"]
+        );
         let closed = Pace::Closed { concurrency: 32, duration: Duration::from_secs(10) };
         assert_eq!(pace(&closed), "closed, 32 in flight for 10 s");
     }

@@ -3,6 +3,7 @@
 mod search;
 mod tell;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::engine::failure::Failures;
 use crate::engine::figures;
 use crate::engine::observe::{Threads, Use};
 use crate::engine::process::{Used, Watched};
-use crate::engine::schedule::{Schedule, is_level};
+use crate::engine::schedule::{Paced, Recorded, Schedule, is_level, moments};
 use crate::engine::stint::{Command, Left, Orders, Setting, Share, Stint, StintEnd, Told};
 use crate::engine::worker::share_of;
 use crate::plan::{Arrival, Pace, Step};
@@ -88,6 +89,8 @@ enum Load<'s> {
     Closed(usize),
     /// With the warm-up as the first step.
     Open(&'s [Step], Arrival),
+    /// At these moments, the warm-up's among them.
+    Recorded(Arc<[u64]>),
 }
 
 /// What a stint came to.
@@ -142,6 +145,11 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
                 self.stint(&Plans { warm_up, length: *duration, load }, alive)?;
             }
             Pace::Open { steps, arrival } => self.open(steps, *arrival, alive)?,
+            Pace::Recorded { duration, .. } => {
+                let load = Load::Recorded(moments(&self.setting.plan.traffic));
+                let warm_up = self.setting.plan.warm_up;
+                self.stint(&Plans { warm_up, length: *duration, load }, alive)?;
+            }
             Pace::Search(searched) => search = Some(self.search(searched, alive)?),
         }
         for command in &self.commands {
@@ -334,15 +342,20 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
         let plan = self.setting.plan;
         let shares = self.commands.len();
         for (index, command) in self.commands.iter().enumerate() {
-            let share = match plans.load {
+            let share = match &plans.load {
                 Load::Closed(concurrency) => {
-                    Share::Closed { concurrency: share_of(concurrency, (index, shares)) }
+                    Share::Closed { concurrency: share_of(*concurrency, (index, shares)) }
                 }
                 Load::Open(steps, arrival) => {
                     let stream = (self.stints << 32) | (index as u64) << 8 | 0xff;
                     let random = Random::of(plan.seed, stream);
-                    let schedule = Schedule::new(steps, arrival, start, (index, shares), random);
-                    Share::Open(Box::new(schedule))
+                    let paced = Paced::new(steps, *arrival, start, (index, shares), random);
+                    Share::Open(Box::new(Schedule::Paced(paced)))
+                }
+                Load::Recorded(moments) => {
+                    let times = (start, measure_from, end);
+                    let recorded = Recorded::new(Arc::clone(moments), times, (index, shares));
+                    Share::Open(Box::new(Schedule::Recorded(recorded)))
                 }
             };
             let grace = nanoseconds(plan.timeout).min(GRACE_MAX);

@@ -26,9 +26,9 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         progress.elapsed_seconds = seconds(now.saturating_sub(began));
         let searches = matches!(self.setting.plan.pace, Pace::Search(_));
         progress.planned_seconds = (!searches).then(|| seconds(end - start));
-        progress.offered_per_second = match plans.load {
+        progress.offered_per_second = match &plans.load {
             Load::Open(steps, _) => rate_at(steps, now.saturating_sub(start)),
-            Load::Closed(_) => None,
+            Load::Closed(_) | Load::Recorded(_) => None,
         };
         if now >= self.told_at + TELL_AFTER {
             self.tell(now);
