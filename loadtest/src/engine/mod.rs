@@ -11,10 +11,11 @@
 //!
 //! - before: `request` (what is sent), `limits`, `probe`
 //! - the threads: `worker`, with `connection`, `transport`, `answer`, `check`, `session`, `mix`
-//! - time: `clock`, `schedule`, `search`
+//! - time: `clock`, `schedule`, `search`, `alarms`
 //! - what is counted: `tally` (a thread's), `collect` (all of it), `failure`, `figures`
 //! - the main thread: `conduct`, `observe`, `process`, `interrupts`, `assemble`
 
+mod alarms;
 mod answer;
 mod assemble;
 mod check;

@@ -105,6 +105,8 @@ impl Worker<'_> {
         if let (false, Some((_, at))) = (is_stream, &flight.outcome) {
             flight.deadline = flight.deadline.min(at.saturating_add(LINGER));
         }
+        // A stream may have been opened, and what lingers is waited for less.
+        self.alarms.set(index, flight.ends());
         let wrong = is_stream && flight.outcome.is_some();
         if let Some(connection) = self.connections.get_mut(index) {
             connection.flight = Some(flight);

@@ -32,6 +32,7 @@ use rustix::time::{
 };
 
 pub(super) use self::call::{LATE, Wants};
+use super::alarms::Alarms;
 use super::answer::Heads;
 use super::check::Checker;
 use super::clock::{self, MILLISECOND, SECOND, nanoseconds};
@@ -74,6 +75,8 @@ pub(super) struct Worker<'a> {
     timer_at: u64,
     /// Those that carry calls, then those of streams.
     connections: Vec<Connection>,
+    /// When they have to be looked at.
+    alarms: Alarms,
     /// How many carry calls.
     carriers: usize,
     /// Carriers that are free, longest first, so that every one carries calls.
@@ -170,6 +173,8 @@ impl<'a> Worker<'a> {
         let agents = agents.map(session_lines).collect();
         let random = |what: u64| Random::of(plan.seed, (index as u64) << 8 | what);
         let down = State::Down { until: 0 };
+        let mut alarms = Alarms::default();
+        (0..carriers).for_each(|index| alarms.set(index, 0));
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("no epoll")?;
         let timer = timerfd_create(
             TimerfdClockId::Monotonic,
@@ -189,6 +194,7 @@ impl<'a> Worker<'a> {
             timer,
             timer_at: 0,
             connections: (0..carriers).map(|_| Connection::new(down)).collect(),
+            alarms,
             carriers,
             idle: VecDeque::with_capacity(carriers),
             down: carriers,
