@@ -10,7 +10,9 @@ use super::observe::{Strain, bottlenecks, shared_cores};
 use super::stint::Setting;
 use super::summary;
 use crate::plan::{Pace, Plan};
-use crate::report::model::{Harness, Measured, OperationReport, Report, SCHEMA_VERSION};
+use crate::report::model::{
+    Harness, Measured, OperationReport, Report, SCHEMA_VERSION, ServerRequests,
+};
 use crate::report::units::{counted, real};
 
 /// The operation of the report that is what opens sessions, beside the calls of the plan.
@@ -36,6 +38,9 @@ pub(super) fn report(
     operations.retain(|one| one.measured.calls > 0);
     operations.sort_by_key(|one| std::cmp::Reverse(one.measured.calls));
     let harness = harness(setting, &conducted, &total);
+    let rest = &conducted.collector.rest;
+    let (pings, refused) = (rest.pings, rest.refused_to_server.total());
+    let server_requests = (pings + refused > 0).then_some(ServerRequests { pings, refused });
     let calls = total.succeeded + total.failed;
     Ok(Report {
         schema_version: SCHEMA_VERSION,
@@ -50,6 +55,7 @@ pub(super) fn report(
         seconds: conducted.collector.seconds,
         errors: conducted.collector.rest.failures.report(),
         process: conducted.watched.map(|watched| watched.report(None, calls)),
+        server_requests,
         harness,
         total,
     })
@@ -87,6 +93,14 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
             rest.warm_up_failures.total(),
             one.what,
             one.example
+        ));
+    }
+    for one in rest.refused_to_server.report().iter().take(1) {
+        let refused = counted(rest.refused_to_server.total(), "request");
+        warnings.push(format!(
+            "{refused} of the server's own, most of them {}, were answered with an error: agents that \
+             can answer would have kept it busy for longer",
+            one.what
         ));
     }
     let many = |waited: u64| waited > 0 && real(waited) > WAITED_PART * real(total.calls);

@@ -121,6 +121,8 @@ pub(super) enum Purpose {
         slot: usize,
     },
     End,
+    /// An answer to what the server asked.
+    Reply,
 }
 
 impl Purpose {
@@ -130,7 +132,11 @@ impl Purpose {
             Self::Call { template }
             | Self::Replace { template, .. }
             | Self::Stream { template, .. } => Some(template),
-            Self::Open { .. } | Self::Announce(_) | Self::Abandoned { .. } | Self::End => None,
+            Self::Open { .. }
+            | Self::Announce(_)
+            | Self::Abandoned { .. }
+            | Self::End
+            | Self::Reply => None,
         }
     }
 }

@@ -10,13 +10,14 @@
 //! each call that became due ends as succeeded, failed or unfinished.
 //!
 //! - before: `request` (what is sent), `limits`, `probe`
-//! - the threads: `worker`, with `connection`, `transport`, `answer`, `check`, `session`, `mix`
+//! - the threads: `worker`, with `connection`, `transport`, `answer`, `check`, `asked`, `session`, `mix`
 //! - time: `clock`, `schedule`, `search`, `alarms`
 //! - what is counted: `tally` (a thread's), `collect` (all of it), `failure`, `figures`
 //! - the main thread: `conduct`, `observe`, `process`, `interrupts`, `assemble`
 
 mod alarms;
 mod answer;
+mod asked;
 mod assemble;
 mod check;
 mod clock;

@@ -60,6 +60,9 @@ pub(super) struct Rest {
     pub(super) warm_up_failures: Failures,
     /// Connections that could not be made.
     pub(super) refused: Failures,
+    /// Requests of the server's: those that were a `ping`, and the others, which were refused.
+    pub(super) pings: u64,
+    pub(super) refused_to_server: Failures,
 }
 
 /// A cell with its place.
@@ -159,6 +162,8 @@ impl Rest {
             failures: Failures::default(),
             warm_up_failures: Failures::default(),
             refused: Failures::default(),
+            pings: 0,
+            refused_to_server: Failures::default(),
         }
     }
 
@@ -179,6 +184,8 @@ impl Rest {
         self.failures.merge(other.failures);
         self.warm_up_failures.merge(other.warm_up_failures);
         self.refused.merge(other.refused);
+        self.pings += other.pings;
+        self.refused_to_server.merge(other.refused_to_server);
     }
 }
 

@@ -34,7 +34,20 @@ pub(crate) struct Report {
     /// Of `--pid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) process: Option<ProcessReport>,
+    /// What the server asked on the streams of its answers, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) server_requests: Option<ServerRequests>,
     pub(crate) harness: Harness,
+}
+
+/// Requests of the server's, over the whole run, by how they were answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServerRequests {
+    /// `ping`, with an empty result.
+    pub(crate) pings: u64,
+    /// All others, as `sampling/createMessage`, with error -32601.
+    pub(crate) refused: u64,
 }
 
 /// Why a run ended.

@@ -81,6 +81,7 @@ pub(crate) fn lasting(seconds: u64) -> Report {
         seconds: (0..seconds).map(|second| line(second, &mut dice)).collect(),
         errors: errors(failed),
         process: Some(process(seconds, &mut dice)),
+        server_requests: None,
         harness: harness(),
     }
 }

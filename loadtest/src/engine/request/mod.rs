@@ -14,6 +14,7 @@ pub(super) use fields::{opened_lines, session_lines};
 pub(super) use template::{Act, Template};
 
 use self::template::Maker;
+use crate::engine::asked::Asked;
 use crate::plan::{Call, Era, Operation, Part, Plan, Size, THREADS_MAX, Traffic};
 use crate::random::Random;
 
@@ -101,6 +102,13 @@ impl Requests {
         out.extend_from_slice(&template.lines);
         out.extend_from_slice(session);
         template.body.render(id, &self.letters, random, out);
+    }
+
+    /// The whole request that answers what the server asked, in a session with these lines.
+    pub(super) fn reply(&self, session: &[u8], asked: &Asked) -> Vec<u8> {
+        let body = asked.answer();
+        let length = format!("Content-Length: {}\r\n\r\n", body.len());
+        [&self.post, session, length.as_bytes(), &body].concat()
     }
 
     /// A method that every server of the era answers, for a look at one.

@@ -40,6 +40,9 @@ impl<'a> Worker<'a> {
     /// Sends what is to be sent by now.
     #[inline]
     pub(super) fn send(&mut self, now: u64) {
+        if !self.replies.is_empty() {
+            self.send_replies(now);
+        }
         if self.sessions.has_chores() {
             self.send_chores(now);
         }
@@ -285,7 +288,8 @@ impl<'a> Worker<'a> {
             Purpose::Open { .. }
             | Purpose::Announce(_)
             | Purpose::Abandoned { .. }
-            | Purpose::End => {
+            | Purpose::End
+            | Purpose::Reply => {
                 return self.upkeep_over(flight, result, at);
             }
         }

@@ -164,6 +164,9 @@ impl Worker<'_> {
         let fault = Fault::io(ErrorKind::Connect, "connecting", error);
         self.tally.rest.refused.count(fault.clone(), Of::Call, String::new);
         if index >= self.carriers {
+            if self.connections.get(index).is_some_and(|one| one.flight.is_none()) {
+                self.reply_lost(fault.clone());
+            }
             return self.end_stream(index, Err(fault), now);
         }
         self.refusal = Some(fault);
@@ -265,6 +268,12 @@ impl Worker<'_> {
             _ => ending.as_slice(),
         };
         setting.requests.render(template, fields, &flight.id, random, out);
+        self.transmit(index, flight);
+    }
+
+    /// Sends what was rendered.
+    #[inline]
+    pub(super) fn transmit(&mut self, index: usize, flight: Flight) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.state = State::Busy;
         self.alarms.set(index, flight.ends());

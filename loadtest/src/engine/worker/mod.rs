@@ -8,12 +8,14 @@
 //! - `call`: whose turn it is, and what comes of it
 //! - `hear`: what an answer says
 //! - `link`: connections made and lost
+//! - `reply`: what the server asks, answered
 //! - `stream`: streams opened, held and closed
 //! - `upkeep`: sessions
 
 mod call;
 mod hear;
 mod link;
+mod reply;
 mod stream;
 mod upkeep;
 
@@ -32,6 +34,7 @@ use rustix::time::{
 };
 
 pub(super) use self::call::{LATE, Wants};
+use self::reply::Reply;
 use super::alarms::Alarms;
 use super::answer::Heads;
 use super::check::Checker;
@@ -128,6 +131,9 @@ pub(super) struct Worker<'a> {
     said: Vec<u8>,
     scratch: Vec<u8>,
     out: Vec<u8>,
+    /// Answers to what the server asked, and connections that are being made for them.
+    replies: VecDeque<Reply>,
+    replies_connecting: usize,
     /// Header lines of the session that is being ended.
     ending: Vec<u8>,
     left: Left,
@@ -230,6 +236,8 @@ impl<'a> Worker<'a> {
             said: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
             out: Vec::new(),
+            replies: VecDeque::new(),
+            replies_connecting: 0,
             ending: Vec::new(),
             left: Left::default(),
         })
@@ -426,7 +434,7 @@ impl<'a> Worker<'a> {
             cells,
             rest,
             in_flight: self.backlog.waiting() + self.in_flight as u64,
-            streams: self.streams as u64,
+            streams: self.open_streams(),
             ended,
         });
         let told = Told::Interval(interval);

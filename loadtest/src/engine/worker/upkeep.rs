@@ -1,6 +1,7 @@
 //! What keeps sessions: opened, announced and ended beside the calls, and before them.
 
 use super::Worker;
+use super::reply::REPLY;
 use crate::engine::connection::{Connection, Flight, Opened, Purpose};
 use crate::engine::failure::{Fault, Of, example};
 use crate::engine::request::opened_lines;
@@ -69,6 +70,7 @@ impl Worker<'_> {
                 "notifications/initialized"
             }
             Purpose::Abandoned { slot } => return self.abandoned(slot, flight, result),
+            Purpose::Reply => REPLY,
             _ => "DELETE",
         };
         let Err(fault) = result else { return };
@@ -76,9 +78,14 @@ impl Worker<'_> {
             // No step is there to count it in, and after the last one nobody to tell.
             return self.left.0.count(fault, Of::Upkeep(method), || example(&self.said));
         }
+        self.upkeep_failed(flight.due.step, fault, method);
+    }
+
+    /// Counts what failed in a step; what was said of it is there.
+    pub(super) fn upkeep_failed(&mut self, step: u16, fault: Fault, method: &'static str) {
         let operation = self.tally.upkeep();
-        self.tally.cell(flight.due.step, operation).upkeep_failed += 1;
-        let measured = flight.due.step > 0;
+        self.tally.cell(step, operation).upkeep_failed += 1;
+        let measured = step > 0;
         let rest = &mut self.tally.rest;
         let failures = if measured { &mut rest.failures } else { &mut rest.warm_up_failures };
         failures.count(fault, Of::Upkeep(method), || example(&self.said));
