@@ -77,7 +77,7 @@ pub(crate) struct PlanSummary {
     pub(crate) url: String,
     /// `modern` or `legacy`.
     pub(crate) era: String,
-    /// In words, as `open, 2000 calls/s for 30 s`.
+    /// In words, as `open, 2,000/s for 30 s`.
     pub(crate) pace: String,
     /// In words, as `90 call echo, 10 list`.
     pub(crate) traffic: String,
