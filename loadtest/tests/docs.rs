@@ -148,8 +148,11 @@ fn every_command_of_the_page_works() {
         }
         let base = desk.folder.path().join("base.json");
         if command.contains("new.json") && !base.exists() {
-            // As the page says: what the version before has left.
-            fs::copy(desk.folder.path().join("new.json"), base).expect("a report");
+            // As the page says: what the version before has left, on a machine that did nothing else.
+            let new = fs::read_to_string(desk.folder.path().join("new.json")).expect("a report");
+            let mut report: serde_json::Value = serde_json::from_str(&new).expect("a report");
+            report["harness"]["bottleneck"] = false.into();
+            fs::write(base, report.to_string()).expect("a report");
         }
     }
 }

@@ -1,41 +1,18 @@
 //! `run` against the mock, each a process of its own.
 
+#[allow(dead_code, reason = "others need the rest")]
+mod client;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use client::Mock;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-/// A running mock, ended when it is dropped.
-struct Mock {
-    process: Child,
-    url: String,
-}
-
-impl Mock {
-    fn start(flags: &[&str]) -> Self {
-        let mut process =
-            program(&["mock"]).args(flags).stdout(Stdio::piped()).spawn().expect("a mock");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("its stdout"))
-            .read_line(&mut line)
-            .expect("a line");
-        let address = line.trim().strip_prefix("listening on ").expect("an address");
-        Self { url: format!("http://{address}/mcp"), process }
-    }
-}
-
-impl Drop for Mock {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
@@ -65,7 +42,7 @@ fn both_eras_against_a_mock_that_checks_all_it_can() {
     for era in ["modern", "legacy"] {
         let mix = ["--mix", "call=6,list=2,init=1,stream=1", "--hold", "100ms"];
         let arguments = [&mix[..], &["--era", era, "--sessions", "4"]].concat();
-        let (output, report) = run(&mock.url, &arguments, dir.path());
+        let (output, report) = run(&mock.url(), &arguments, dir.path());
         assert!(output.status.success(), "{output:?}");
         let report = report.expect("a report");
         let total = &report["total"];
@@ -83,13 +60,13 @@ fn what_fails_is_counted_and_breaks_an_assertion() {
     let mock = Mock::start(&["--http-error-rate", "20%", "--error-rate", "20%"]);
     let dir = tempfile::tempdir().unwrap();
     // The mock may fail the very first call too, and then there is no run: it is another's turn.
-    let mut ended = run(&mock.url, &["--assert", "errors=0"], dir.path());
+    let mut ended = run(&mock.url(), &["--assert", "errors=0"], dir.path());
     for _ in 0..50 {
         if ended.0.status.code() == Some(1) {
             break;
         }
         assert_eq!(ended.0.status.code(), Some(3), "{:?}", ended.0);
-        ended = run(&mock.url, &["--assert", "errors=0"], dir.path());
+        ended = run(&mock.url(), &["--assert", "errors=0"], dir.path());
     }
     let report = ended.1.expect("a report");
     let errors = report["errors"].as_array().unwrap();
@@ -108,7 +85,7 @@ fn a_run_is_told_written_and_judged() {
     let page = dir.path().join("report.html");
     let html = ["--html", page.to_str().unwrap(), "--header", "Authorization: Basic eDp5"];
     let holds = ["--assert", "errors=0", "--assert", "rate>1,p99<1h"];
-    let (output, report) = run(&mock.url, &[html, holds].concat(), dir.path());
+    let (output, report) = run(&mock.url(), &[html, holds].concat(), dir.path());
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
     for held in ["held    errors=0", "held    rate>1", "held    p99<1h"] {
@@ -119,7 +96,7 @@ fn a_run_is_told_written_and_judged() {
     fs::remove_file(&page).unwrap();
 
     let breaks = ["--assert", "errors=0", "--assert", "rate>1000000"];
-    let (output, report) = run(&mock.url, &[html, breaks].concat(), dir.path());
+    let (output, report) = run(&mock.url(), &[html, breaks].concat(), dir.path());
     assert_eq!(output.status.code(), Some(1));
     assert!(page.exists(), "a run that broke something is written too");
     // Asked to be quiet about progress, it still says what has to be known; so does the report.
@@ -134,7 +111,7 @@ fn a_report_that_has_nowhere_to_go_is_no_run() {
     let mock = Mock::start(&[]);
     let dir = tempfile::tempdir().unwrap();
     let same = dir.path().join("./report.json");
-    let (output, report) = run(&mock.url, &["--html", same.to_str().unwrap()], dir.path());
+    let (output, report) = run(&mock.url(), &["--html", same.to_str().unwrap()], dir.path());
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), report), (Some(2), None), "{said}");
     assert!(said.contains("cannot be both the JSON and the page"), "{said}");
@@ -145,7 +122,7 @@ fn an_interrupt_gives_the_report_so_far() {
     let mock = Mock::start(&[]);
     let dir = tempfile::tempdir().unwrap();
     let json = dir.path().join("report.json");
-    let running = program(&["run", &mock.url, "--quiet", "--json", json.to_str().unwrap()])
+    let running = program(&["run", &mock.url(), "--quiet", "--json", json.to_str().unwrap()])
         .args(["--rate", "200", "--duration", "10m", "--warm-up", "100ms"])
         .spawn()
         .unwrap();

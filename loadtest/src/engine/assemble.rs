@@ -10,8 +10,10 @@ use super::observe::{Strain, bottlenecks, shared_cores};
 use super::stint::Setting;
 use super::summary;
 use crate::plan::{Pace, Plan};
-use crate::report::model::{Harness, Measured, OperationReport, Report, SCHEMA_VERSION};
-use crate::report::units::real;
+use crate::report::model::{
+    Harness, Measured, OperationReport, Report, SCHEMA_VERSION, ServerRequests,
+};
+use crate::report::units::{counted, real};
 
 /// The operation of the report that is what opens sessions, beside the calls of the plan.
 const UPKEEP: &str = "initialize (sessions)";
@@ -36,6 +38,9 @@ pub(super) fn report(
     operations.retain(|one| one.measured.calls > 0);
     operations.sort_by_key(|one| std::cmp::Reverse(one.measured.calls));
     let harness = harness(setting, &conducted, &total);
+    let rest = &conducted.collector.rest;
+    let (pings, refused) = (rest.pings, rest.refused_to_server.total());
+    let server_requests = (pings + refused > 0).then_some(ServerRequests { pings, refused });
     let calls = total.succeeded + total.failed;
     Ok(Report {
         schema_version: SCHEMA_VERSION,
@@ -50,6 +55,7 @@ pub(super) fn report(
         seconds: conducted.collector.seconds,
         errors: conducted.collector.rest.failures.report(),
         process: conducted.watched.map(|watched| watched.report(None, calls)),
+        server_requests,
         harness,
         total,
     })
@@ -89,6 +95,14 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
             one.example
         ));
     }
+    for one in rest.refused_to_server.report().iter().take(1) {
+        let refused = counted(rest.refused_to_server.total(), "request");
+        warnings.push(format!(
+            "{refused} of the server's own, most of them {}, were answered with an error: agents that \
+             can answer would have kept it busy for longer",
+            one.what
+        ));
+    }
     let many = |waited: u64| waited > 0 && real(waited) > WAITED_PART * real(total.calls);
     if many(rest.waited_for_connection) {
         warnings.push(format!(
@@ -104,6 +118,16 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
             rest.waited_for_session, total.calls
         ));
     }
+    let left = &conducted.left.0;
+    for one in left.report().iter().take(1) {
+        let example = if one.example.is_empty() { "" } else { ": " };
+        warnings.push(format!(
+            "{} may still be open on the server after the run: {}{example}{}",
+            counted(left.total(), "session"),
+            one.what,
+            one.example
+        ));
+    }
     Harness {
         busiest_thread: conducted.used.busy,
         starved: conducted.used.starved,
@@ -111,6 +135,7 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
         late_p99_us,
         waited_for_connection: rest.waited_for_connection,
         waited_for_session: rest.waited_for_session,
+        sessions_left: left.total(),
         bottleneck,
         only_late,
         reasons,

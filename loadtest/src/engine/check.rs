@@ -2,6 +2,7 @@
 
 use penstock_mcp::{Envelope, Kind, Message, ScanLimits};
 
+use super::asked::Asked;
 use super::failure::{Fault, What};
 use super::request::{Act, Id, Template};
 use super::seldom::Seldom;
@@ -16,7 +17,9 @@ const LIMITS: ScanLimits = ScanLimits { depth: 128, batch: 1 };
 pub(super) enum Found {
     /// The answer, good or not.
     Answer(Result<(), Fault>),
-    /// A notification or a request of the server's, which may come before an answer on a stream.
+    /// A request of the server's, which may come before an answer on a stream.
+    Asked(Asked),
+    /// A notification, which may too.
     Other,
 }
 
@@ -74,7 +77,7 @@ impl Checker {
             return Found::Answer(Err(Fault::new(ErrorKind::Shape, "a batch")));
         };
         if envelope.kind != Kind::Response {
-            return Found::Other;
+            return Asked::of(text, envelope).map_or(Found::Other, Found::Asked);
         }
         let id_at = envelope.id.map(|id| id.range().start);
         let judged = self.response(text, envelope, id, template);
@@ -166,8 +169,13 @@ impl Checker {
         Err(Fault { kind: ErrorKind::Status, what })
     }
 
-    /// A message on a stream that is open, and is the subscription `id` if it was subscribed to.
-    pub(super) fn event(&mut self, text: &[u8], subscription: Option<&Id>) -> Result<(), Fault> {
+    /// A message on a stream that is open, and is the subscription `id` if it was subscribed to; what
+    /// it asks.
+    pub(super) fn event(
+        &mut self,
+        text: &[u8],
+        subscription: Option<&Id>,
+    ) -> Result<Option<Asked>, Fault> {
         self.message
             .scan(text, &LIMITS)
             .map_err(|error| Fault::written(ErrorKind::Shape, error.fault))?;
@@ -175,14 +183,14 @@ impl Checker {
         if envelope.kind == Kind::Response {
             return Err(Fault::new(ErrorKind::Shape, "an answer on a stream that asked nothing"));
         }
-        let Some(id) = subscription else { return Ok(()) };
+        let Some(id) = subscription else { return Ok(Asked::of(text, envelope)) };
         let meta = envelope.meta.map(|meta| meta.of(text)).unwrap_or_default();
         let named = shape::member(meta, b"io.modelcontextprotocol/subscriptionId");
         // As a number or a string, as the schema of ids has it.
         let named = named.map(|value| value.strip_prefix(b"\"").unwrap_or(value));
         let ends = |value: &[u8]| !value.get(id.0.len()).is_some_and(u8::is_ascii_digit);
         if named.is_some_and(|value| value.starts_with(&id.0) && ends(value)) {
-            Ok(())
+            Ok(None)
         } else {
             Err(Fault::new(ErrorKind::Id, "an event without the subscription's id"))
         }

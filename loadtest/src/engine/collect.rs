@@ -27,8 +27,6 @@ pub(super) struct Collector {
     pub(super) rest: Rest,
     /// What the lateness was before the stint under way.
     pub(super) stint_lateness: Histogram<u64>,
-    /// Upkeep of sessions that failed in the stint under way.
-    pub(super) stint_upkeep_failed: u64,
     open: BTreeMap<u64, OpenSecond>,
     pub(super) seconds: Vec<Second>,
     /// Of each worker, at its last word.
@@ -75,7 +73,6 @@ impl Collector {
             operations: vec![Cell::new(empty.clone()); operations + 1],
             steps: Vec::new(),
             stint_lateness: rest.lateness.clone(),
-            stint_upkeep_failed: 0,
             rest,
             open: BTreeMap::new(),
             seconds: Vec::new(),
@@ -91,7 +88,6 @@ impl Collector {
         self.measure_from = measure_from;
         self.steps.clear();
         self.stint_lateness.reset();
-        self.stint_upkeep_failed = 0;
         self.now = vec![Gauges::default(); self.workers];
     }
 
@@ -123,15 +119,18 @@ impl Collector {
             if let Some(all) = self.operations.get_mut(placed.operation) {
                 all.merge(cell);
             }
-            if placed.operation + 1 == self.operations.len() {
+            // What kept sessions and failed counts as a call that did.
+            failed += cell.upkeep_failed;
+            let is_upkeep = placed.operation + 1 == self.operations.len();
+            if let Some(all) = self.step_mut(placed.step) {
+                if is_upkeep {
+                    all.failed += cell.upkeep_failed;
+                } else {
+                    all.merge(cell);
+                }
+            }
+            if is_upkeep {
                 continue;
-            }
-            let step = usize::from(placed.step);
-            if self.steps.len() <= step {
-                self.steps.resize(step + 1, Cell::new(self.empty.clone()));
-            }
-            if let Some(all) = self.steps.get_mut(step) {
-                all.merge(cell);
             }
             succeeded += cell.succeeded;
             failed += cell.failed;
@@ -140,8 +139,6 @@ impl Collector {
                 none => *none = Some(cell.latency.clone()),
             }
         }
-        // What kept sessions and failed counts as a call that did.
-        failed += interval.rest.upkeep_failed;
         let measured = interval.rest.due + succeeded + failed > 0;
         if self.zero.is_some() && (measured || interval.begins >= self.measure_from) {
             let open = self.second(second);
@@ -156,7 +153,6 @@ impl Collector {
             }
         }
         let _ = self.stint_lateness.add(&interval.rest.lateness);
-        self.stint_upkeep_failed += interval.rest.upkeep_failed;
         self.rest.merge(interval.rest);
         let all_until = self.now.iter().map(|one| one.until).min().unwrap_or_default();
         self.close(all_until);
@@ -230,12 +226,22 @@ impl Collector {
             .fold((0, 0), |(calls, streams), one| (calls + one.in_flight, streams + one.streams))
     }
 
-    /// The calls of the step of a search that is over, counted as those of all.
+    /// The calls of the step of a search that is over.
     pub(super) fn step(&self) -> Cell {
         let none = || Cell::new(self.empty.clone());
-        let mut step = self.steps.get(1).cloned().unwrap_or_else(none);
-        step.failed += self.stint_upkeep_failed;
-        step
+        self.steps.get(1).cloned().unwrap_or_else(none)
+    }
+
+    fn step_mut(&mut self, step: u16) -> Option<&mut Cell> {
+        let step = usize::from(step);
+        if self.steps.len() <= step {
+            self.steps.resize(step + 1, Cell::new(self.empty.clone()));
+        }
+        self.steps.get_mut(step)
+    }
+
+    pub(super) fn upkeep_failed(&self) -> u64 {
+        self.operations.last().map_or(0, |upkeep| upkeep.upkeep_failed)
     }
 
     /// All calls of the plan. What kept sessions is no call; where it failed, it counts as one.
@@ -245,7 +251,7 @@ impl Collector {
         for cell in self.operations.iter().take(calls) {
             total.merge(cell);
         }
-        total.failed += self.rest.upkeep_failed;
+        total.failed += self.upkeep_failed();
         total
     }
 }
@@ -278,6 +284,14 @@ mod tests {
         Interval { worker, begins, until, cells: told, rest, in_flight, streams: 1, ended: None }
     }
 
+    /// Upkeep that failed in a step.
+    fn upkeep(step: u16, failed: u64) -> Vec<Placed> {
+        let mut tally = Tally::new(1).unwrap();
+        let operation = tally.upkeep();
+        tally.cell(step, operation).upkeep_failed = failed;
+        tally.hand_over().0
+    }
+
     #[test]
     fn seconds_are_lines_once_every_thread_is_through_with_them() {
         let mut collector = Collector::new(1, 2).unwrap();
@@ -307,17 +321,25 @@ mod tests {
     }
 
     #[test]
-    fn upkeep_that_fails_is_in_its_step_of_a_search() {
+    fn upkeep_that_fails_is_in_its_step() {
         let mut collector = Collector::new(1, 1).unwrap();
         for (failed, stint) in [(3, 0), (0, 1)] {
             collector.begin(ZERO + stint * SECOND);
             let mut told = interval(0, ZERO + stint * SECOND, 1, 10, 0);
-            told.rest.upkeep_failed = failed;
+            told.cells.extend(upkeep(1, failed));
             collector.take(told);
             let step = collector.step();
             assert_eq!((step.succeeded, step.failed), (10, failed));
         }
         assert_eq!(collector.total().failed, 3);
+        // Of the steps of one stint, also of one that has nothing else.
+        let mut told = interval(0, ZERO + SECOND, 2, 10, 0);
+        told.cells.extend(upkeep(3, 4));
+        collector.take(told);
+        let failed: Vec<u64> = collector.steps.iter().map(|step| step.failed).collect();
+        assert_eq!((failed, collector.total().failed), (vec![0, 0, 0, 4], 7));
+        collector.close_all();
+        assert_eq!(collector.seconds.iter().map(|second| second.failed).sum::<u64>(), 7);
     }
 
     #[test]

@@ -78,6 +78,16 @@ pub(super) struct Flight {
     pub(super) opened: Option<Box<Opened>>,
 }
 
+impl Flight {
+    /// When it is over although nothing comes: a stream that is open was held, all else failed.
+    pub(super) fn ends(&self) -> u64 {
+        match self.purpose {
+            Purpose::Stream { open: Some(open), .. } => open.until,
+            _ => self.deadline,
+        }
+    }
+}
+
 /// A session as the server gave it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Opened {
@@ -106,7 +116,13 @@ pub(super) enum Purpose {
         slot: usize,
     },
     Announce(Turn),
+    /// `initialize` of the mix that nobody waits for any longer: its session is ended.
+    Abandoned {
+        slot: usize,
+    },
     End,
+    /// An answer to what the server asked.
+    Reply,
 }
 
 impl Purpose {
@@ -116,7 +132,11 @@ impl Purpose {
             Self::Call { template }
             | Self::Replace { template, .. }
             | Self::Stream { template, .. } => Some(template),
-            Self::Open { .. } | Self::Announce(_) | Self::End => None,
+            Self::Open { .. }
+            | Self::Announce(_)
+            | Self::Abandoned { .. }
+            | Self::End
+            | Self::Reply => None,
         }
     }
 }
@@ -155,6 +175,16 @@ impl Connection {
             unsent: Vec::new(),
             sent: 0,
             sent_bytes: 0,
+        }
+    }
+
+    /// When it has to be looked at although nothing comes.
+    pub(super) fn looked_at(&self) -> Option<u64> {
+        match self.state {
+            State::Down { until } => Some(until),
+            State::Connecting { deadline } => Some(deadline),
+            State::Busy => self.flight.as_ref().map(Flight::ends),
+            State::Idle | State::Free => None,
         }
     }
 

@@ -10,12 +10,14 @@
 //! each call that became due ends as succeeded, failed or unfinished.
 //!
 //! - before: `request` (what is sent), `limits`, `probe`
-//! - the threads: `worker`, with `connection`, `transport`, `answer`, `check`, `session`, `mix`
-//! - time: `clock`, `schedule`, `search`
+//! - the threads: `worker`, with `connection`, `transport`, `answer`, `check`, `asked`, `session`, `mix`
+//! - time: `clock`, `schedule`, `search`, `alarms`
 //! - what is counted: `tally` (a thread's), `collect` (all of it), `failure`, `figures`
 //! - the main thread: `conduct`, `observe`, `process`, `interrupts`, `assemble`
 
+mod alarms;
 mod answer;
+mod asked;
 mod assemble;
 mod check;
 mod clock;
@@ -149,13 +151,17 @@ fn conduct(
         let all_alive = || !threads.iter().any(std::thread::ScopedJoinHandle::is_finished);
         let conductor =
             Conductor::new(setting, orders, commands, hear, watched, interrupted, watch);
-        let conducted = conductor.and_then(|conductor| conductor.conduct(&all_alive));
+        let mut conducted = conductor.and_then(|conductor| conductor.conduct(&all_alive));
         if conducted.is_err() {
             orders.stop.store(true, Ordering::Relaxed);
             orders.abort.store(true, Ordering::Relaxed);
         }
         for thread in threads {
-            thread.join().map_err(|_| anyhow!("a thread of the generator panicked"))??;
+            let left =
+                thread.join().map_err(|_| anyhow!("a thread of the generator panicked"))??;
+            if let Ok(conducted) = &mut conducted {
+                conducted.left.0.merge(left.0);
+            }
         }
         conducted
     })

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::answer::{Form, Head, Heads, Keep, Listener};
+use super::asked::Asked;
 use super::check::{Checker, Found, revision_of};
 use super::clock::{MILLISECOND, nanoseconds, now};
 use super::connection::{Connection, Heard, State};
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How often it looks for a signal while it waits.
 const LOOK: u64 = 50 * MILLISECOND;
+/// Requests of the server's that are answered while one call is.
+const ASKED_MAX: usize = 64;
 
 /// What became of the probe, if the target did nothing wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +58,7 @@ fn attempt(setting: &Setting<'_>, patience: &mut Patience<'_>) -> Result<()> {
         ids: Ids::new(0),
         random: Random::of(plan.seed, 0),
         checker: Checker::new(),
-        fields: plan
-            .agents
-            .first()
-            .map(|agent| session_lines(plan, agent))
-            .transpose()?
-            .unwrap_or_default(),
+        fields: plan.agents.first().map(session_lines).unwrap_or_default(),
     };
     let answered = prober.calls();
     if answered.is_err() {
@@ -111,6 +109,8 @@ struct Hearing<'a> {
     checker: &'a mut Checker,
     template: &'a Template,
     id: Id,
+    /// What the server wants to know before it answers.
+    asked: Vec<Asked>,
 }
 
 impl Listener for Hearing<'_> {
@@ -138,6 +138,10 @@ impl Listener for Hearing<'_> {
         } else {
             match self.checker.message(text, &self.id, template) {
                 Found::Answer(judged) => Some(judged),
+                Found::Asked(asked) => {
+                    self.asked.extend((self.asked.len() < ASKED_MAX).then_some(asked));
+                    None
+                }
                 Found::Other => None,
             }
         };
@@ -186,7 +190,7 @@ impl Prober<'_, '_> {
         let answer = self.judge(&said, &requests.initialize, "initialize")?;
         let revision = revision_of(&answer).unwrap_or_default();
         self.has_session = said.session.is_some();
-        self.fields.extend(opened_lines(plan, revision, said.session.as_deref()));
+        self.fields.extend(opened_lines(plan.era, revision, said.session.as_deref()));
         let said = self
             .exchange(&requests.announce, PATIENCE)
             .context("notifications/initialized was not answered")?;
@@ -282,8 +286,12 @@ impl Prober<'_, '_> {
         self.setting.requests.render(template, &self.fields, &id, &mut self.random, &mut out);
         let mut all = self.connection.send(&out).context("it cannot be sent")?;
         let checker = &mut self.checker;
-        let mut hearing = Hearing { said: Said::default(), checker, template, id };
+        let mut hearing =
+            Hearing { said: Said::default(), checker, template, id, asked: Vec::new() };
         let (mut scratch, mut heads) = (vec![0; 64 << 10], Heads::default());
+        // Kept until the call is over; what is said on them is not heard.
+        let mut asides = Vec::new();
+        let plan = self.setting.plan;
         loop {
             let Some(transport) = &self.connection.transport else {
                 bail!("the connection is gone")
@@ -292,7 +300,17 @@ impl Prober<'_, '_> {
             if !all {
                 all = self.connection.send_rest().context("it cannot be sent")?;
             }
-            match self.connection.hear(template.verb, &mut scratch, &mut heads, &mut hearing).0 {
+            let heard =
+                self.connection.hear(template.verb, &mut scratch, &mut heads, &mut hearing).0;
+            for asked in hearing.asked.drain(..).filter(|_| plan.era == Era::Legacy) {
+                let until = self.patience.until;
+                let mut aside = connect(self.setting, self.patience)?;
+                self.patience.until = until;
+                let sent = aside.send(&self.setting.requests.reply(&self.fields, &asked));
+                sent.context("what the server asks cannot be answered")?;
+                asides.push(aside);
+            }
+            match heard {
                 // What follows the answer on its stream is not waited for.
                 Heard::More if hearing.said.answer.is_none() => {}
                 Heard::Ended(Keep::Alive) if self.connection.all_sent() => {

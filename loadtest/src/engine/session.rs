@@ -196,8 +196,7 @@ impl Sessions {
         let Some(place) = self.slots.get_mut(slot) else { return };
         if self.ending {
             if has_id {
-                let fields = [&place.agent, fields].concat();
-                self.chores.push_back(Chore::End { fields });
+                self.unwanted(slot, fields);
             }
             return;
         }
@@ -218,6 +217,12 @@ impl Sessions {
             Some(session) => self.end(session),
             None => {}
         }
+    }
+
+    /// A session was opened there that is of no use: it is ended. `fields` are its own.
+    pub(super) fn unwanted(&mut self, slot: usize, fields: &[u8]) {
+        let fields = [self.agent(slot), fields].concat();
+        self.chores.push_back(Chore::End { fields });
     }
 
     /// `notifications/initialized` was answered, however: now it takes calls.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use super::failure::Failures;
 use super::request::Requests;
 use super::schedule::Schedule;
 use super::tally::{Placed, Rest};
@@ -80,6 +81,11 @@ pub(super) struct Interval {
     /// The last of its stint.
     pub(super) ended: Option<StintEnd>,
 }
+
+/// Sessions of which it is not known, when all is over, that the server has ended them: how many, and
+/// why.
+#[derive(Debug, Default)]
+pub(super) struct Left(pub(super) Failures);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StintEnd {

@@ -8,7 +8,7 @@ use super::observe::cores;
 use super::schedule::is_level;
 use crate::plan::{Arrival, Era, Expect, Operation, Pace, Plan, Size, Step, Traffic};
 use crate::report::model::{Machine, PlanSummary};
-use crate::report::units::{Unit, seconds};
+use crate::report::units::{Unit, rates, seconds};
 
 /// Parts of a mix, or steps of a rate, that are told one by one.
 const TOLD_MAX: usize = 8;
@@ -43,13 +43,22 @@ fn pace(pace: &Pace) -> String {
         Pace::Open { steps, arrival } => {
             format!("open, {}{}", listed(steps, step, ", then "), evenly(*arrival))
         }
+        Pace::Recorded { duration, speed } => {
+            let speed = match *speed {
+                1.0 => String::new(),
+                speed => format!(", {speed} times as fast"),
+            };
+            format!("open, as recorded{speed}, for {}", length(*duration))
+        }
         Pace::Search(search) => {
             let bounds: Vec<&str> = search.bounds.iter().map(|bound| bound.text.as_str()).collect();
-            let to = search.to_per_second.map(|to| format!(" to {}", rate(to))).unwrap_or_default();
             format!(
-                "search within {}, from {}{to} calls/s, {} a step{}",
+                "search within {}, from {}, {} a step{}",
                 bounds.join(", "),
-                rate(search.from_per_second),
+                match search.to_per_second {
+                    Some(to) => rates(search.from_per_second, to),
+                    None => Unit::PerSecond.show(search.from_per_second),
+                },
                 length(search.duration),
                 evenly(search.arrival)
             )
@@ -58,12 +67,9 @@ fn pace(pace: &Pace) -> String {
 }
 
 fn step(step: &Step) -> String {
-    let to = rate(step.to_per_second);
-    if is_level(step) {
-        format!("{to} calls/s for {}", length(step.duration))
-    } else {
-        format!("{} to {to} calls/s over {}", rate(step.from_per_second), length(step.duration))
-    }
+    let time = if is_level(step) { "for" } else { "over" };
+    let rates = rates(step.from_per_second, step.to_per_second);
+    format!("{rates} {time} {}", length(step.duration))
 }
 
 fn evenly(arrival: Arrival) -> &'static str {
@@ -125,10 +131,6 @@ fn length(duration: Duration) -> String {
     seconds(duration.as_secs_f64())
 }
 
-fn rate(per_second: f64) -> String {
-    Unit::Count.show(per_second)
-}
-
 pub(super) fn machine() -> Machine {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -155,12 +157,17 @@ mod tests {
         };
         let ramp = Step { from_per_second: 0.0, duration: Duration::from_millis(1500), ..level };
         let open = |steps: &[Step], arrival| pace(&Pace::Open { steps: steps.to_vec(), arrival });
-        assert_eq!(open(&[level], Arrival::Poisson), "open, 2,000 calls/s for 30 s");
+        assert_eq!(open(&[level], Arrival::Poisson), "open, 2,000/s for 30 s");
         assert_eq!(
             open(&[ramp, level], Arrival::Even),
-            "open, 0 to 2,000 calls/s over 1.5 s, then 2,000 calls/s for 30 s, evenly apart"
+            "open, 0/s to 2,000/s over 1.5 s, then 2,000/s for 30 s, evenly apart"
         );
         assert!(open(&[level; 20], Arrival::Poisson).ends_with(", then 12 more"));
+        let duration = Duration::from_secs(10);
+        assert_eq!(
+            [1.0, 2.5].map(|speed| pace(&Pace::Recorded { duration, speed })),
+            ["open, as recorded, for 10 s", "open, as recorded, 2.5 times as fast, for 10 s"]
+        );
         let closed = Pace::Closed { concurrency: 32, duration: Duration::from_secs(10) };
         assert_eq!(pace(&closed), "closed, 32 in flight for 10 s");
     }

@@ -27,6 +27,8 @@ pub(super) struct Cell {
     pub(super) bytes_sent: u64,
     pub(super) bytes_received: u64,
     pub(super) events: u64,
+    /// Of what keeps sessions: requests that failed, each of which counts as a call that did.
+    pub(super) upkeep_failed: u64,
     /// When the last one that succeeded did.
     pub(super) last_answer: u64,
 }
@@ -58,8 +60,9 @@ pub(super) struct Rest {
     pub(super) warm_up_failures: Failures,
     /// Connections that could not be made.
     pub(super) refused: Failures,
-    /// Upkeep that failed while it was measured.
-    pub(super) upkeep_failed: u64,
+    /// Requests of the server's: those that were a `ping`, and the others, which were refused.
+    pub(super) pings: u64,
+    pub(super) refused_to_server: Failures,
 }
 
 /// A cell with its place.
@@ -129,6 +132,7 @@ impl Cell {
             bytes_sent: 0,
             bytes_received: 0,
             events: 0,
+            upkeep_failed: 0,
             last_answer: 0,
         }
     }
@@ -142,6 +146,7 @@ impl Cell {
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
         self.events += other.events;
+        self.upkeep_failed += other.upkeep_failed;
         self.last_answer = self.last_answer.max(other.last_answer);
     }
 }
@@ -157,7 +162,8 @@ impl Rest {
             failures: Failures::default(),
             warm_up_failures: Failures::default(),
             refused: Failures::default(),
-            upkeep_failed: 0,
+            pings: 0,
+            refused_to_server: Failures::default(),
         }
     }
 
@@ -178,7 +184,8 @@ impl Rest {
         self.failures.merge(other.failures);
         self.warm_up_failures.merge(other.warm_up_failures);
         self.refused.merge(other.refused);
-        self.upkeep_failed += other.upkeep_failed;
+        self.pings += other.pings;
+        self.refused_to_server.merge(other.refused_to_server);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::agents::agents;
 use super::bound::{Asserted, Searched};
@@ -11,7 +11,7 @@ use super::headers::together;
 use super::mix::{Words, parts};
 use super::settings::Settings;
 use super::target::target;
-use super::words::{Rate, Rates, Share, Time};
+use super::words::{Rate, Rates, Share, Speed, Time};
 use super::{Arrival, Bound, Era, Pace, Plan, Recorded, Search, Step, Traffic, recording};
 
 const CONCURRENCY: usize = 32;
@@ -50,7 +50,12 @@ pub(super) fn assemble(
     };
     let era = settings.era.unwrap_or(Era::Modern);
     let traffic = traffic(&settings, era, notes)?;
-    let pace = pace(&settings, &traffic)?;
+    // What was recorded is sent as often as was asked for: a warm-up would keep its start, or a first
+    // time of it, out of the numbers.
+    let unsaid = if matches!(traffic, Traffic::Replay(_)) { Duration::ZERO } else { WARM_UP };
+    let warm_up = settings.warm_up.map_or(unsaid, |Time(time)| time);
+    ensure!(warm_up <= DURATION_MAX, "--warm-up is more than the limit of 7 days");
+    let pace = pace(&settings, &traffic, warm_up)?;
     let connections = connections(&settings, &pace)?;
     let agents = {
         let authorizes = settings.header.iter().chain(&settings.headers.0);
@@ -86,10 +91,6 @@ pub(super) fn assemble(
             bound.text
         );
     }
-    // What was recorded is sent as often as was asked for: a warm-up would send its start once more.
-    let unsaid = if matches!(traffic, Traffic::Replay(_)) { Duration::ZERO } else { WARM_UP };
-    let warm_up = settings.warm_up.map_or(unsaid, |Time(time)| time);
-    ensure!(warm_up <= DURATION_MAX, "--warm-up is more than the limit of 7 days");
     let plan = Plan {
         target: target(url, settings.connect, settings.tls, notes)?,
         era,
@@ -126,7 +127,17 @@ fn time(flag: &str, given: Option<Time>, otherwise: Duration, max: Duration) -> 
 fn traffic(settings: &Settings, era: Era, notes: &mut Vec<String>) -> Result<Traffic> {
     match (&settings.mix, &settings.replay) {
         (Some(_), Some(_)) => bail!("`mix` and `replay` exclude each other: keep one of them"),
-        (_, Some(file)) => recording::read(file, era, notes).map(Traffic::Replay),
+        (_, Some(file)) => {
+            let mut recorded = recording::read(file, era, notes)?;
+            if let Some(Speed(speed)) = settings.speed {
+                let scaled = |at: Duration| Duration::try_from_secs_f64(at.as_secs_f64() / speed);
+                for message in &mut recorded {
+                    message.at =
+                        message.at.map(scaled).transpose().context("--speed is too low")?;
+                }
+            }
+            Ok(Traffic::Replay(recorded))
+        }
         (mix, None) => {
             let mix = mix.clone().unwrap_or_else(|| vec![Words::call()]);
             parts(mix, era).map(Traffic::Mix)
@@ -134,7 +145,7 @@ fn traffic(settings: &Settings, era: Era, notes: &mut Vec<String>) -> Result<Tra
     }
 }
 
-fn pace(settings: &Settings, traffic: &Traffic) -> Result<Pace> {
+fn pace(settings: &Settings, traffic: &Traffic, warm_up: Duration) -> Result<Pace> {
     let arrival = settings.arrival.unwrap_or(Arrival::Poisson);
     let given = [
         ("rate", settings.rate.is_some()),
@@ -161,6 +172,14 @@ fn pace(settings: &Settings, traffic: &Traffic) -> Result<Pace> {
     }
     if settings.concurrency.is_some() {
         only_for("--rate or --search", &[("--arrival", settings.arrival.is_some())])?;
+    }
+    let recorded = match traffic {
+        Traffic::Replay(recorded) if given.is_empty() => length_of(recorded),
+        _ => None,
+    };
+    if recorded.is_none() {
+        let of = "a --replay that has times and no other pace";
+        only_for(of, &[("--speed", settings.speed.is_some())])?;
     }
     let length = |otherwise| time("--duration", settings.duration, otherwise, DURATION_MAX);
     if let Some(Searched(bounds)) = &settings.search {
@@ -191,16 +210,17 @@ fn pace(settings: &Settings, traffic: &Traffic) -> Result<Pace> {
         };
         return Ok(Pace::Open { steps: rates.iter().map(step).collect(), arrival });
     }
-    if settings.concurrency.is_none()
-        && let Traffic::Replay(recorded) = traffic
-        && let Some((rate, length)) = rate_of(recorded)
-    {
-        let duration = time("--duration", settings.duration, length, DURATION_MAX)?;
-        let step = Step { from_per_second: rate, to_per_second: rate, duration };
-        let arrival = settings.arrival.unwrap_or(Arrival::Even);
-        return Ok(Pace::Open { steps: vec![step], arrival });
-    }
     ensure!(settings.arrival.is_none(), "--arrival means something with --rate or --search only");
+    if let Some(whole) = recorded {
+        ensure!(
+            settings.duration.is_some() || warm_up < whole,
+            "--warm-up is as long as the recording, and leaves nothing of it: write less than {}, or \
+             a --duration too",
+            humantime::format_duration(whole)
+        );
+        let speed = settings.speed.map_or(1.0, |Speed(speed)| speed);
+        return Ok(Pace::Recorded { duration: length(whole.saturating_sub(warm_up))?, speed });
+    }
     let concurrency = settings.concurrency.unwrap_or(CONCURRENCY);
     Ok(Pace::Closed {
         concurrency: within("--concurrency", concurrency, 1, CONNECTIONS_MAX)?,
@@ -208,14 +228,12 @@ fn pace(settings: &Settings, traffic: &Traffic) -> Result<Pace> {
     })
 }
 
-/// The mean rate of a recording that says when its calls were sent, and how long sending it takes.
-fn rate_of(recorded: &[Recorded]) -> Option<(f64, Duration)> {
-    let length = recorded.last()?.at.filter(|length| !length.is_zero())?;
-    // The last call begins a gap that the recording does not tell.
-    let gaps = f64::from(u32::try_from(recorded.len()).ok()?.checked_sub(1)?);
-    let rate = (gaps / length.as_secs_f64()).min(Rate::MAX);
-    // The last is due at the end of the last gap, and sent, but not the first once more.
-    Some((rate, Duration::from_secs_f64((gaps + 0.5) / rate)))
+/// How long it takes to send a recording once that says when its calls were sent.
+fn length_of(recorded: &[Recorded]) -> Option<Duration> {
+    let last = recorded.last()?.at.filter(|last| !last.is_zero())?;
+    // The last call is due then, and sent; the first is not due once more.
+    let gaps = u32::try_from(recorded.len()).ok()?.checked_sub(1)?;
+    last.checked_add(last.checked_div(gaps)? / 2)
 }
 
 fn connections(settings: &Settings, pace: &Pace) -> Result<usize> {

@@ -118,6 +118,13 @@ pub(crate) enum Pace {
     Closed { concurrency: usize, duration: Duration },
     /// When they are due, whether or not others are answered.
     Open { steps: Vec<Step>, arrival: Arrival },
+    /// When a recording says, which all of its messages do: gaps, bursts and all. It begins with the
+    /// warm-up, and again when it ends.
+    Recorded {
+        duration: Duration,
+        /// Of what the messages say, which is scaled by it: for whoever reads the report.
+        speed: f64,
+    },
     /// The highest rate at which every bound holds.
     Search(Search),
 }

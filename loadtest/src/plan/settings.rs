@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::bound::{Asserted, Searched};
 use super::headers::{Header, Headers};
 use super::mix::Words;
-use super::words::{Addresses, Rate, Rates, Share, Time};
+use super::words::{Addresses, Rate, Rates, Share, Speed, Time};
 use super::{Arrival, Era};
 
 /// A scenario of `penstock-loadtest run`: what a run is to do. Flags say otherwise where they are
@@ -58,10 +58,11 @@ pub(crate) struct Settings {
     /// How exactly a search has to know its answer [default: 2%].
     #[arg(long, value_name = "SHARE", help_heading = PACE)]
     pub(super) precision: Option<Share>,
-    /// Of each step [default: 30s; in a search 10s].
+    /// Of each step [default: 30s; in a search 10s; of a recording with times, its own].
     #[arg(long, value_name = "TIME", help_heading = PACE)]
     pub(super) duration: Option<Time>,
-    /// Traffic before that, which is not in the numbers [default: 5s; with --replay none].
+    /// Traffic before that, which is not in the numbers [default: 5s; with --replay none: it would be
+    /// the first messages of the recording].
     #[arg(long, value_name = "TIME", help_heading = PACE)]
     pub(super) warm_up: Option<Time>,
     /// An answer that takes longer has failed [default: 30s].
@@ -102,10 +103,13 @@ pub(crate) struct Settings {
     pub(super) mix: Option<Vec<Words>>,
     /// Send what this recording holds instead of a mix, from its start again when it ends: JSON
     /// Lines, each a JSON-RPC request, or `{"at_ms": 12.5, "message": …}` with when it was sent.
-    /// From those times come the mean rate and the duration, where no flag says them; calls go out
-    /// evenly apart, not at those very moments. What the calls change, they change again.
+    /// With those times each call is due when it was then, pauses and bursts and all, unless another
+    /// pace is given. What the calls change, they change again.
     #[arg(long, value_name = "FILE", help_heading = TRAFFIC, display_order = 1000)]
     pub(super) replay: Option<PathBuf>,
+    /// Times as fast as the recording's own, as 2x or 0.5x; of one with times [default: 1x].
+    #[arg(long, value_name = "SPEED", help_heading = TRAFFIC, display_order = 1001)]
+    pub(super) speed: Option<Speed>,
 
     /// Fail unless all of this holds, as 'p99<2ms,errors=0'; also max, mean, rate, error-rate, and
     /// of --pid cpu (of a call) and rss. May be repeated.
@@ -159,6 +163,9 @@ impl Settings {
         // Either may stand where the other did, so one of these hides all of those.
         let own_pace = self.rate.is_some() || self.concurrency.is_some() || self.search.is_some();
         let own_traffic = self.mix.is_some() || self.replay.is_some();
+        if own_pace || own_traffic {
+            other.speed = None;
+        }
         let pace = |other: Self| {
             if own_pace {
                 (None, None, None)
@@ -201,6 +208,7 @@ impl Settings {
             seed: self.seed.or(other.seed),
             mix: self.mix.or(mix),
             replay: self.replay.or(replay),
+            speed: self.speed.or(other.speed),
             asserted: self.asserted,
             assert: other.assert,
         }

@@ -100,6 +100,29 @@ impl Share {
 
 words!(Share, { "type": ["string", "number"], "examples": ["2%", 0.02] });
 
+/// Times as fast as a recording.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Speed(pub(crate) f64);
+
+impl Speed {
+    const MIN: f64 = 0.001;
+    const MAX: f64 = 1000.0;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let speed = text.strip_suffix('x').and_then(units::decimal);
+        let speed = speed.ok_or_else(|| {
+            format!("`{text}` is not a speed: write times the recording's own, as 2x or 0.5x")
+        })?;
+        if (Self::MIN..=Self::MAX).contains(&speed) {
+            Ok(Self(speed))
+        } else {
+            Err(format!("the speed `{text}` is not from {}x to {}x", Self::MIN, Self::MAX))
+        }
+    }
+}
+
+words!(Speed, { "type": "string", "examples": ["2x", "0.5x"] });
+
 /// Calls a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rate(pub(crate) f64);
@@ -182,6 +205,22 @@ mod tests {
         assert_eq!(rates("500, 0.5,2000"), [(500.0, 500.0), (0.5, 0.5), (2000.0, 2000.0)]);
         assert_eq!(rates("100..5000,5000"), [(100.0, 5000.0), (5000.0, 5000.0)]);
         assert_eq!(rates("5000..100"), [(5000.0, 100.0)]);
+    }
+
+    #[test]
+    fn a_speed_is_times_the_recordings() {
+        assert_eq!(
+            ["2x", "0.5x", "1000x"].map(Speed::parse),
+            [2.0, 0.5, 1000.0].map(|it| Ok(Speed(it)))
+        );
+        for text in ["", "x", "2", "-1x", "1e1x", "fast"] {
+            let said = "is not a speed: write times the recording's own, as 2x or 0.5x";
+            assert_eq!(Speed::parse(text).unwrap_err(), format!("`{text}` {said}"));
+        }
+        for text in ["0x", "1001x"] {
+            let said = format!("the speed `{text}` is not from 0.001x to 1000x");
+            assert_eq!(Speed::parse(text).unwrap_err(), said);
+        }
     }
 
     #[test]

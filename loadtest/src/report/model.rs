@@ -34,7 +34,20 @@ pub(crate) struct Report {
     /// Of `--pid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) process: Option<ProcessReport>,
+    /// What the server asked on the streams of its answers, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) server_requests: Option<ServerRequests>,
     pub(crate) harness: Harness,
+}
+
+/// Requests of the server's, over the whole run, by how they were answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServerRequests {
+    /// `ping`, with an empty result.
+    pub(crate) pings: u64,
+    /// All others, as `sampling/createMessage`, with error -32601.
+    pub(crate) refused: u64,
 }
 
 /// Why a run ended.
@@ -64,7 +77,7 @@ pub(crate) struct PlanSummary {
     pub(crate) url: String,
     /// `modern` or `legacy`.
     pub(crate) era: String,
-    /// In words, as `open, 2000 calls/s for 30 s`.
+    /// In words, as `open, 2,000/s for 30 s`.
     pub(crate) pace: String,
     /// In words, as `90 call echo, 10 list`.
     pub(crate) traffic: String,
@@ -90,7 +103,8 @@ pub(crate) struct Measured {
     pub(crate) calls: u64,
     /// Calls that were answered as they should be.
     pub(crate) succeeded: u64,
-    /// Calls that were not, in time or at all.
+    /// Calls that were not, in time or at all; and whatever keeps sessions and failed, in the step in
+    /// which it was sent.
     pub(crate) failed: u64,
     /// Calls that were neither when the run ended; they are in no percentile.
     pub(crate) unfinished: u64,
@@ -295,6 +309,10 @@ pub(crate) struct Harness {
     /// Calls that found no session open and waited for one.
     #[serde(default)]
     pub(crate) waited_for_session: u64,
+    /// Sessions that the server may still hold after the run: their `DELETE` at its end failed, had no
+    /// answer, or was not sent any more.
+    #[serde(default)]
+    pub(crate) sessions_left: u64,
     /// Whether the harness, and not the target, set these numbers.
     pub(crate) bottleneck: bool,
     /// Whether all that speaks for that is that calls went out late: then only the latencies hold the

@@ -4,7 +4,7 @@ use super::model::{
     ErrorKind, Latency, Machine, Measured, PlanSummary, ProcessReport, SearchEnded, SearchReport,
     StepReport, Unjudged,
 };
-use super::units::{Unit, count, counted, real, seconds};
+use super::units::{Unit, count, counted, rates, real, seconds};
 
 /// A column: its head, and what stands in it, in microseconds.
 type Column = (&'static str, fn(&Latency) -> f64);
@@ -68,11 +68,7 @@ pub(crate) fn machine(machine: &Machine) -> Vec<(&'static str, String)> {
 }
 
 pub(crate) fn step(step: &StepReport) -> String {
-    let to = Unit::PerSecond.show(step.to_per_second);
-    if (step.from_per_second - step.to_per_second).abs() < f64::EPSILON {
-        return to;
-    }
-    format!("{} to {to}", Unit::PerSecond.show(step.from_per_second))
+    rates(step.from_per_second, step.to_per_second)
 }
 
 /// What became of the bounds of a search in a step.

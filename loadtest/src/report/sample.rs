@@ -69,7 +69,7 @@ pub(crate) fn lasting(seconds: u64) -> Report {
             cores: 2,
             kernel: "6.18.2-amd64".to_owned(),
         },
-        plan: plan("open, 2000 calls/s, Poisson, for 60 s"),
+        plan: plan("open, 2,000/s for 1 min"),
         operations: vec![
             OperationReport { name: "tools/call echo".to_owned(), measured: call },
             OperationReport { name: "tools/list".to_owned(), measured: list },
@@ -81,6 +81,7 @@ pub(crate) fn lasting(seconds: u64) -> Report {
         seconds: (0..seconds).map(|second| line(second, &mut dice)).collect(),
         errors: errors(failed),
         process: Some(process(seconds, &mut dice)),
+        server_requests: None,
         harness: harness(),
     }
 }
@@ -130,7 +131,7 @@ pub(crate) fn searched() -> Report {
     report.total.succeeded = sum(|it| it.succeeded);
     report.total.failed = sum(|it| it.failed);
     report.total.succeeded_per_second = real(report.total.succeeded) / report.total.seconds;
-    report.plan = plan("search, from 500 calls/s until p99<5ms breaks, 5 s a step");
+    report.plan = plan("search within p99<5ms, from 500/s, 5 s a step");
     report.search = Some(SearchReport {
         bounds: vec!["p99<5ms".to_owned()],
         highest_per_second: Some(5250.0),
@@ -238,6 +239,7 @@ fn harness() -> Harness {
         late_p99_us: 41.0,
         waited_for_connection: 240,
         waited_for_session: 0,
+        sessions_left: 0,
         bottleneck: false,
         only_late: false,
         reasons: Vec::new(),

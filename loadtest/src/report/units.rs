@@ -11,6 +11,16 @@ pub(crate) fn per_second(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { real(count) / seconds } else { 0.0 }
 }
 
+/// A rate, or one that rises or falls to another.
+pub(crate) fn rates(from: f64, to: f64) -> String {
+    let rate = |rate| Unit::PerSecond.show(rate);
+    if (from - to).abs() < f64::EPSILON {
+        rate(to)
+    } else {
+        format!("{} to {}", rate(from), rate(to))
+    }
+}
+
 /// What a value is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
@@ -212,6 +222,7 @@ mod tests {
             [2000.0, 1998.37, 14.25, 0.5, 1_234_567.0].map(rate),
             ["2,000/s", "1,998/s", "14.2/s", "0.50/s", "1,234,567/s"]
         );
+        assert_eq!([rates(20.0, 20.0), rates(0.0, 1500.0)], ["20/s", "0/s to 1,500/s"]);
         let part = |part| Unit::Share.show(part);
         assert_eq!(
             [0.0, 0.000_001, 0.000_2, 0.012_3, 0.98].map(part),

@@ -46,6 +46,10 @@ impl Mock {
         self.address
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/mcp", self.address)
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }

@@ -3,6 +3,7 @@
 mod search;
 mod tell;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -15,8 +16,8 @@ use crate::engine::failure::Failures;
 use crate::engine::figures;
 use crate::engine::observe::{Threads, Use};
 use crate::engine::process::{Used, Watched};
-use crate::engine::schedule::{Schedule, is_level};
-use crate::engine::stint::{Command, Orders, Setting, Share, Stint, StintEnd, Told};
+use crate::engine::schedule::{Paced, Recorded, Schedule, is_level, moments};
+use crate::engine::stint::{Command, Left, Orders, Setting, Share, Stint, StintEnd, Told};
 use crate::engine::worker::share_of;
 use crate::plan::{Arrival, Pace, Step};
 use crate::progress::Snapshot;
@@ -49,6 +50,7 @@ pub(super) struct Conducted {
     /// By nothing but calls that went out late.
     pub(super) only_late: bool,
     pub(super) warnings: Vec<String>,
+    pub(super) left: Left,
 }
 
 pub(super) struct Conductor<'c, I, W> {
@@ -87,6 +89,8 @@ enum Load<'s> {
     Closed(usize),
     /// With the warm-up as the first step.
     Open(&'s [Step], Arrival),
+    /// At these moments, the warm-up's among them.
+    Recorded(Arc<[u64]>),
 }
 
 /// What a stint came to.
@@ -141,6 +145,11 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
                 self.stint(&Plans { warm_up, length: *duration, load }, alive)?;
             }
             Pace::Open { steps, arrival } => self.open(steps, *arrival, alive)?,
+            Pace::Recorded { duration, .. } => {
+                let load = Load::Recorded(moments(&self.setting.plan.traffic));
+                let warm_up = self.setting.plan.warm_up;
+                self.stint(&Plans { warm_up, length: *duration, load }, alive)?;
+            }
             Pace::Search(searched) => search = Some(self.search(searched, alive)?),
         }
         for command in &self.commands {
@@ -159,6 +168,8 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
             spoilt: self.spoilt,
             only_late: self.only_late,
             warnings: self.warnings,
+            // Not known before the threads have ended.
+            left: Left::default(),
         })
     }
 
@@ -269,10 +280,14 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
         let start = clock::now() + START_AFTER;
         let measure_from = start + nanoseconds(plans.warm_up);
         let end = measure_from + nanoseconds(plans.length);
-        self.send_out(plans, start, measure_from, end)?;
-        self.collector.begin(measure_from);
-        let timeline = Timeline { start, measure_from, end };
         let mut found = Found { measure_from, seconds: 0.0, used: Use::default(), process: None };
+        self.collector.begin(measure_from);
+        if self.interruptions > 0 {
+            // A thread that is slow to hear of it would have sent what was due by then.
+            return Ok(found);
+        }
+        self.send_out(plans, start, measure_from, end)?;
+        let timeline = Timeline { start, measure_from, end };
         let (mut begun, mut over) = (false, false);
         let mut ended: Vec<StintEnd> = Vec::new();
         while ended.len() < self.commands.len() {
@@ -331,15 +346,20 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
         let plan = self.setting.plan;
         let shares = self.commands.len();
         for (index, command) in self.commands.iter().enumerate() {
-            let share = match plans.load {
+            let share = match &plans.load {
                 Load::Closed(concurrency) => {
-                    Share::Closed { concurrency: share_of(concurrency, (index, shares)) }
+                    Share::Closed { concurrency: share_of(*concurrency, (index, shares)) }
                 }
                 Load::Open(steps, arrival) => {
                     let stream = (self.stints << 32) | (index as u64) << 8 | 0xff;
                     let random = Random::of(plan.seed, stream);
-                    let schedule = Schedule::new(steps, arrival, start, (index, shares), random);
-                    Share::Open(Box::new(schedule))
+                    let paced = Paced::new(steps, *arrival, start, (index, shares), random);
+                    Share::Open(Box::new(Schedule::Paced(paced)))
+                }
+                Load::Recorded(moments) => {
+                    let times = (start, measure_from, end);
+                    let recorded = Recorded::new(Arc::clone(moments), times, (index, shares));
+                    Share::Open(Box::new(Schedule::Recorded(recorded)))
                 }
             };
             let grace = nanoseconds(plan.timeout).min(GRACE_MAX);

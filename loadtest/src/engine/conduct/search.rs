@@ -13,7 +13,7 @@ use crate::plan::{Search, Step};
 use crate::progress::Snapshot;
 use crate::report::judge::judge;
 use crate::report::model::{ProcessReport, SearchEnded, SearchReport, StepReport, Unjudged};
-use crate::report::units;
+use crate::report::units::{self, Unit};
 
 /// Before each step, this part of its length is not measured, within these bounds.
 const SETTLE_PART: f64 = 0.2;
@@ -21,6 +21,10 @@ const SETTLE_MIN: Duration = Duration::from_millis(200);
 const SETTLE_MAX: Duration = Duration::from_secs(2);
 /// A step at which less than this part of the calls succeeds in time has broken.
 const ACHIEVED_MIN: f64 = 0.95;
+
+fn rate_of(per_second: f64) -> String {
+    Unit::PerSecond.show(per_second)
+}
 
 impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
     pub(super) fn search(
@@ -82,7 +86,8 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         let offered = units::per_second(measured.calls, search.duration.as_secs_f64());
         let achieved = measured.succeeded_per_second;
         if achieved < ACHIEVED_MIN * offered {
-            broken.push(format!("{achieved:.0} of {offered:.0} calls/s succeeded"));
+            let (achieved, offered) = (rate_of(achieved), rate_of(offered));
+            broken.push(format!("{achieved} of {offered} succeeded"));
         }
         let limits = bottlenecks(&Strain {
             used: found.used,
@@ -103,7 +108,7 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
             self.only_late = limits.is_only_late();
             self.spoilt = limits.texts();
             let at =
-                format!("the search ended at {rate:.0} calls/s, where the harness was the limit");
+                format!("the search ended at {}, where the harness was the limit", rate_of(rate));
             self.spoilt.push(format!("{at}: the target may carry more"));
         }
         let zero = self.collector.zero();

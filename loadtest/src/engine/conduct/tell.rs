@@ -26,9 +26,9 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         progress.elapsed_seconds = seconds(now.saturating_sub(began));
         let searches = matches!(self.setting.plan.pace, Pace::Search(_));
         progress.planned_seconds = (!searches).then(|| seconds(end - start));
-        progress.offered_per_second = match plans.load {
+        progress.offered_per_second = match &plans.load {
             Load::Open(steps, _) => rate_at(steps, now.saturating_sub(start)),
-            Load::Closed(_) => None,
+            Load::Closed(_) | Load::Recorded(_) => None,
         };
         if now >= self.told_at + TELL_AFTER {
             self.tell(now);
@@ -56,8 +56,7 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         let calls = collector.operations.len().saturating_sub(1);
         let of_calls = collector.operations.iter().take(calls);
         progress.succeeded = of_calls.clone().map(|cell| cell.succeeded).sum();
-        progress.failed =
-            of_calls.map(|cell| cell.failed).sum::<u64>() + collector.rest.upkeep_failed;
+        progress.failed = of_calls.map(|cell| cell.failed).sum::<u64>() + collector.upkeep_failed();
         let worst = collector.rest.failures.report().into_iter().next();
         progress.failing = worst.map(|one| (one.what, one.count));
         self.collector.recent.reset();

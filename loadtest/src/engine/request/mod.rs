@@ -13,8 +13,8 @@ mod template;
 pub(super) use fields::{opened_lines, session_lines};
 pub(super) use template::{Act, Template};
 
-use self::fields::Fields;
 use self::template::Maker;
+use crate::engine::asked::Asked;
 use crate::plan::{Call, Era, Operation, Part, Plan, Size, THREADS_MAX, Traffic};
 use crate::random::Random;
 
@@ -42,8 +42,7 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn new(plan: &Plan) -> anyhow::Result<Self> {
-        let fields = Fields::new(plan)?;
-        let maker = Maker { era: plan.era, fields: &fields };
+        let maker = Maker { era: plan.era };
         let mut operations = Operations::default();
         let mut templates = match &plan.traffic {
             Traffic::Mix(parts) => parts
@@ -72,9 +71,9 @@ impl Requests {
         let letter = |_| LETTERS.get(random.below(LETTERS.len())).copied().unwrap_or(b'x');
         let letters = (0..longest.map_or(0, |longest| longest + LETTERS_BEYOND)).map(letter);
         Ok(Self {
-            post: fields.head("POST", "application/json, text/event-stream", true),
-            get: fields.head("GET", "text/event-stream", false),
-            delete: fields.head("DELETE", "*/*", false),
+            post: fields::head(plan, "POST", "application/json, text/event-stream", true),
+            get: fields::head(plan, "GET", "text/event-stream", false),
+            delete: fields::head(plan, "DELETE", "*/*", false),
             templates,
             initialize: Maker::initialize()?,
             announce: maker.announce()?,
@@ -105,10 +104,16 @@ impl Requests {
         template.body.render(id, &self.letters, random, out);
     }
 
+    /// The whole request that answers what the server asked, in a session with these lines.
+    pub(super) fn reply(&self, session: &[u8], asked: &Asked) -> Vec<u8> {
+        let body = asked.answer();
+        let length = format!("Content-Length: {}\r\n\r\n", body.len());
+        [&self.post, session, length.as_bytes(), &body].concat()
+    }
+
     /// A method that every server of the era answers, for a look at one.
     pub(super) fn greeting(plan: &Plan) -> anyhow::Result<Template> {
-        let fields = Fields::new(plan)?;
-        let maker = Maker { era: plan.era, fields: &fields };
+        let maker = Maker { era: plan.era };
         match plan.era {
             Era::Legacy => Maker::initialize(),
             Era::Modern => maker.operation(&Operation::Initialize, &mut Operations::default()),

@@ -7,7 +7,7 @@ use penstock_http1::Verb;
 use penstock_mcp::{Message, Method, NameParam, ScanLimits};
 
 use super::body::{Body, ID, PADDING};
-use super::fields::{Fields, LEGACY, MODERN};
+use super::fields::{LEGACY, MODERN, line};
 use super::{LETTERS, Operations};
 use crate::engine::clock::nanoseconds;
 use crate::plan::{Call, Era, Expect, Operation, Recorded, Size};
@@ -68,12 +68,11 @@ impl Template {
 }
 
 /// Makes templates of one era.
-pub(super) struct Maker<'a> {
+pub(super) struct Maker {
     pub(super) era: Era,
-    pub(super) fields: &'a Fields,
 }
 
-impl Maker<'_> {
+impl Maker {
     /// Of a part of the mix.
     pub(super) fn operation(
         &self,
@@ -116,30 +115,19 @@ impl Maker<'_> {
         }
     }
 
-    /// Of a message of a recording.
+    /// Of a request of a recording, which holds none that opens a session or a stream.
     pub(super) fn recorded(
         &self,
         message: &Recorded,
         operations: &mut Operations,
     ) -> Result<Template> {
         let method = message.method.as_str();
-        ensure!(
-            method != "subscriptions/listen",
-            "`subscriptions/listen` cannot be replayed: its answer does not end; put a stream \
-             into a mix instead"
-        );
-        if matches!(method, "initialize" | "server/discover") {
-            return self.operation(&Operation::Initialize, operations);
-        }
         let name = message.params.as_deref().and_then(|params| named(method, params));
         let label = match &name {
             Some(name) => format!("{method} {name}"),
             None => method.to_owned(),
         };
-        let template =
-            self.request(method, message.params.as_deref(), Vary::default(), label, operations)?;
-        let act = if method.starts_with("notifications/") { Act::Notify } else { Act::Call };
-        Ok(Template { act, ..template })
+        self.request(method, message.params.as_deref(), Vary::default(), label, operations)
     }
 
     fn call(&self, call: &Call, operations: &mut Operations) -> Result<Template> {
@@ -250,14 +238,14 @@ impl Maker<'_> {
         if self.era == Era::Legacy {
             return Ok(Box::default());
         }
-        let mut lines = self.fields.line("MCP-Protocol-Version", MODERN.as_str());
+        let mut lines = line("MCP-Protocol-Version", MODERN.as_str());
         ensure!(
             method.bytes().all(|byte| byte.is_ascii_graphic()),
             "method `{method}` cannot be sent: it is not visible ASCII"
         );
-        lines += &self.fields.line("Mcp-Method", method);
+        lines += &line("Mcp-Method", method);
         if let Some(name) = params.and_then(|params| named(method, params)) {
-            lines += &self.fields.line("Mcp-Name", &header_value(&name));
+            lines += &line("Mcp-Name", &header_value(&name));
         }
         Ok(lines.into_bytes().into())
     }

@@ -1,5 +1,6 @@
 //! The engine against servers that behave, and servers that do not.
 
+mod asked;
 mod faults;
 mod framing;
 mod hostile;

@@ -226,7 +226,9 @@ pub(in crate::engine) fn check(report: &Report) {
 }
 
 fn is_upkeep(what: &str) -> bool {
-    ["initialize:", "notifications/initialized:", "DELETE:"].iter().any(|it| what.starts_with(it))
+    ["initialize:", "notifications/initialized:", "DELETE:", "an answer to the server:"]
+        .iter()
+        .any(|it| what.starts_with(it))
 }
 
 /// How many calls failed so.

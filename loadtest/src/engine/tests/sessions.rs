@@ -1,14 +1,15 @@
 //! Sessions of the legacy era, and agents.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::rig::{Request, Then, call, failed, mix, open, plan, run, serve, serve_bytes, whole};
-use crate::plan::{Agent, Era, Operation, Plan};
-use crate::report::model::ErrorKind;
+use crate::plan::{Agent, Arrival, Era, Operation, Pace, Plan, Step};
+use crate::report::model::{ErrorKind, Report};
 
 /// What a server with sessions has seen.
 #[derive(Default)]
@@ -191,6 +192,98 @@ fn waiting_for_a_session_is_not_blamed_on_connections() {
     assert_eq!(harness.waited_for_connection, 0, "{harness:?}");
     let said = harness.warnings.join("\n");
     assert!(said.contains("no session open") && !said.contains("every connection"), "{said}");
+}
+
+#[test]
+fn upkeep_that_fails_counts_in_the_step_that_it_is_in() {
+    let state = Mutex::new((Seen::default(), 0));
+    let address = serve_bytes(move |request| {
+        let (seen, calls) = &mut *state.lock().unwrap();
+        *calls += u32::from(request.method() == "tools/call");
+        let answer = respond(request, seen, u32::MAX);
+        // The second step has begun when its first calls come.
+        if request.verb == "DELETE" && *calls > 60 {
+            return whole("500 Internal Server Error", "text/plain", b"not now");
+        }
+        answer
+    });
+    let mut plan = Plan { session_calls: Some(5), ..legacy(address) };
+    let step = |per_second| Step {
+        from_per_second: per_second,
+        to_per_second: per_second,
+        duration: Duration::from_millis(500),
+    };
+    plan.pace = Pace::Open { steps: vec![step(100.0), step(200.0)], arrival: Arrival::Even };
+    let report = run(&plan);
+    let refused = failed(&report, ErrorKind::Status, "DELETE: HTTP 500");
+    assert!(refused >= 5 && refused == report.total.failed, "{:?}", report.errors);
+    let failed: Vec<u64> = report.steps.iter().map(|step| step.measured.failed).collect();
+    assert_eq!(failed, [0, refused]);
+    let calls: u64 = report.steps.iter().map(|step| step.measured.calls).sum();
+    assert_eq!(calls, report.total.calls);
+}
+
+#[test]
+fn a_session_that_a_mix_opens_too_late_is_ended_all_the_same() {
+    let seen: Arc<Mutex<Seen>> = Arc::default();
+    let state = Arc::clone(&seen);
+    let address = serve(move |request, stream| {
+        let answer = respond(request, &mut state.lock().unwrap(), u32::MAX);
+        // Not the probe's, and not the one before the load. The run waits five seconds for answers,
+        // and two more to end sessions.
+        if request.method() == "initialize" && state.lock().unwrap().next > 2 {
+            sleep(Duration::from_millis(6200));
+        }
+        stream.write_all(&answer)?;
+        Ok(Then::GoOn)
+    });
+    let mut plan = Plan { sessions: 1, ..legacy(address) };
+    plan.traffic = mix(&[Operation::Initialize]);
+    plan.pace = open(8.0, 0.5);
+    let report = run(&plan);
+    assert_eq!((report.total.calls, report.total.unfinished), (4, 4), "{:?}", report.errors);
+    assert_eq!(report.harness.sessions_left, 0, "{:?}", report.harness.warnings);
+    let seen = seen.lock().unwrap();
+    assert_eq!((seen.next, seen.open.len(), seen.wrong.len()), (6, 0, 0), "{:?}", seen.open);
+}
+
+#[test]
+fn sessions_that_cannot_be_ended_after_the_run_are_told() {
+    let run_with = |answer: fn(&Request, &mut TcpStream) -> io::Result<Then>| {
+        let state = Mutex::new(Seen::default());
+        let address = serve(move |request, stream| {
+            if request.verb == "DELETE" {
+                return answer(request, stream);
+            }
+            let answer = respond(request, &mut state.lock().unwrap(), u32::MAX);
+            stream.write_all(&answer)?;
+            Ok(Then::GoOn)
+        });
+        let plan = Plan { timeout: Duration::from_secs(4), ..legacy(address) };
+        run(&plan)
+    };
+    let told = |report: &Report, what: &str| {
+        assert_eq!((report.total.calls, report.total.failed), (200, 0), "{:?}", report.errors);
+        assert_eq!(report.harness.sessions_left, 6);
+        let said = report.harness.warnings.join("\n");
+        assert!(said.contains("6 sessions may still be open on the server"), "{said}");
+        assert!(said.contains(what), "{said}");
+    };
+    let refused = run_with(|_, stream| {
+        stream.write_all(&whole("500 Internal Server Error", "text/plain", b"not now"))?;
+        Ok(Then::GoOn)
+    });
+    told(&refused, "DELETE: HTTP 500: not now");
+    told(&run_with(|_, _| Ok(Then::Close)), "DELETE: closed before the answer");
+    // More of them than there are connections: the rest is not even sent.
+    told(&run_with(|_, _| Ok(Then::GoOn)), "DELETE: no answer in time");
+    // A server that lets no client end a session, or ends it itself, is right.
+    let refused = run_with(|_, stream| {
+        stream.write_all(&whole("405 Method Not Allowed", "text/plain", b""))?;
+        Ok(Then::GoOn)
+    });
+    assert_eq!(refused.harness.sessions_left, 0);
+    assert!(!refused.harness.warnings.join("\n").contains("sessions may"));
 }
 
 #[test]

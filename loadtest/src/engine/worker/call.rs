@@ -40,6 +40,9 @@ impl<'a> Worker<'a> {
     /// Sends what is to be sent by now.
     #[inline]
     pub(super) fn send(&mut self, now: u64) {
+        if !self.replies.is_empty() {
+            self.send_replies(now);
+        }
         if self.sessions.has_chores() {
             self.send_chores(now);
         }
@@ -83,10 +86,16 @@ impl<'a> Worker<'a> {
         self.last_sent = due.at;
     }
 
-    /// Now, and whether that is measured.
+    /// Now, and the step that it is in.
     pub(super) fn due_now(&self, now: u64) -> Due {
-        let measured = self.stint.as_ref().is_some_and(|stint| now >= stint.measure_from);
-        Due { at: now, step: u16::from(measured) }
+        let step = match &self.stint {
+            Some(stint) if now >= stint.measure_from => match &stint.share {
+                Share::Open(schedule) => schedule.step_at(now),
+                Share::Closed { .. } => 1,
+            },
+            _ => 0,
+        };
+        Due { at: now, step }
     }
 
     #[inline]
@@ -276,7 +285,11 @@ impl<'a> Worker<'a> {
                 }
                 self.count(template, flight.due, flight.received, result, at);
             }
-            Purpose::Open { .. } | Purpose::Announce(_) | Purpose::End => {
+            Purpose::Open { .. }
+            | Purpose::Announce(_)
+            | Purpose::Abandoned { .. }
+            | Purpose::End
+            | Purpose::Reply => {
                 return self.upkeep_over(flight, result, at);
             }
         }
@@ -329,13 +342,32 @@ impl<'a> Worker<'a> {
                 if let Some(turn) = flight.turn {
                     self.sessions.finished(turn, false);
                 }
+                if let Purpose::Replace { slot, .. } = flight.purpose {
+                    // The server may be opening a session, which it would keep for ever.
+                    flight.purpose = Purpose::Abandoned { slot };
+                    flight.due.step = 0;
+                    self.upkeep_in_flight += 1;
+                    self.keep_flight(index, flight);
+                    continue;
+                }
             } else {
                 // What keeps sessions goes on.
-                connection.flight = Some(flight);
+                self.keep_flight(index, flight);
                 continue;
             }
             self.let_go(index, now);
         }
+        self.lose_rest(now, stopped);
+    }
+
+    fn keep_flight(&mut self, index: usize, flight: Flight) {
+        if let Some(connection) = self.connections.get_mut(index) {
+            connection.flight = Some(flight);
+        }
+    }
+
+    /// What was due and was never sent.
+    fn lose_rest(&mut self, now: u64, stopped: u64) {
         while let Some(due) = self.next_due().filter(|due| due.at <= stopped) {
             let number = self.drawn();
             self.take_due(due);

@@ -4,11 +4,13 @@ use penstock_http1::Verb;
 
 use super::Worker;
 use crate::engine::answer::{Form, Head, Keep, Listener};
+use crate::engine::asked::Asked;
 use crate::engine::check::{Checker, Found, revision_of};
 use crate::engine::clock::{self, SECOND};
 use crate::engine::connection::{Flight, Heard, Open, Opened, Purpose};
 use crate::engine::failure::{Fault, What};
 use crate::engine::request::{Act, Id, Template};
+use crate::plan::Era;
 use crate::report::model::ErrorKind;
 
 /// How long a stream may stay open after the answer that it was for.
@@ -31,8 +33,8 @@ impl Worker<'_> {
             | Purpose::Stream { template, .. } => {
                 requests.templates.get(template).unwrap_or(&requests.initialize)
             }
-            Purpose::Open { .. } => &requests.initialize,
-            Purpose::Announce(_) => &requests.announce,
+            Purpose::Open { .. } | Purpose::Abandoned { .. } => &requests.initialize,
+            Purpose::Announce(_) | Purpose::Reply => &requests.announce,
             Purpose::End => &requests.end,
         };
         let mut hearing = Hearing {
@@ -41,6 +43,7 @@ impl Worker<'_> {
             flight: &mut flight,
             said: &mut self.said,
             events: 0,
+            asked: Vec::new(),
         };
         let was_open = hearing.is_open_stream();
         let kept_before = connection.kept_bytes();
@@ -49,6 +52,7 @@ impl Worker<'_> {
         let kept = connection.kept_bytes();
         self.kept_bytes = (self.kept_bytes + kept).saturating_sub(kept_before);
         let (events, is_open) = (hearing.events, hearing.is_open_stream());
+        let asked = std::mem::take(&mut hearing.asked);
         flight.received += received;
         if events > 0 {
             let operation = usize::from(template.operation);
@@ -63,6 +67,10 @@ impl Worker<'_> {
             let what = format!("answers under way took more than {most} MiB in one thread");
             heard = Heard::Broken(Fault::written(ErrorKind::Http, what));
         }
+        if !asked.is_empty() && self.setting.plan.era == Era::Legacy {
+            self.asked(asked, flight.turn);
+        }
+        let Some(connection) = self.connections.get_mut(index) else { return };
         let keep = match heard {
             Heard::More => return self.hear_more(index, flight),
             Heard::Ended(keep) => keep,
@@ -94,7 +102,7 @@ impl Worker<'_> {
         let at = if at == 0 { now } else { at };
         self.over(&flight, result, at);
         match keep {
-            Keep::Alive if all_sent => self.make_idle(index, now),
+            Keep::Alive if all_sent && index < self.carriers => self.make_idle(index, now),
             _ => self.let_go(index, now),
         }
     }
@@ -105,6 +113,8 @@ impl Worker<'_> {
         if let (false, Some((_, at))) = (is_stream, &flight.outcome) {
             flight.deadline = flight.deadline.min(at.saturating_add(LINGER));
         }
+        // A stream may have been opened, and what lingers is waited for less.
+        self.alarms.set(index, flight.ends());
         let wrong = is_stream && flight.outcome.is_some();
         if let Some(connection) = self.connections.get_mut(index) {
             connection.flight = Some(flight);
@@ -122,6 +132,8 @@ struct Hearing<'h> {
     flight: &'h mut Flight,
     said: &'h mut Vec<u8>,
     events: u64,
+    /// What the server wants to know.
+    asked: Vec<Asked>,
 }
 
 impl Listener for Hearing<'_> {
@@ -188,8 +200,12 @@ impl Hearing<'_> {
                 self.right(form);
             }
             Found::Answer(Err(fault)) => self.wrong(fault, text),
+            Found::Asked(asked) if form == Form::Event => {
+                self.events += 1;
+                self.asked.push(asked);
+            }
             Found::Other if form == Form::Event => self.events += 1,
-            Found::Other => {
+            Found::Asked(_) | Found::Other => {
                 let fault = Fault::new(ErrorKind::Shape, "a message that is no answer");
                 self.wrong(fault, text);
             }
@@ -206,8 +222,9 @@ impl Hearing<'_> {
         }
         let id: Option<Id> = (self.template.verb != Verb::Get).then_some(self.flight.id);
         match self.checker.event(text, id.as_ref()) {
-            Ok(()) => {
+            Ok(asked) => {
                 self.events += 1;
+                self.asked.extend(asked);
                 if !self.is_open_stream() {
                     self.open_stream(hold);
                 }

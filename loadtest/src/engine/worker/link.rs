@@ -68,42 +68,45 @@ impl Worker<'_> {
 
     /// Looks for what is overdue, and for connections to be made.
     pub(super) fn sweep(&mut self, now: u64) {
-        for index in 0..self.connections.len() {
-            let Some(connection) = self.connections.get_mut(index) else { continue };
+        while let Some(index) = self.alarms.next(now) {
+            let Some(connection) = self.connections.get(index) else { continue };
+            match connection.looked_at() {
+                Some(at) if at <= now => {}
+                Some(at) => {
+                    // Of a call before this one.
+                    self.alarms.set(index, at);
+                    continue;
+                }
+                None => continue,
+            }
             match connection.state {
-                State::Down { until } if until <= now => self.begin(index, now),
-                State::Connecting { deadline } if deadline <= now => {
+                State::Down { .. } => self.begin(index, now),
+                State::Connecting { .. } => {
                     let error = io::ErrorKind::TimedOut.into();
                     self.not_made(index, &error, now);
                 }
                 State::Busy => self.overdue(index, now),
-                _ => {}
+                State::Idle | State::Free => {}
             }
         }
     }
 
+    /// A request is over by the time.
     fn overdue(&mut self, index: usize, now: u64) {
         let Some(flight) = self.connections.get_mut(index).and_then(|one| one.flight.as_mut())
         else {
             return;
         };
-        match flight.purpose {
-            Purpose::Stream { open: Some(open), .. } => {
-                if open.until <= now {
-                    self.end_stream(index, Ok(()), now);
-                }
-            }
-            _ if flight.deadline > now => {}
-            _ => {
-                if let Some((result, at)) = flight.outcome.take() {
-                    // All but the end of the stream had come.
-                    return self.done(index, result, at, now);
-                }
-                self.said.clear();
-                let fault = Fault::new(ErrorKind::Timeout, "waiting for the answer");
-                self.done(index, Err(fault), now, now);
-            }
+        if let Purpose::Stream { open: Some(_), .. } = flight.purpose {
+            return self.end_stream(index, Ok(()), now);
         }
+        if let Some((result, at)) = flight.outcome.take() {
+            // All but the end of the stream had come.
+            return self.done(index, result, at, now);
+        }
+        self.said.clear();
+        let fault = Fault::new(ErrorKind::Timeout, "waiting for the answer");
+        self.done(index, Err(fault), now, now);
     }
 
     /// Begins to make a connection.
@@ -116,7 +119,9 @@ impl Worker<'_> {
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.attempts = connection.attempts.saturating_add(1);
         let was_down = matches!(connection.state, State::Down { .. });
-        connection.state = State::Connecting { deadline: now.saturating_add(self.timeout) };
+        let deadline = now.saturating_add(self.timeout);
+        connection.state = State::Connecting { deadline };
+        self.alarms.set(index, deadline);
         if was_down && index < self.carriers {
             self.down -= 1;
         }
@@ -159,6 +164,9 @@ impl Worker<'_> {
         let fault = Fault::io(ErrorKind::Connect, "connecting", error);
         self.tally.rest.refused.count(fault.clone(), Of::Call, String::new);
         if index >= self.carriers {
+            if self.connections.get(index).is_some_and(|one| one.flight.is_none()) {
+                self.reply_lost(fault.clone());
+            }
             return self.end_stream(index, Err(fault), now);
         }
         self.refusal = Some(fault);
@@ -230,6 +238,8 @@ impl Worker<'_> {
         self.down += 1;
         if after == 0 {
             self.begin(index, now);
+        } else {
+            self.alarms.set(index, now + after);
         }
     }
 
@@ -258,8 +268,15 @@ impl Worker<'_> {
             _ => ending.as_slice(),
         };
         setting.requests.render(template, fields, &flight.id, random, out);
+        self.transmit(index, flight);
+    }
+
+    /// Sends what was rendered.
+    #[inline]
+    pub(super) fn transmit(&mut self, index: usize, flight: Flight) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         connection.state = State::Busy;
+        self.alarms.set(index, flight.ends());
         connection.flight = Some(flight);
         let sent = connection.send(&self.out);
         self.count_sent(index);

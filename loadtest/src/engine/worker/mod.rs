@@ -8,12 +8,14 @@
 //! - `call`: whose turn it is, and what comes of it
 //! - `hear`: what an answer says
 //! - `link`: connections made and lost
+//! - `reply`: what the server asks, answered
 //! - `stream`: streams opened, held and closed
 //! - `upkeep`: sessions
 
 mod call;
 mod hear;
 mod link;
+mod reply;
 mod stream;
 mod upkeep;
 
@@ -32,6 +34,8 @@ use rustix::time::{
 };
 
 pub(super) use self::call::{LATE, Wants};
+use self::reply::Reply;
+use super::alarms::Alarms;
 use super::answer::Heads;
 use super::check::Checker;
 use super::clock::{self, MILLISECOND, SECOND, nanoseconds};
@@ -41,7 +45,7 @@ use super::mix::Choice;
 use super::request::{Ids, session_lines};
 use super::schedule::Backlog;
 use super::session::Sessions;
-use super::stint::{Command, Interval, Orders, Ready, Setting, Share, Stint, StintEnd, Told};
+use super::stint::{Command, Interval, Left, Orders, Ready, Setting, Share, Stint, StintEnd, Told};
 use super::tally::Tally;
 use crate::random::Random;
 
@@ -74,6 +78,8 @@ pub(super) struct Worker<'a> {
     timer_at: u64,
     /// Those that carry calls, then those of streams.
     connections: Vec<Connection>,
+    /// When they have to be looked at.
+    alarms: Alarms,
     /// How many carry calls.
     carriers: usize,
     /// Carriers that are free, longest first, so that every one carries calls.
@@ -125,8 +131,12 @@ pub(super) struct Worker<'a> {
     said: Vec<u8>,
     scratch: Vec<u8>,
     out: Vec<u8>,
+    /// Answers to what the server asked, and connections that are being made for them.
+    replies: VecDeque<Reply>,
+    replies_connecting: usize,
     /// Header lines of the session that is being ended.
     ending: Vec<u8>,
+    left: Left,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,9 +176,11 @@ impl<'a> Worker<'a> {
         };
         let agents =
             numbers.iter().filter_map(|number| plan.agents.get(number % plan.agents.len()));
-        let agents = agents.map(|agent| session_lines(plan, agent)).collect::<Result<Vec<_>>>()?;
+        let agents = agents.map(session_lines).collect();
         let random = |what: u64| Random::of(plan.seed, (index as u64) << 8 | what);
         let down = State::Down { until: 0 };
+        let mut alarms = Alarms::default();
+        (0..carriers).for_each(|index| alarms.set(index, 0));
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).context("no epoll")?;
         let timer = timerfd_create(
             TimerfdClockId::Monotonic,
@@ -188,6 +200,7 @@ impl<'a> Worker<'a> {
             timer,
             timer_at: 0,
             connections: (0..carriers).map(|_| Connection::new(down)).collect(),
+            alarms,
             carriers,
             idle: VecDeque::with_capacity(carriers),
             down: carriers,
@@ -223,12 +236,15 @@ impl<'a> Worker<'a> {
             said: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
             out: Vec::new(),
+            replies: VecDeque::new(),
+            replies_connecting: 0,
             ending: Vec::new(),
+            left: Left::default(),
         })
     }
 
-    /// Works until it is told to finish.
-    pub(super) fn run(mut self) -> Result<()> {
+    /// Works until it is told to finish; what it could not finish.
+    pub(super) fn run(mut self) -> Result<Left> {
         let mut events: Vec<epoll::Event> = Vec::with_capacity(EVENTS_MAX);
         while self.phase != Phase::Over {
             let now = clock::now();
@@ -246,7 +262,8 @@ impl<'a> Worker<'a> {
                 }
             }
         }
-        Ok(())
+        self.leave();
+        Ok(self.left)
     }
 
     /// Waits for events, or until there is something to do.
@@ -417,7 +434,7 @@ impl<'a> Worker<'a> {
             cells,
             rest,
             in_flight: self.backlog.waiting() + self.in_flight as u64,
-            streams: self.streams as u64,
+            streams: self.open_streams(),
             ended,
         });
         let told = Told::Interval(interval);

@@ -20,11 +20,7 @@ impl Worker<'_> {
         let turn = self.sessions.take();
         let purpose = Purpose::Stream { template: number, open: None };
         let flight = self.flight(purpose, due, turn);
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.connections.push(Connection::new(State::Free));
-            self.connections.len() - 1
-        });
-        self.streams += 1;
+        let index = self.free_place();
         self.in_flight += 1;
         if let Some(connection) = self.connections.get_mut(index) {
             connection.flight = Some(flight);
@@ -32,10 +28,26 @@ impl Worker<'_> {
         self.begin(index, clock::now());
     }
 
+    /// A place beside the carriers.
+    pub(super) fn free_place(&mut self) -> usize {
+        self.streams += 1;
+        self.free.pop().unwrap_or_else(|| {
+            self.connections.push(Connection::new(State::Free));
+            self.connections.len() - 1
+        })
+    }
+
+    /// How many there are; other places carry answers to the server.
+    pub(super) fn open_streams(&self) -> u64 {
+        let places = self.connections.iter().skip(self.carriers);
+        let flights = places.filter_map(|one| one.flight.as_ref());
+        flights.filter(|flight| matches!(flight.purpose, Purpose::Stream { .. })).count() as u64
+    }
+
     /// Its connection is there: the request goes out.
     pub(super) fn subscribe(&mut self, index: usize) {
         let flight = self.connections.get_mut(index).and_then(|one| one.flight.take());
-        let Some(flight) = flight else { return self.let_go(index, clock::now()) };
+        let Some(flight) = flight else { return self.reply_aside(index, clock::now()) };
         let Purpose::Stream { template, .. } = flight.purpose else { return };
         let template = self.template(template);
         self.launch(index, template, flight);

@@ -1,10 +1,12 @@
 //! What keeps sessions: opened, announced and ended beside the calls, and before them.
 
 use super::Worker;
-use crate::engine::connection::{Flight, Opened, Purpose};
+use super::reply::REPLY;
+use crate::engine::connection::{Connection, Flight, Opened, Purpose};
 use crate::engine::failure::{Fault, Of, example};
 use crate::engine::request::opened_lines;
 use crate::engine::session::Chore;
+use crate::report::model::ErrorKind;
 
 impl Worker<'_> {
     /// Sends what sessions need, as far as there are connections.
@@ -31,12 +33,17 @@ impl Worker<'_> {
 
     /// `initialize` gave a session.
     pub(super) fn opened(&mut self, slot: usize, opened: Option<&Opened>) {
+        let (lines, has_id) = self.lines_of(opened);
+        self.sessions.opened(slot, &lines, has_id);
+    }
+
+    /// The header lines of a session that was opened, and whether the server gave it an id.
+    fn lines_of(&self, opened: Option<&Opened>) -> (Vec<u8>, bool) {
         let (revision, id) = match opened {
             Some(opened) => (opened.revision.as_slice(), opened.id.as_deref()),
             None => (&[][..], None),
         };
-        let lines = opened_lines(self.setting.plan, revision, id);
-        self.sessions.opened(slot, &lines, id.is_some());
+        (opened_lines(self.setting.plan.era, revision, id), id.is_some())
     }
 
     /// What keeps sessions is in the numbers as an operation of its own, and only its failures
@@ -62,13 +69,54 @@ impl Worker<'_> {
                 self.sessions.announced(turn);
                 "notifications/initialized"
             }
+            Purpose::Abandoned { slot } => return self.abandoned(slot, flight, result),
+            Purpose::Reply => REPLY,
             _ => "DELETE",
         };
         let Err(fault) = result else { return };
-        let measured = flight.due.step > 0;
+        if flight.purpose == Purpose::End && self.stint.is_none() {
+            // No step is there to count it in, and after the last one nobody to tell.
+            return self.left.0.count(fault, Of::Upkeep(method), || example(&self.said));
+        }
+        self.upkeep_failed(flight.due.step, fault, method);
+    }
+
+    /// Counts what failed in a step; what was said of it is there.
+    pub(super) fn upkeep_failed(&mut self, step: u16, fault: Fault, method: &'static str) {
+        let operation = self.tally.upkeep();
+        self.tally.cell(step, operation).upkeep_failed += 1;
+        let measured = step > 0;
         let rest = &mut self.tally.rest;
-        rest.upkeep_failed += u64::from(measured);
         let failures = if measured { &mut rest.failures } else { &mut rest.warm_up_failures };
         failures.count(fault, Of::Upkeep(method), || example(&self.said));
+    }
+    /// An `initialize` that was given up has an answer after all, or never will.
+    fn abandoned(&mut self, slot: usize, flight: &Flight, result: Result<(), Fault>) {
+        let (lines, has_id) = self.lines_of(flight.opened.as_deref());
+        match result {
+            _ if has_id => self.sessions.unwanted(slot, &lines),
+            Err(fault) if matches!(fault.kind, ErrorKind::Timeout | ErrorKind::Disconnected) => {
+                self.left.0.count(fault, Of::Upkeep("initialize"), String::new);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts the sessions whose end nobody waits for any longer, as it was asked for or not.
+    pub(super) fn leave(&mut self) {
+        let unanswered = |one: &Connection| match one.flight.as_ref()?.purpose {
+            Purpose::Open { .. } | Purpose::Abandoned { .. } => Some("initialize"),
+            Purpose::End => Some("DELETE"),
+            _ => None,
+        };
+        let unanswered = self.connections.iter().filter_map(unanswered);
+        let unanswered = unanswered.map(|method| (method, "no answer in time"));
+        let unsent = std::iter::from_fn(|| self.sessions.chore());
+        let unsent = unsent.filter(|chore| matches!(chore, Chore::End { .. }));
+        let unsent = unsent.map(|_| ("DELETE", "no time to send it"));
+        for (method, what) in unanswered.chain(unsent) {
+            let fault = Fault::new(ErrorKind::Timeout, what);
+            self.left.0.count(fault, Of::Upkeep(method), String::new);
+        }
     }
 }

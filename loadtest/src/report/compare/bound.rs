@@ -49,7 +49,14 @@ impl Relative {
                 let values = format!("{} → {}", shown(self.value, base), shown(self.value, new));
                 // Neither is what was measured, and so what they are to each other is not known.
                 let known = base.is_finite() && new.is_finite();
-                assertion(held && known, format!("{} ({values})", ratio(new / base)))
+                let actual = format!("{} ({values})", ratio(new / base));
+                match whose_harness(comparison, held && known) {
+                    None => assertion(held && known, actual),
+                    Some(whose) => {
+                        let why = format!("the harness was the bottleneck of {whose}");
+                        assertion(false, format!("not measured: {why} ({actual})"))
+                    }
+                }
             }
             Err(reason) => assertion(false, format!("not measured in new: {reason}")),
         }
@@ -59,6 +66,17 @@ impl Relative {
         let Self { value, relation, .. } = *self;
         let bound = Bound { value, relation, limit, text: self.text.clone() };
         verdict(&bound, &side.total, side.process.as_ref())
+    }
+}
+
+/// Whose harness leaves unknown whether a bound held. That of the new makes it look worse, so what
+/// held holds; that of the base makes every new one look better.
+fn whose_harness(comparison: &Comparison, held: bool) -> Option<&'static str> {
+    match (comparison.base.bottleneck, comparison.new.bottleneck && !held) {
+        (true, true) => Some("both"),
+        (true, false) => Some("base"),
+        (false, true) => Some("new"),
+        (false, false) => None,
     }
 }
 
@@ -148,6 +166,32 @@ mod tests {
         assert!(!unknown.held && unknown.actual.contains("not measured in base"), "{unknown:?}");
         let unknown = judged(&sample::nothing(), &base, "p99>=0x");
         assert!(!unknown.held, "{unknown:?}");
+    }
+
+    #[test]
+    fn what_a_harness_spoilt_on_either_side_is_not_measured() {
+        let fine = sample::steady();
+        let mut spoilt = fine.clone();
+        spoilt.harness.bottleneck = true;
+        let said =
+            |whose: &str| format!("not measured: the harness was the bottleneck of {whose} (");
+        for (base, new, text, expected) in [
+            (&fine, &spoilt, "p99<1x", Some("new")),
+            (&fine, &spoilt, "p99<=1x", None),
+            (&spoilt, &fine, "p99<1x", Some("base")),
+            (&spoilt, &fine, "p99<=1x", Some("base")),
+            (&spoilt, &spoilt, "p99<1x", Some("both")),
+        ] {
+            let judged = judged(base, new, text);
+            let start = expected.map_or("1.00x (".to_owned(), said);
+            assert_eq!(judged.held, expected.is_none(), "{judged:?}");
+            assert!(judged.actual.starts_with(&start), "{judged:?}");
+        }
+        // Of several runs taken together, one is enough.
+        let base = [fine.clone(), spoilt];
+        let comparison = Comparison::of(&base, std::slice::from_ref(&fine)).unwrap();
+        let judged = assertions(&comparison, &[Relative::parse("rate>=0x").unwrap()]).remove(0);
+        assert!(!judged.held && judged.actual.starts_with(&said("base")), "{judged:?}");
     }
 
     #[test]

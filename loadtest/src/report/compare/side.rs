@@ -23,6 +23,8 @@ pub(crate) struct Side {
     pub(crate) total: Measured,
     pub(crate) operations: BTreeMap<String, Measured>,
     pub(crate) process: Option<ProcessReport>,
+    /// Whether the harness set the numbers of one of them.
+    pub(super) bottleneck: bool,
     /// What a search found.
     pub(crate) highest_rate: Option<f64>,
     pub(crate) alerts: Vec<Alert>,
@@ -49,6 +51,7 @@ impl Side {
             total: first.total.clone(),
             operations: BTreeMap::new(),
             process: first.process.clone(),
+            bottleneck: reports.iter().any(|report| report.harness.bottleneck),
             highest_rate: first.search.as_ref().and_then(|search| search.highest_per_second),
             alerts: said(name, reports),
         };

@@ -173,7 +173,7 @@ mod tests {
         let text = shown(&sample::steady());
         for said in [
             "http://127.0.0.1:8808/mcp/files  legacy",
-            "open, 2000 calls/s",
+            "open, 2,000/s",
             "32 connections",
             "tools/call echo",
             "p99.99",

@@ -1,29 +1,16 @@
-//! When calls are due.
-//!
-//! A schedule is a cursor over moments that the plan and the seed alone decide. So calls that wait
-//! need not be stored: what is due and not yet sent is the distance between two cursors, one that
-//! calls are taken from and one that keeps up with the clock ([`Backlog`]). However far a target
-//! falls behind, that is two cursors' worth of memory.
+//! Calls at a rate: steps of one that stays, rises or falls.
 
 use std::sync::Arc;
 
-use super::clock::{SECOND, nanoseconds, seconds, whole};
+use super::Due;
+use crate::engine::clock::{SECOND, nanoseconds, seconds, whole};
 use crate::plan::{Arrival, Step};
 use crate::random::Random;
 use crate::report::units::real;
 
-/// A call that is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Due {
-    /// By the engine's clock.
-    pub(super) at: u64,
-    /// Which of the steps it belongs to; the first is the warm-up.
-    pub(super) step: u16,
-}
-
-/// One thread's share of the calls of a stint.
+/// One thread's share of them.
 #[derive(Debug, Clone)]
-pub(super) struct Schedule {
+pub(in crate::engine) struct Paced {
     start: u64,
     segments: Arc<[Segment]>,
     arrival: Arrival,
@@ -50,9 +37,9 @@ struct Segment {
     mass: f64,
 }
 
-impl Schedule {
+impl Paced {
     /// The share `share` of `shares` of these steps, one after the other from `start` on.
-    pub(super) fn new(
+    pub(in crate::engine) fn new(
         steps: &[Step],
         arrival: Arrival,
         start: u64,
@@ -106,6 +93,13 @@ impl Schedule {
         self.next = self.locate();
     }
 
+    /// The step that a moment after the warm-up is in; the last one, if they are over.
+    pub(super) fn step_at(&self, now: u64) -> u16 {
+        let begun = |segment: &Segment| self.start + segment.begins_ns <= now;
+        let step = self.segments.partition_point(begun).saturating_sub(1).max(1);
+        u16::try_from(step).unwrap_or(u16::MAX)
+    }
+
     /// Exponentially distributed around 1: the gaps of a Poisson process.
     #[inline]
     fn gap(&mut self) -> f64 {
@@ -141,63 +135,19 @@ impl Segment {
     }
 }
 
-/// How many calls are due and not taken: a cursor ahead of the one that calls are taken from, only
-/// there while that one is behind.
-#[derive(Debug, Default)]
-pub(super) struct Backlog {
-    ahead: Option<Schedule>,
-    /// Calls between the two, and those of them that are measured.
-    waiting: u64,
-    measured: u64,
-}
-
-impl Backlog {
-    /// Brings it up to `now`.
-    pub(super) fn catch_up(&mut self, taken: &Schedule, now: u64) {
-        if taken.peek().is_none_or(|due| due.at > now) {
-            *self = Self::default();
-            return;
-        }
-        let ahead = self.ahead.get_or_insert_with(|| taken.clone());
-        while let Some(due) = ahead.peek().filter(|due| due.at <= now) {
-            self.waiting += 1;
-            self.measured += u64::from(due.step > 0);
-            ahead.take();
-        }
-    }
-
-    /// One of them was taken.
-    #[inline]
-    pub(super) fn took(&mut self, due: Due) {
-        self.waiting = self.waiting.saturating_sub(1);
-        self.measured = self.measured.saturating_sub(u64::from(due.step > 0));
-        if self.waiting == 0 && self.ahead.is_some() {
-            self.ahead = None;
-        }
-    }
-
-    pub(super) fn waiting(&self) -> u64 {
-        self.waiting
-    }
-
-    pub(super) fn measured(&self) -> u64 {
-        self.measured
-    }
-}
-
 /// Whether the rate of a step stays the same.
 #[allow(clippy::float_cmp, reason = "a level rate is written as two that are the same")]
-pub(super) fn is_level(step: &Step) -> bool {
+pub(in crate::engine) fn is_level(step: &Step) -> bool {
     step.from_per_second == step.to_per_second
 }
 
 /// The mean rate of a step.
-pub(super) fn mean_rate(step: &Step) -> f64 {
+pub(in crate::engine) fn mean_rate(step: &Step) -> f64 {
     f64::midpoint(step.from_per_second, step.to_per_second)
 }
 
 /// The rate that these steps have so long after their start; none when they are over.
-pub(super) fn rate_at(steps: &[Step], since_start: u64) -> Option<f64> {
+pub(in crate::engine) fn rate_at(steps: &[Step], since_start: u64) -> Option<f64> {
     let mut begins = 0;
     for step in steps {
         let ends = begins + nanoseconds(step.duration);
@@ -221,7 +171,7 @@ mod tests {
         Step { from_per_second: from, to_per_second: to, duration }
     }
 
-    fn all(mut schedule: Schedule) -> Vec<Due> {
+    fn all(mut schedule: Paced) -> Vec<Due> {
         let mut found = Vec::new();
         while let Some(due) = schedule.peek() {
             found.push(due);
@@ -231,7 +181,7 @@ mod tests {
     }
 
     fn even(steps: &[Step], share: (usize, usize)) -> Vec<Due> {
-        all(Schedule::new(steps, Arrival::Even, 1000, share, Random::of(1, 0)))
+        all(Paced::new(steps, Arrival::Even, 1000, share, Random::of(1, 0)))
     }
 
     #[test]
@@ -264,8 +214,7 @@ mod tests {
     #[test]
     fn poisson_calls_average_to_the_rate_and_repeat_with_the_seed() {
         let steps = [step(1000.0, 1000.0, 20.0)];
-        let draw =
-            |seed| all(Schedule::new(&steps, Arrival::Poisson, 0, (0, 2), Random::of(seed, 0)));
+        let draw = |seed| all(Paced::new(&steps, Arrival::Poisson, 0, (0, 2), Random::of(seed, 0)));
         let dues = draw(5);
         // Half of 20,000, give or take four standard deviations.
         assert!((9600..10_400).contains(&dues.len()), "{}", dues.len());
@@ -279,34 +228,24 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_is_in_the_step_whose_calls_are_due() {
+        let steps = [step(10.0, 10.0, 1.0), step(10.0, 10.0, 1.0), step(20.0, 20.0, 2.0)];
+        let schedule = Paced::new(&steps, Arrival::Even, 1000, (0, 1), Random::of(1, 0));
+        for due in all(schedule.clone()).iter().filter(|due| due.step > 0) {
+            assert_eq!(schedule.step_at(due.at), due.step, "{due:?}");
+        }
+        assert_eq!(schedule.step_at(1000 + 60 * SECOND), 2, "while what is left is answered");
+        // Where there is no warm-up, the first step begins at once.
+        let steps = [step(10.0, 10.0, 0.0), step(10.0, 10.0, 1.0)];
+        let schedule = Paced::new(&steps, Arrival::Even, 1000, (0, 1), Random::of(1, 0));
+        assert_eq!(schedule.step_at(1000), 1);
+    }
+
+    #[test]
     fn a_rate_of_zero_has_no_calls() {
         assert_eq!(even(&[step(0.0, 0.0, 5.0)], (0, 1)), []);
         let dues = even(&[step(0.0, 0.0, 1.0), step(10.0, 10.0, 1.0)], (0, 1));
         assert_eq!((dues.len(), dues[0].at), (10, 1000 + SECOND));
-    }
-
-    #[test]
-    fn what_waits_is_counted_and_not_stored() {
-        let steps = [step(1000.0, 1000.0, 1.0), step(1e6, 1e6, 60.0)];
-        let mut taken = Schedule::new(&steps, Arrival::Even, 0, (0, 1), Random::of(1, 0));
-        let mut backlog = Backlog::default();
-        backlog.catch_up(&taken, SECOND + SECOND);
-        assert_eq!((backlog.waiting(), backlog.measured()), (1_001_001, 1_000_001));
-        let first = taken.peek().unwrap();
-        taken.take();
-        backlog.took(first);
-        assert_eq!((backlog.waiting(), backlog.measured()), (1_001_000, 1_000_001));
-        backlog.catch_up(&taken, SECOND + SECOND);
-        assert_eq!(backlog.waiting(), 1_001_000);
-        for _ in 0..1_001_000 {
-            backlog.took(taken.peek().unwrap());
-            taken.take();
-        }
-        assert!(backlog.ahead.is_none());
-        backlog.catch_up(&taken, SECOND + SECOND);
-        assert_eq!(backlog.waiting(), 0);
-        // Whatever waits, there are two cursors and nothing that grows.
-        assert!(size_of::<Backlog>() < 256);
     }
 
     #[test]
