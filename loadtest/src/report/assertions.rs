@@ -1,7 +1,7 @@
 //! `--assert`: bounds that a report is held against, each with its verdict.
 
 use super::judge::{Verdict, judge};
-use super::model::{Measured, ProcessReport, Report};
+use super::model::{Ended, Measured, ProcessReport, Report};
 use super::subject::subject;
 use super::units::Unit;
 use crate::exit::Exit;
@@ -13,18 +13,37 @@ pub(crate) struct Assertion {
     /// As it was written.
     pub(crate) text: String,
     pub(crate) held: bool,
+    /// A run that was to show it was interrupted: what it was by then says nothing of the whole.
+    pub(crate) interrupted: bool,
     /// What it was, or why nobody knows.
     pub(crate) actual: String,
 }
 
+impl Assertion {
+    pub(crate) fn new(text: &str, held: bool, actual: String) -> Self {
+        Self { text: text.to_owned(), held, interrupted: false, actual }
+    }
+
+    /// The same of a run that was interrupted.
+    pub(crate) fn of_interrupted(self) -> Self {
+        Self { held: false, interrupted: true, ..self }
+    }
+}
+
+/// Of one that is neither held nor broken, in the terminal as on the page.
+pub(crate) const INTERRUPTED: &str = "not known: interrupted";
+
 /// Whether a pipeline may go on.
 pub(crate) fn exit(assertions: &[Assertion]) -> Exit {
+    if assertions.iter().any(|assertion| assertion.interrupted) {
+        return Exit::Interrupted;
+    }
     if assertions.iter().all(|assertion| assertion.held) { Exit::Held } else { Exit::Broken }
 }
 
 /// Judges every bound. What was not measured has not held: not even that no call failed, where there
 /// was none. Nor is a bound broken by the target where the harness set the numbers; one that held
-/// for all that held.
+/// for all that held. Of a run that was interrupted, nothing is known.
 pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
     let subject = subject(report);
     let assertion = |bound: &Bound| {
@@ -32,7 +51,6 @@ pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
             Ok(subject) => verdict(bound, subject.measured, subject.process.as_ref()),
             Err(reason) => Err(reason.clone()),
         };
-        let text = bound.text.clone();
         match actual {
             Ok(Verdict { held, actual }) => {
                 let actual = shown(bound.value, actual.unwrap_or_default());
@@ -41,14 +59,16 @@ pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
                 } else {
                     actual
                 };
-                Assertion { text, held, actual: whose }
+                Assertion::new(&bound.text, held, whose)
             }
-            Err(reason) => {
-                Assertion { text, held: false, actual: format!("not measured: {reason}") }
-            }
+            Err(reason) => Assertion::new(&bound.text, false, format!("not measured: {reason}")),
         }
     };
-    bounds.iter().map(assertion).collect()
+    let assertions = bounds.iter().map(assertion);
+    match report.ended {
+        Ended::Completed => assertions.collect(),
+        Ended::Interrupted => assertions.map(Assertion::of_interrupted).collect(),
+    }
 }
 
 /// A verdict with a value, or why there is none.

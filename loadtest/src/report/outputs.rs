@@ -39,8 +39,7 @@ impl Outputs {
         })
     }
 
-    /// After it: says what it found, writes it, and tells whether every bound held. Of a run that
-    /// was interrupted they are shown, but say nothing of the run that was asked for.
+    /// After it: says what it found, writes it, and tells whether every bound held.
     pub(crate) fn publish(&self, report: &Report) -> Result<Exit> {
         let assertions = assertions(report, &self.bounds);
         // Whichever fails, the others still have it.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use super::{Alert, MAY_DIFFER};
 use crate::report::alerts::{Level, alerts};
 use crate::report::histogram;
-use crate::report::model::{Machine, Measured, PlanSummary, ProcessReport, Report};
+use crate::report::model::{Ended, Machine, Measured, PlanSummary, ProcessReport, Report};
 use crate::report::names;
 use crate::report::subject::subject;
 use crate::report::units::{per_second, real};
@@ -25,6 +25,8 @@ pub(crate) struct Side {
     pub(crate) process: Option<ProcessReport>,
     /// Whether the harness set the numbers of one of them.
     pub(super) bottleneck: bool,
+    /// Whether one of them was.
+    pub(super) interrupted: bool,
     /// What a search found.
     pub(crate) highest_rate: Option<f64>,
     pub(crate) alerts: Vec<Alert>,
@@ -52,6 +54,7 @@ impl Side {
             operations: BTreeMap::new(),
             process: first.process.clone(),
             bottleneck: reports.iter().any(|report| report.harness.bottleneck),
+            interrupted: reports.iter().any(|report| report.ended == Ended::Interrupted),
             highest_rate: first.search.as_ref().and_then(|search| search.highest_per_second),
             alerts: said(name, reports),
         };

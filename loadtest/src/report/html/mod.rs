@@ -13,7 +13,7 @@ mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::alerts::{Alert, Level};
-use super::assertions::Assertion;
+use super::assertions::{Assertion, INTERRUPTED};
 use crate::terminal::{clean, shortened};
 
 pub(crate) use comparison::comparison_page;
@@ -114,7 +114,10 @@ fn assertions(assertions: &[Assertion], subject: Option<&str>) -> Markup {
                         tbody {
                             @for assertion in assertions {
                                 tr {
-                                    td { (verdict(assertion.held)) }
+                                    td {
+                                        @if assertion.interrupted { span.badge { (INTERRUPTED) } }
+                                        @else { (verdict(assertion.held)) }
+                                    }
                                     th scope="row" { code { (text(&assertion.text)) } }
                                     td { (text(&assertion.actual)) }
                                 }
