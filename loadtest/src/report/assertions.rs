@@ -2,6 +2,7 @@
 
 use super::judge::{Verdict, judge};
 use super::model::{Ended, Measured, ProcessReport, Report};
+use super::names;
 use super::subject::subject;
 use super::units::Unit;
 use crate::exit::Exit;
@@ -86,11 +87,12 @@ pub(crate) fn verdict(
     if verdict.actual.is_some() && !nothing {
         return Ok(verdict);
     }
-    Err(match bound.value {
-        BoundValue::CpuPerCall | BoundValue::Rss => "no process was watched; run it with --pid",
-        _ => "no call has a latency",
-    }
-    .to_owned())
+    Err(match (bound.value, process) {
+        (BoundValue::CpuPerCall | BoundValue::Rss, process) => process
+            .and_then(names::gone)
+            .unwrap_or_else(|| "no process was watched; run it with --pid".to_owned()),
+        _ => "no call has a latency".to_owned(),
+    })
 }
 
 pub(crate) fn is_latency(value: BoundValue) -> bool {
@@ -150,6 +152,13 @@ mod tests {
             assert!(!unknown.held, "{unknown:?}");
             assert!(unknown.actual.starts_with("not measured: "), "{unknown:?}");
             assert!(unknown.actual.contains("--pid"), "{unknown:?}");
+        }
+        let mut report = sample::steady();
+        report.process.as_mut().unwrap().gone_after_seconds = Some(3.0);
+        for text in ["cpu<1s", "rss<1000GiB"] {
+            let unknown = judged(&report, text);
+            let said = "not measured: the process 4242 was gone after 3 s";
+            assert_eq!((unknown.held, unknown.actual.as_str()), (false, said));
         }
     }
 

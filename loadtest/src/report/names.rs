@@ -134,6 +134,12 @@ pub(crate) fn kind(kind: ErrorKind) -> &'static str {
     }
 }
 
+/// Why nobody knows what the process used, where it ended before the run.
+pub(crate) fn gone(process: &ProcessReport) -> Option<String> {
+    let after = process.gone_after_seconds?;
+    Some(format!("the process {} was gone after {}", process.pid, seconds(after)))
+}
+
 /// Cores that the process used over what was measured.
 pub(crate) fn cores(process: &ProcessReport, total: &Measured) -> f64 {
     if total.seconds > 0.0 { process.cpu_seconds / total.seconds } else { 0.0 }

@@ -95,10 +95,10 @@ impl Comparison {
         rows.extend(self.measured("all"));
         rows.extend([
             self.row("CPU a call", Unit::Microseconds, Better::Less, |side| {
-                side.process.as_ref().map(|process| process.cpu_us_per_call)
+                side.process().map(|process| process.cpu_us_per_call)
             }),
             self.row("memory", Unit::Bytes, Better::Less, |side| {
-                side.process.as_ref().map(|process| real(process.rss_bytes_max))
+                side.process().map(|process| real(process.rss_bytes_max))
             }),
         ]);
         rows

@@ -166,6 +166,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_process_used_that_was_gone_is_no_result() {
+        let mut report = sample::steady();
+        assert!(shown(&report).contains("<dt>CPU a call</dt>"));
+        report.process.as_mut().unwrap().gone_after_seconds = Some(3.0);
+        let page = shown(&report);
+        assert!(page.contains("not measured: the process 4242 was gone after 3 s"));
+        assert!(!page.contains("CPU a call") && !page.contains("<dt>Memory</dt>"));
+        let steady = sample::steady();
+        let compared = crate::report::compare::Comparison::of_two(&steady, &report);
+        assert!(!comparison_page(&compared, &[]).contains("<dt>CPU a call</dt>"));
+    }
+
+    #[test]
     fn a_page_asks_for_nothing() {
         let page = shown(&sample::steady());
         assert!(page.contains("default-src 'none'"));

@@ -6,7 +6,7 @@ use crate::report::alerts::alerts;
 use crate::report::assertions::Assertion;
 use crate::report::model::{Ended, ErrorReport, Measured, Report, SearchReport, StepReport};
 use crate::report::names;
-use crate::report::subject::subject;
+use crate::report::subject::{self, Subject, subject};
 use crate::report::units::{self, Unit, count, counted, real, seconds};
 use crate::terminal::{Paint, Style, clean, shortened};
 
@@ -134,17 +134,7 @@ fn errors(errors: &[ErrorReport], paint: Paint) -> String {
 
 fn machines(report: &Report) -> String {
     let mut lines = Vec::new();
-    if let Some(process) = &report.process {
-        lines.push(format!(
-            "process {} {}: {} of CPU a call ({} in the kernel), {} cores, {} resident at most",
-            process.pid,
-            clean(&process.name),
-            Unit::Microseconds.show(process.cpu_us_per_call),
-            Unit::Share.show(process.system_share),
-            Unit::Cores.show(names::cores(process, &report.total)),
-            Unit::Bytes.show(real(process.rss_bytes_max)),
-        ));
-    }
+    lines.extend(process(report));
     let harness = &report.harness;
     lines.push(format!(
         "harness: busiest thread {}, without a core {}, {} sent late (p99 {}), {} waited for a \
@@ -156,6 +146,24 @@ fn machines(report: &Report) -> String {
         count(harness.waited_for_connection),
     ));
     format!("\n{}\n", lines.join("\n"))
+}
+
+/// Of what the verdicts speak of too.
+fn process(report: &Report) -> Option<String> {
+    let Subject { measured, process, step } = subject::shown(report);
+    let process = process?;
+    let of = step.map(|step| format!("Of {step}:\n")).unwrap_or_default();
+    let name = format!("{of}process {} {}", process.pid, clean(&process.name));
+    if let Some(gone) = names::gone(&process) {
+        return Some(format!("{name}: not measured, {gone}"));
+    }
+    Some(format!(
+        "{name}: {} of CPU a call ({} in the kernel), {} cores, {} resident at most",
+        Unit::Microseconds.show(process.cpu_us_per_call),
+        Unit::Share.show(process.system_share),
+        Unit::Cores.show(names::cores(&process, measured)),
+        Unit::Bytes.show(real(process.rss_bytes_max)),
+    ))
 }
 
 #[cfg(test)]
@@ -183,6 +191,26 @@ mod tests {
         ] {
             assert!(text.contains(said), "{said} in:\n{text}");
         }
+    }
+
+    #[test]
+    fn what_a_process_used_that_was_gone_is_not_shown() {
+        let mut report = sample::steady();
+        report.process.as_mut().unwrap().gone_after_seconds = Some(3.0);
+        let text = shown(&report);
+        let said = "process 4242 penstock: not measured, the process 4242 was gone after 3 s\n";
+        assert!(text.contains(said) && !text.contains("310 µs"), "{text}");
+    }
+
+    #[test]
+    fn the_process_of_a_search_is_that_of_the_step_that_it_found() {
+        let mut report = sample::searched();
+        let text = shown(&report);
+        let said = "Of the step at 5,250/s, the highest that held:\nprocess 4242 penstock: ";
+        assert!(text.contains(said), "{text}");
+        report.search.as_mut().unwrap().highest_per_second = None;
+        let text = shown(&report);
+        assert!(text.contains("Of all steps together:\nprocess 4242 penstock: "), "{text}");
     }
 
     #[test]
