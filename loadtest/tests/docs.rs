@@ -118,7 +118,9 @@ impl Desk {
         }
         // A recording is short as it is.
         if !replay {
-            more.extend([("--duration", "300ms".to_owned()), ("--warm-up", "0s".to_owned())]);
+            // So long that there are as many calls as a p99 takes.
+            let step = if scenario { "2s" } else { "300ms" };
+            more.extend([("--duration", step.to_owned()), ("--warm-up", "0s".to_owned())]);
         }
         for (flag, said) in more {
             match value(words, flag) {

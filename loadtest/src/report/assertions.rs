@@ -4,7 +4,7 @@ use super::judge::{Verdict, judge};
 use super::model::{Ended, Measured, ProcessReport, Report};
 use super::names;
 use super::subject::subject;
-use super::units::Unit;
+use super::units::{Unit, counted};
 use crate::exit::Exit;
 use crate::plan::{Bound, BoundValue};
 
@@ -80,6 +80,12 @@ pub(crate) fn verdict(
 ) -> Result<Verdict, String> {
     if measured.calls == 0 {
         return Err("no call was made".to_owned());
+    }
+    if let BoundValue::Percentile(percent) = bound.value
+        && !names::enough(measured, percent)
+    {
+        let calls = measured.succeeded.saturating_add(measured.failed);
+        return Err(format!("of {} it is the slowest", counted(calls, "call")));
     }
     let verdict = judge(bound, measured, process);
     // A latency of nothing is none.
@@ -160,6 +166,16 @@ mod tests {
             let said = "not measured: the process 4242 was gone after 3 s";
             assert_eq!((unknown.held, unknown.actual.as_str()), (false, said));
         }
+    }
+
+    #[test]
+    fn a_percentile_of_too_few_calls_is_not_measured() {
+        let report = sample::lasting(1);
+        assert_eq!(report.total.succeeded + report.total.failed, 2000);
+        assert!(judged(&report, "p99.9<1h").held);
+        let unknown = judged(&report, "p99.99<1h");
+        let said = "not measured: of 2,000 calls it is the slowest";
+        assert_eq!((unknown.held, unknown.actual.as_str()), (false, said));
     }
 
     #[test]

@@ -176,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_that_the_table_leaves_out_is_not_judged() {
+        let (many, few) = (sample::steady(), sample::lasting(1));
+        assert!(judged(&many, &few, "p99.9<=1000x").held);
+        let unknown = judged(&many, &few, "p99.99<=1000x");
+        assert!(
+            !unknown.held && unknown.actual.starts_with("not measured in new: of"),
+            "{unknown:?}"
+        );
+    }
+
+    #[test]
     fn what_a_harness_spoilt_on_either_side_is_not_measured() {
         let fine = sample::steady();
         let mut spoilt = fine.clone();

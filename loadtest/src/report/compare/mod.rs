@@ -6,7 +6,7 @@ mod side;
 use anyhow::Result;
 
 use super::alerts::{Alert, Level};
-use super::model::{Latency, Report};
+use super::model::Report;
 use super::names;
 use super::units::{Unit, real, seconds};
 
@@ -112,17 +112,14 @@ impl Comparison {
         base.chain(only_new).map(|name| (name.clone(), self.measured(name))).collect()
     }
 
-    /// A percentile wants as many calls as have one beyond it: of fewer it is the slowest call.
     fn measured(&self, operation: &str) -> Vec<Row> {
         let measured = |side: &'_ Side| side.of_operation(operation).cloned();
-        let time = |name, calls_min: u64, value: fn(&Latency) -> f64| {
-            self.row(name, Unit::Microseconds, Better::Less, |side| {
-                let measured = measured(side)?;
-                let enough = measured.succeeded.saturating_add(measured.failed) >= calls_min;
-                Some(value(&measured.latency)).filter(|us| enough && *us > 0.0)
+        let time = |column: &names::Column| {
+            self.row(column.head, Unit::Microseconds, Better::Less, |side| {
+                column.of(&measured(side)?)
             })
         };
-        vec![
+        let mut rows = vec![
             self.row("succeeded", Unit::PerSecond, self.rate_is_better(), |side| {
                 measured(side).map(|measured| measured.succeeded_per_second)
             }),
@@ -130,14 +127,9 @@ impl Comparison {
                 let measured = measured(side)?;
                 (measured.calls > 0).then(|| real(measured.failed) / real(measured.calls))
             }),
-            time("mean", 1, |latency| latency.mean_us),
-            time("p50", 2, |latency| latency.p50_us),
-            time("p90", 10, |latency| latency.p90_us),
-            time("p99", 100, |latency| latency.p99_us),
-            time("p99.9", 1_000, |latency| latency.p999_us),
-            time("p99.99", 10_000, |latency| latency.p9999_us),
-            time("max", 1, |latency| latency.max_us),
-        ]
+        ];
+        rows.extend(names::LATENCIES.iter().map(time));
+        rows
     }
 
     /// A higher rate is no merit where a higher one was asked for.

@@ -57,8 +57,8 @@ fn tiles(report: &Report) -> Vec<Tile> {
 }
 
 fn of_calls(measured: &Measured) -> [Tile; 5] {
-    let time = units::latency;
-    let latency = &measured.latency;
+    let time = |column: &names::Column| column.show(measured);
+    let mean = units::latency(measured.latency.mean_us);
     let made = format!("{} in {}", counted(measured.calls, "call"), seconds(measured.seconds));
     let share = match measured.calls {
         0 => "of none".to_owned(),
@@ -66,9 +66,9 @@ fn of_calls(measured: &Measured) -> [Tile; 5] {
     };
     [
         tile("Succeeded", Unit::PerSecond.show(measured.succeeded_per_second), made),
-        tile("p50", time(latency.p50_us), format!("mean {}", time(latency.mean_us))),
-        tile("p99", time(latency.p99_us), format!("p99.9 {}", time(latency.p999_us))),
-        tile("Slowest", time(latency.max_us), format!("p99.99 {}", time(latency.p9999_us))),
+        tile("p50", time(&names::P50), format!("mean {mean}")),
+        tile("p99", time(&names::P99), format!("p99.9 {}", time(&names::P999))),
+        tile("Slowest", time(&names::MAX), format!("p99.99 {}", time(&names::P9999))),
         Tile { bad: measured.failed > 0, ..tile("Failed", count(measured.failed), share) },
     ]
 }

@@ -7,7 +7,7 @@ use crate::report::assertions::Assertion;
 use crate::report::model::{Ended, ErrorReport, Measured, Report, SearchReport, StepReport};
 use crate::report::names;
 use crate::report::subject::{self, Subject, subject};
-use crate::report::units::{self, Unit, count, counted, real, seconds};
+use crate::report::units::{Unit, count, counted, real, seconds};
 use crate::terminal::{Paint, Style, clean, shortened};
 
 /// Lines of errors; the rest is in the report.
@@ -65,7 +65,7 @@ fn calls(report: &Report) -> String {
 
 fn latencies(report: &Report, paint: Paint) -> String {
     let mut heads = vec!["latency", "calls", "failed", "rate"];
-    heads.extend(names::LATENCIES.map(|(head, _)| head));
+    heads.extend(names::LATENCIES.iter().map(|column| column.head));
     let mut table = Table::new(&heads);
     table.row(row("all", &report.total));
     if report.operations.len() > 1 {
@@ -73,7 +73,12 @@ fn latencies(report: &Report, paint: Paint) -> String {
             table.row(row(&operation.name, &operation.measured));
         }
     }
-    format!("\n{}", table.show(paint))
+    let mut shown: Vec<&Measured> = vec![&report.total];
+    if report.operations.len() > 1 {
+        shown.extend(report.operations.iter().map(|operation| &operation.measured));
+    }
+    let remark = names::too_few(&shown).map(|said| format!("  {said}\n")).unwrap_or_default();
+    format!("\n{}{remark}", table.show(paint))
 }
 
 fn row(name: &str, measured: &Measured) -> Vec<String> {
@@ -83,7 +88,7 @@ fn row(name: &str, measured: &Measured) -> Vec<String> {
         count(measured.failed),
         Unit::PerSecond.show(measured.succeeded_per_second),
     ];
-    row.extend(names::LATENCIES.map(|(_, of)| units::latency(of(&measured.latency))));
+    row.extend(names::LATENCIES.iter().map(|column| column.show(measured)));
     row
 }
 
@@ -94,16 +99,15 @@ fn steps(steps: &[StepReport], paint: Paint) -> String {
     let mut table =
         Table::new(&["step", "succeeded", "failed", "p50", "p99", "p99.9", "max", "verdict"]);
     for step in steps {
-        let latency = &step.measured.latency;
-        let time = units::latency;
+        let time = |column: &names::Column| column.show(&step.measured);
         table.row([
             names::step(step),
             Unit::PerSecond.show(step.measured.succeeded_per_second),
             count(step.measured.failed),
-            time(latency.p50_us),
-            time(latency.p99_us),
-            time(latency.p999_us),
-            time(latency.max_us),
+            time(&names::P50),
+            time(&names::P99),
+            time(&names::P999),
+            time(&names::MAX),
             names::verdict(step),
         ]);
     }
