@@ -55,7 +55,22 @@ fn a_process_that_is_not_there_is_found_out_before_any_call() {
     let pid = ["run", "http://127.0.0.1:9/mcp", "--pid", "4194305"];
     let said = "error: there is no process 4194305 to watch; name one that runs, on this host\n";
     let (code, stdout, stderr) = run(&pid, None);
-    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(3), "", said));
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(2), "", said));
+}
+
+#[test]
+fn a_file_of_tls_that_cannot_be_used_is_the_command_lines_and_a_host_without_address_is_not() {
+    let ca = ["run", "https://127.0.0.1:9/mcp", "--ca", "/nowhere/ca.pem"];
+    let (code, _, stderr) = run(&ca, None);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("certificates in /nowhere/ca.pem cannot be read"), "{stderr}");
+    let identity = ["--cert", "/nowhere/cert.pem", "--key", "/nowhere/key.pem"];
+    let (code, _, stderr) =
+        run(&[&["run", "https://127.0.0.1:9/mcp"], &identity[..]].concat(), None);
+    assert_eq!(code, Some(2), "{stderr}");
+    let (code, _, stderr) = run(&["run", "http://nowhere.invalid/mcp"], None);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("cannot resolve the host `nowhere.invalid`"), "{stderr}");
 }
 
 #[test]

@@ -100,7 +100,8 @@ fn calls_go_over_tls_to_whom_the_certificate_names() {
     // In plain text, as without TLS.
     assert!(report.total.bytes_received > 200 * 100_000);
 
-    let refused = |plan: &Plan| run_until(plan, || false, |_| {}).expect_err("refused").to_string();
+    let refused =
+        |plan: &Plan| format!("{:#}", run_until(plan, || false, |_| {}).expect_err("refused"));
     let untrusted = refused(&secure(address, "mcp.test", &other_ca));
     assert!(
         untrusted.contains("UnknownIssuer") && untrusted.contains("not trusted"),
