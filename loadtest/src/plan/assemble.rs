@@ -60,7 +60,7 @@ pub(super) fn assemble(
     let agents = {
         let authorizes = settings.header.iter().chain(&settings.headers.0);
         let token_file = settings.token_file.as_deref();
-        let agents = agents(settings.agents, token_file, surroundings.token)?;
+        let agents = agents(settings.agents, token_file, surroundings.token, notes)?;
         ensure!(
             agents.iter().all(|agent| agent.token.is_none())
                 || !authorizes.into_iter().any(super::headers::Header::is_authorization),

@@ -25,6 +25,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use self::agents::FIRST_CALLS_MAX;
 pub(crate) use self::assemble::THREADS_MAX;
 pub(crate) use arguments::{Job, Run};
 pub(crate) use bound::{Asserted, Parts};
@@ -101,6 +102,8 @@ pub(crate) enum Era {
 pub(crate) struct Agent {
     /// Of `Authorization: Bearer`.
     pub(crate) token: Option<String>,
+    /// The file and the line that it is from, as `tokens.txt:3`.
+    pub(crate) source: Option<String>,
 }
 
 /// A token is never printed.
