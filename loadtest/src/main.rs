@@ -17,7 +17,8 @@ mod units;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::exit::{EXIT_CODES, Exit};
 use crate::report::commands::{self, CompareArgs, ReportArgs};
@@ -90,7 +91,8 @@ Exit codes:
   4  a run of either was interrupted: whether the bounds hold is not known";
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(error));
+    let done = match arguments.command {
         Command::Run(run) => run::run(*run),
         Command::Mock(mock) => {
             mock::serve(&mock).map(|()| Exit::Held).map_err(|error| (Exit::Failed, error))
@@ -112,4 +114,22 @@ fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// Ends with what clap says, or with more where it is known what was meant.
+fn refuse(error: clap::Error) -> ! {
+    let word = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => word.clone(),
+        _ => String::new(),
+    };
+    let number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    if error.kind() == ErrorKind::UnknownArgument && number {
+        // A shell has made several words of one `$(pidof …)`.
+        let said = format!(
+            "unexpected argument '{word}'; if it is a process, --pid takes one: write \
+             $(pidof -s penstock)"
+        );
+        Arguments::command().error(ErrorKind::UnknownArgument, said).exit()
+    }
+    error.exit()
 }

@@ -59,6 +59,23 @@ fn a_process_that_is_not_there_is_found_out_before_any_call() {
 }
 
 #[test]
+fn anything_but_one_process_is_told_how_to_name_one() {
+    let url = "http://127.0.0.1:9/mcp";
+    for (arguments, said) in [
+        (&["run", url, "--pid", ""][..], "no process is named"),
+        (&["run", url, "--pid", "--quiet"], "no process is named"),
+        (&["run", url, "--pid", "12 34"], "`12 34` are several"),
+        (&["run", url, "--pid", "12", "34"], "unexpected argument '34'"),
+        (&["run", "--pid", "12", "34"], "`34` is no URL"),
+        (&["run", url, "--pid", "penstock"], "`penstock` is no process id"),
+    ] {
+        let (code, _, stderr) = run(arguments, None);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains(said) && stderr.contains("$(pidof -s penstock)"), "{stderr}");
+    }
+}
+
+#[test]
 fn a_file_of_tls_that_cannot_be_used_is_the_command_lines_and_a_host_without_address_is_not() {
     let ca = ["run", "https://127.0.0.1:9/mcp", "--ca", "/nowhere/ca.pem"];
     let (code, _, stderr) = run(&ca, None);

@@ -67,6 +67,9 @@ impl Parts {
             Some(other) => {
                 bail!("the URL's scheme is {other}: write http:// or https://")
             }
+            None if !url.is_empty() && url.bytes().all(|byte| byte.is_ascii_digit()) => bail!(
+                "`{url}` is no URL; if it is a process, --pid takes one: write $(pidof -s penstock)"
+            ),
             None => bail!("the URL `{url}` has no scheme: begin it with http:// or https://"),
         };
         // What may hold a password is not shown.
