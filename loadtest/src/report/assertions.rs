@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn of_no_call_nothing_holds() {
         let report = sample::nothing();
-        for text in ["p99<2ms", "max<1s", "mean<1s", "error-rate<1", "errors=0", "rate<1"] {
+        for text in ["p99<2ms", "max<1s", "mean<1s", "error-rate<100%", "errors=0", "rate<1"] {
             let unknown = judged(&report, text);
             assert!(!unknown.held, "{unknown:?}");
         }
