@@ -10,7 +10,7 @@ use anyhow::Error;
 pub(crate) enum Exit {
     /// Done, and every assertion held.
     Held = 0,
-    /// Done, and an assertion broke or could not be judged.
+    /// Done, and an assertion broke or could not be judged; or no call succeeded.
     Broken = 1,
     /// The command line is wrong, or a file could not be read or written. clap exits with it too.
     Usage = 2,
@@ -60,7 +60,7 @@ impl Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and every assertion held
-  1  done, and an assertion broke, or spoke of something that was not measured
+  1  done, and an assertion broke, or spoke of something that was not measured; or no call succeeded
   2  the command line is wrong, or what it names: a file, a process
   3  the run could not be carried out: there is no report
   4  a signal ended the run: the report is of what came before, and no assertion is known to hold";

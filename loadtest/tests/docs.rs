@@ -88,7 +88,8 @@ impl Desk {
 
     /// What the command did; every file that it names is there.
     fn run(&self, command: &str) -> Output {
-        let mut words = words(&command.replace("$(pidof penstock)", &self.mock.pid().to_string()));
+        let mut words =
+            words(&command.replace("$(pidof -s penstock)", &self.mock.pid().to_string()));
         if words[0] == "run" {
             self.shorten(&mut words);
         }

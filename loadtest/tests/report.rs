@@ -193,7 +193,12 @@ fn a_wrong_bound_or_a_place_that_cannot_be_written_is_told_before_anything() {
     let output = loadtest(&["report", "--html", nowhere.to_str().unwrap()], &[&json]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
-    assert!(stderr(&output).contains("cannot write"), "{}", stderr(&output));
+    let told = stderr(&output);
+    assert!(told.contains("cannot write") && !told.contains(".part"), "{told}");
+    assert!(told.contains("No such file or directory"), "{told}");
+    let output = loadtest(&["report", "--html", "-"], &[&json]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("name a file"), "{}", stderr(&output));
 }
 
 #[test]
