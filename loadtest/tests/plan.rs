@@ -38,8 +38,8 @@ fn a_run_that_cannot_begin_says_why_and_exits_with_2() {
         (
             &["run", "http://127.0.0.1:9/mcp", "--session-calls", "5"],
             None,
-            "error: --session-calls 5 has no meaning in the modern era, which has no sessions: \
-             leave it out or take --era legacy\n",
+            "error: calls a session (5) have no meaning in the modern era, which has no sessions: \
+             leave them out or take the legacy era\n",
         ),
     ] {
         let (code, stdout, stderr) = run(arguments, token);

@@ -92,8 +92,12 @@ pub(crate) struct Tls {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Era {
     /// 2026-07-28: no sessions on the wire.
+    #[value(alias = "2026-07-28")]
+    #[serde(alias = "2026-07-28")]
     Modern,
     /// 2025-11-25: `initialize` opens a session.
+    #[value(alias = "2025-11-25")]
+    #[serde(alias = "2025-11-25")]
     Legacy,
 }
 
