@@ -91,7 +91,7 @@ Exit codes:
   4  a run of either was interrupted: whether the bounds hold is not known";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(error));
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
     let done = match arguments.command {
         Command::Run(run) => run::run(*run),
         Command::Mock(mock) => {
@@ -117,7 +117,7 @@ fn main() -> ExitCode {
 }
 
 /// Ends with what clap says, or with more where it is known what was meant.
-fn refuse(error: clap::Error) -> ! {
+fn refuse(error: &clap::Error) -> ! {
     let word = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(word)) => word.clone(),
         _ => String::new(),

@@ -211,6 +211,6 @@ mod tests {
     #[test]
     fn a_token_is_never_printed() {
         let agent = Agent { token: Some("hunter2".into()), source: None };
-        assert_eq!(format!("{agent:?}"), "Agent { token: Some(***) }");
+        assert_eq!(format!("{agent:?}"), "Agent { token: Some(***), source: None }");
     }
 }

@@ -114,7 +114,8 @@ pub(crate) struct Agent {
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let token = self.token.as_ref().map(|_| format_args!("***"));
-        f.debug_struct("Agent").field("token", &token).finish()
+        let source = &self.source;
+        f.debug_struct("Agent").field("token", &token).field("source", source).finish()
     }
 }
 
