@@ -60,10 +60,12 @@ impl Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and every assertion held
-  1  done, and an assertion broke, or spoke of something that was not measured; or no call succeeded
+  1  done, and an assertion broke or spoke of something that was not measured,
+     or no call succeeded
   2  the command line is wrong, or what it names: a file, a process
   3  the run could not be carried out: there is no report
-  4  a signal ended the run: the report is of what came before, and no assertion is known to hold";
+  4  a signal ended the run: the report is of what came before,
+     and no assertion is known to hold";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -64,11 +64,11 @@ pub(crate) const MAX: Column = column("max", None, |latency| latency.max_us);
 /// How much of everything: `32 connections, 4 agents, …`.
 pub(crate) fn scale(plan: &PlanSummary) -> String {
     let number = |value: usize, noun| counted(value as u64, noun);
-    let mut parts = vec![
-        number(plan.connections, "connection"),
-        number(plan.agents, "agent"),
-        number(plan.sessions, "session"),
-    ];
+    let mut parts = vec![number(plan.connections, "connection"), number(plan.agents, "agent")];
+    // The modern era has none on the wire: they are turns of the agents.
+    if plan.era == "legacy" || plan.sessions != plan.agents {
+        parts.push(number(plan.sessions, "session"));
+    }
     if let Some(calls) = plan.session_calls {
         parts.push(format!("each for {}", counted(calls, "call")));
     }
@@ -190,6 +190,17 @@ pub(crate) fn cores(process: &ProcessReport, total: &Measured) -> f64 {
 mod tests {
     use super::*;
     use crate::report::sample;
+
+    #[test]
+    fn sessions_are_told_where_they_mean_something() {
+        let mut plan = sample::steady().plan;
+        assert!(scale(&plan).contains("64 sessions"));
+        plan.era = "modern".to_owned();
+        assert!(scale(&plan).contains("64 sessions"));
+        plan.sessions = plan.agents;
+        assert!(!scale(&plan).contains("session,"), "{}", scale(&plan));
+        assert!(!scale(&plan).contains("sessions"), "{}", scale(&plan));
+    }
 
     #[test]
     fn a_percentile_wants_a_call_beyond_it() {

@@ -64,7 +64,7 @@ fn calls(report: &Report) -> String {
 }
 
 fn latencies(report: &Report, paint: Paint) -> String {
-    let mut heads = vec!["latency", "calls", "failed", "rate"];
+    let mut heads = vec!["latency", "calls", "failed", "succeeded"];
     heads.extend(names::LATENCIES.iter().map(|column| column.head));
     let mut table = Table::new(&heads);
     table.row(row("all", &report.total));
