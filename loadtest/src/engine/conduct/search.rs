@@ -108,8 +108,8 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         if outcome == Outcome::Held {
             // The rate that holds rises from step to step: the last of these is the one found.
             self.strained = strained.texts();
+            self.only_late = strained.is_only_late();
             if !strained.is_none() {
-                self.only_late = strained.is_only_late();
                 let held =
                     format!("{} held all the same: the target may carry more", rate_of(rate));
                 self.strained.push(held);
