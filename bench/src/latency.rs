@@ -8,6 +8,9 @@ use crate::report::{Table, median, ratio};
 use crate::rig::{Rig, SIZES, Setting, Target};
 
 const CONNECTIONS: usize = 32;
+/// A host that takes a core away for ten milliseconds, now and then, delays more than one call in a
+/// hundred of a long round. Of many short ones most are spared, and the median is one of those.
+const SHORTER: u32 = 6;
 pub(crate) const TARGETS: [Target; 3] = [Target::Direct, Target::Nginx, Target::Penstock];
 /// Per mille.
 const PERCENTILES: [usize; 2] = [500, 990];
@@ -28,8 +31,15 @@ pub(crate) struct Latency {
 
 pub(crate) fn measure(setting: &Setting, rig: &Rig) -> Result<Vec<Latency>> {
     let mut found = Vec::new();
+    let long = setting;
+    let setting = &Setting {
+        rounds: long.rounds * SHORTER as usize,
+        warm_up: long.warm_up / SHORTER,
+        duration: long.duration / SHORTER,
+        ..long.clone()
+    };
     for size in SIZES {
-        let offered = saturating_rate(setting, rig, size)? / 2.0;
+        let offered = saturating_rate(long, rig, size)? / 2.0;
         let pace = Pace::Open { calls_per_second: offered };
         let mut rounds: Vec<Vec<Latency>> = TARGETS.iter().map(|_| Vec::new()).collect();
         for round in 1..=setting.rounds {
