@@ -27,7 +27,7 @@ pub(super) enum State {
     Idle,
     /// It carries a call.
     Busy,
-    /// A place of a stream that is over, for the next one.
+    /// A place beside the carriers that nobody has.
     Free,
 }
 

@@ -16,8 +16,9 @@ pub(super) struct Setting<'a> {
     pub(super) secure: Option<Secure>,
     /// Threads that carry calls; no more than there are connections and sessions for.
     pub(super) threads: usize,
-    /// Streams that one thread may hold open at once.
-    pub(super) streams_max: usize,
+    /// Connections that one thread may have beside those that carry calls: for streams, and for
+    /// answers to the server.
+    pub(super) beside_max: usize,
 }
 
 /// Set by the main thread, seen by the workers within a tick.

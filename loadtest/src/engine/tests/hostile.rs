@@ -87,7 +87,7 @@ fn a_closed_loop_of_streams_opens_no_more_than_it_has_descriptors_for_and_ends()
     plan.traffic = mix(&[Operation::Stream { hold }]);
     let (found, hear) = channel();
     spawn(move || {
-        let setting = Setting { streams_max: 12, ..setting(&plan).unwrap() };
+        let setting = Setting { beside_max: 12, ..setting(&plan).unwrap() };
         let report = run_with(&setting, || false, |_| {});
         drop(found.send(report.unwrap()));
     });

@@ -184,7 +184,7 @@ impl<'a> Worker<'a> {
         let is_stream = matches!(act, Act::Stream { .. });
         let has_connection = if is_stream {
             // Those of an open loop are due, and fail.
-            self.is_open_loop() || self.streams < self.setting.streams_max
+            self.is_open_loop() || self.has_place_beside()
         } else {
             self.has_idle()
         };

@@ -51,10 +51,8 @@ impl Worker<'_> {
             let Some(index) = self.take_idle() else { break };
             self.reply_on(index);
         }
-        while self.replies_connecting < self.replies.len()
-            && self.streams < self.setting.streams_max
-        {
-            let index = self.free_place();
+        while self.replies_connecting < self.replies.len() && self.has_place_beside() {
+            let index = self.place_beside();
             self.replies_connecting += 1;
             self.begin(index, now);
         }
