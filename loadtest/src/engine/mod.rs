@@ -128,7 +128,7 @@ fn setting(plan: &Plan) -> Result<Setting<'_>> {
         requests: Requests::new(plan)?,
         secure: plan.target.tls.as_ref().map(tls::secure).transpose()?,
         threads,
-        beside_max: limits::of_thread(beside, threads),
+        beside_max: beside / threads,
     })
 }
 
