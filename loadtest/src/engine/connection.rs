@@ -194,9 +194,16 @@ impl Connection {
         self.generation = self.generation.wrapping_add(1);
         self.writable_asked = false;
         self.reader.reset();
-        self.release();
+        self.give_back();
         self.unsent = Vec::new();
         self.sent = 0;
+    }
+
+    /// Gives back what is kept for the next answer; none is under way.
+    pub(super) fn give_back(&mut self) {
+        self.reader.give_back();
+        self.held = Vec::new();
+        self.held_bytes = 0;
     }
 
     /// Whether anything of the answer under way has come.
@@ -214,7 +221,7 @@ impl Connection {
         std::mem::take(&mut self.sent_bytes)
     }
 
-    /// Memory that the answer under way takes.
+    /// Memory that the answer under way takes, or the last one has left for the next.
     pub(super) fn kept_bytes(&self) -> usize {
         self.held.capacity() + self.reader.kept_bytes()
     }

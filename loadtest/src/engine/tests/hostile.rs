@@ -191,6 +191,30 @@ fn answers_under_way_take_no_more_memory_than_a_thread_has_for_them() {
     assert!(failed(&report, ErrorKind::Http, "more than 16 MiB") > 0, "{:?}", report.errors);
 }
 
+#[test]
+fn what_idle_connections_keep_of_large_answers_leaves_room_for_those_under_way() {
+    // The same budget: 200 KB on each of a hundred connections would be more.
+    let address = serve(|request, stream| {
+        let text = "x".repeat(200_000);
+        let result = serde_json::json!({"content": [{"type": "text", "text": text}]});
+        let body =
+            serde_json::json!({"jsonrpc": "2.0", "id": request.body["id"], "result": result});
+        let body = body.to_string();
+        let head =
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked";
+        let (first, second) = body.split_at(150_000);
+        write!(stream, "{head}\r\n\r\n{:x}\r\n{first}\r\n", first.len())?;
+        sleep(Duration::from_millis(2));
+        write!(stream, "{:x}\r\n{second}\r\n0\r\n\r\n", second.len())?;
+        Ok(Then::GoOn)
+    });
+    let mut plan = Plan { connections: 100, ..plan(address) };
+    plan.pace = Pace::Closed { concurrency: 4, duration: Duration::from_secs(2) };
+    let report = ends(plan);
+    assert!(report.total.calls > 100, "every connection had one: {:?}", report.total);
+    assert_eq!(report.total.succeeded, report.total.calls, "{:?}", report.errors);
+}
+
 struct Deaf;
 
 impl Listener for Deaf {
@@ -229,6 +253,8 @@ fn a_length_that_is_claimed_takes_no_memory() {
     let mut scratch = vec![0; 256 << 10];
     assert!(matches!(hear(&mut connection, &mut scratch, claim.len() as u64), Heard::More));
     assert!(connection.answer_begun() && connection.kept_bytes() < 64 << 10);
+    connection.close();
+    assert_eq!(connection.kept_bytes(), 0);
 }
 
 #[test]

@@ -17,7 +17,8 @@ use crate::report::model::ErrorKind;
 const LINGER: u64 = SECOND;
 /// Of what was said that was wrong, for the example.
 const SAID_BYTES: usize = 1024;
-/// Memory that answers under way may take in one thread: what goes beyond it fails.
+/// Memory that answers under way may take in one thread: what goes beyond it fails. Of it, connections
+/// that carry nothing keep no more than half.
 const KEPT_BYTES_MAX: usize = if cfg!(test) { 16 << 20 } else { 512 << 20 };
 
 impl Worker<'_> {
@@ -49,6 +50,9 @@ impl Worker<'_> {
         let kept_before = connection.kept_bytes();
         let (mut heard, received) =
             connection.hear(template.verb, &mut self.scratch, &mut self.heads, &mut hearing);
+        if matches!(heard, Heard::Ended(_)) && self.kept_bytes > KEPT_BYTES_MAX / 2 {
+            connection.give_back();
+        }
         let kept = connection.kept_bytes();
         self.kept_bytes = (self.kept_bytes + kept).saturating_sub(kept_before);
         let (events, is_open) = (hearing.events, hearing.is_open_stream());

@@ -125,7 +125,7 @@ pub(super) struct Worker<'a> {
     wake_at: u64,
     checker: Checker,
     heads: Heads,
-    /// Memory that answers under way take.
+    /// Memory that answers under way take, and that connections keep for the next ones.
     kept_bytes: usize,
     /// The start of what was said last that was wrong.
     said: Vec<u8>,
