@@ -74,6 +74,8 @@ pub(super) struct Flight {
     pub(super) status: u16,
     /// What came of it, once that is known, and when; the end of the answer may follow later.
     pub(super) outcome: Option<(Result<(), Fault>, u64)>,
+    /// The start of what was said that was wrong, for the example.
+    pub(super) said: Vec<u8>,
     /// What the answer to `initialize` said.
     pub(super) opened: Option<Box<Opened>>,
 }

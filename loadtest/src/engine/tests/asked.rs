@@ -140,7 +140,7 @@ fn a_server_that_asks_for_more_than_can_be_answered_has_no_answer_to_the_rest() 
         Ok(Then::GoOn)
     });
     let report = run(&legacy(address, 1));
-    let refused = failed(&report, ErrorKind::Timeout, "asks for too many at once");
+    let refused = failed(&report, ErrorKind::Shape, "asks for too many at once");
     assert!(refused > 0 && refused == report.total.failed, "{:?}", report.errors);
     let answered = answered.lock().unwrap();
     assert_eq!(answered.values().next(), Some(&64), "the first is the probe's: {answered:?}");

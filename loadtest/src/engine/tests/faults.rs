@@ -143,6 +143,31 @@ fn a_connection_that_ends_before_or_within_an_answer() {
 }
 
 #[test]
+fn the_example_of_a_failure_is_what_that_call_was_told() {
+    let address = serve(|request, stream| {
+        match request.number {
+            0 => stream.write_all(&request.good())?,
+            1 => {
+                let error = json!({"jsonrpc": "2.0", "id": request.body["id"], "error": {"code": -32602, "message": "Unknown tool"}});
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream";
+                write!(stream, "{head}\r\n\r\ndata: {error}\n\n")?;
+                // Others fail before its stream ends.
+                sleep(Duration::from_millis(300));
+                return Ok(Then::Close);
+            }
+            _ => stream.write_all(&whole("503 Service Unavailable", "text/plain", b"busy"))?,
+        }
+        Ok(Then::GoOn)
+    });
+    let report = run(&plan(address));
+    assert_eq!(failed(&report, ErrorKind::Error, "-32602"), 1, "{:?}", report.errors);
+    for one in &report.errors {
+        let said = if one.kind == ErrorKind::Error { "Unknown tool" } else { "busy" };
+        assert!(one.example.contains(said), "{:?}", report.errors);
+    }
+}
+
+#[test]
 fn no_answer_in_time() {
     let address = serve(|request, stream| {
         if request.number % 10 == 9 {

@@ -42,7 +42,6 @@ impl Worker<'_> {
             checker: &mut self.checker,
             template,
             flight: &mut flight,
-            said: &mut self.said,
             events: 0,
             asked: Vec::new(),
         };
@@ -80,11 +79,7 @@ impl Worker<'_> {
             Heard::Ended(keep) => keep,
             Heard::Broken(fault) => {
                 if fault.kind != ErrorKind::Disconnected {
-                    let said = connection.last_input(&self.scratch);
-                    self.said.clear();
-                    self.said.extend(said.iter().take(SAID_BYTES));
-                } else if !is_open {
-                    self.said.clear();
+                    flight.said = start_of(connection.last_input(&self.scratch));
                 }
                 connection.flight = Some(flight);
                 return self.broken(index, fault);
@@ -134,7 +129,6 @@ struct Hearing<'h> {
     checker: &'h mut Checker,
     template: &'h Template,
     flight: &'h mut Flight,
-    said: &'h mut Vec<u8>,
     events: u64,
     /// What the server wants to know.
     asked: Vec<Asked>,
@@ -273,7 +267,10 @@ impl Hearing<'_> {
     }
 
     fn say(&mut self, text: &[u8]) {
-        self.said.clear();
-        self.said.extend_from_slice(text.get(..SAID_BYTES).unwrap_or(text));
+        self.flight.said = start_of(text);
     }
+}
+
+fn start_of(said: &[u8]) -> Vec<u8> {
+    said.get(..SAID_BYTES).unwrap_or(said).to_vec()
 }

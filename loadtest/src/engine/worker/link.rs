@@ -104,7 +104,6 @@ impl Worker<'_> {
             // All but the end of the stream had come.
             return self.done(index, result, at, now);
         }
-        self.said.clear();
         let fault = Fault::new(ErrorKind::Timeout, "waiting for the answer");
         self.done(index, Err(fault), now, now);
     }
@@ -321,12 +320,9 @@ impl Worker<'_> {
     /// A connection that carries a request is of no more use.
     pub(super) fn broken(&mut self, index: usize, fault: Fault) {
         let now = clock::now();
-        if index >= self.carriers {
-            return self.end_stream(index, Err(fault), now);
-        }
         let flight = self.connections.get_mut(index).and_then(|one| one.flight.as_mut());
         match flight.and_then(|flight| flight.outcome.take()) {
-            // All but the end of the stream had come.
+            // All but the end of the stream had come, or what came was wrong already.
             Some((result, at)) if fault.kind == ErrorKind::Disconnected => {
                 self.done(index, result, at, now);
             }

@@ -127,8 +127,6 @@ pub(super) struct Worker<'a> {
     heads: Heads,
     /// Memory that answers under way take, and that connections keep for the next ones.
     kept_bytes: usize,
-    /// The start of what was said last that was wrong.
-    said: Vec<u8>,
     scratch: Vec<u8>,
     out: Vec<u8>,
     /// Answers to what the server asked, and connections that are being made for them.
@@ -233,7 +231,6 @@ impl<'a> Worker<'a> {
             checker: Checker::new(),
             heads: Heads::default(),
             kept_bytes: 0,
-            said: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
             out: Vec::new(),
             replies: VecDeque::new(),

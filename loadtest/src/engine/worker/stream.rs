@@ -50,11 +50,9 @@ impl Worker<'_> {
     pub(super) fn stream_ended(&mut self, index: usize) {
         let flight = self.connections.get_mut(index).and_then(|one| one.flight.as_mut());
         let outcome = flight.and_then(|flight| flight.outcome.take());
-        let fault = if let Some((Err(fault), _)) = outcome {
-            fault
-        } else {
-            self.said.clear();
-            Fault::new(ErrorKind::Disconnected, "a stream that ended early")
+        let fault = match outcome {
+            Some((Err(fault), _)) => fault,
+            _ => Fault::new(ErrorKind::Disconnected, "a stream that ended early"),
         };
         self.end_stream(index, Err(fault), clock::now());
     }
