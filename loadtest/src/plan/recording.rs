@@ -21,7 +21,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Era, Recorded};
+use super::{Era, NAME_BYTES_MAX, Recorded};
 
 /// The most bytes of a recording: all of it is held in memory.
 const RECORDING_BYTES_MAX: u64 = 256 << 20;
@@ -112,6 +112,11 @@ impl Reader {
             ensure!(at >= last, "its `at_ms` is before that of the line above: sort the recording");
         }
         let method = envelope.method.context("no method")?;
+        let names = [("method", Some(method)), ("name", envelope.name), ("uri", envelope.uri)];
+        for (key, name) in names {
+            let length = name.map_or(0, |name| name.decode(message.as_bytes()).len());
+            ensure!(length <= NAME_BYTES_MAX, "`{key}` is longer than {NAME_BYTES_MAX} bytes");
+        }
         self.requests.push(Recorded {
             at,
             method: method.decode(message.as_bytes()).into_owned(),
@@ -153,7 +158,7 @@ impl Reader {
 
 fn time(ms: f64) -> Result<Duration> {
     Duration::try_from_secs_f64(ms / 1e3)
-        .with_context(|| format!("`at_ms` is {ms}: write milliseconds, from 0 on"))
+        .with_context(|| format!("`at_ms` is {ms:?}: write milliseconds, from 0 on"))
 }
 
 /// The parameters as they were sent, less `_meta`.
@@ -318,8 +323,13 @@ mod tests {
             ),
             (
                 vec![r#"{"at_ms":-1,"message":{"jsonrpc":"2.0","id":1,"method":"tools/list"}}"#],
-                "FILE:1: `at_ms` is -1: write milliseconds, from 0 on: cannot convert float \
+                "FILE:1: `at_ms` is -1.0: write milliseconds, from 0 on: cannot convert float \
                  seconds to Duration: value is negative",
+            ),
+            (
+                vec![r#"{"at_ms":1e308,"message":{"jsonrpc":"2.0","id":1,"method":"tools/list"}}"#],
+                "FILE:1: `at_ms` is 1e308: write milliseconds, from 0 on: cannot convert float \
+                 seconds to Duration: value is either too big or NaN",
             ),
             (
                 vec![r#"{"at_ms":"1","message":{}}"#],
@@ -340,6 +350,25 @@ mod tests {
         }
         let missing = read(Path::new("/nowhere/file"), Era::Modern, &mut Vec::new()).unwrap_err();
         assert_eq!(missing.to_string(), "cannot read the recording /nowhere/file");
+    }
+
+    #[test]
+    fn what_is_named_is_not_longer_than_in_a_mix() {
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        let call = |method: &str, params: &str| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
+        };
+        let list = request(1, "tools/list");
+        for (key, line) in [
+            ("method", call(&long, "{}")),
+            ("name", call("tools/call", &format!(r#"{{"name":"{long}"}}"#))),
+            ("uri", call("resources/read", &format!(r#"{{"uri":"{long}"}}"#))),
+        ] {
+            let said = made(&format!("{list}\n{line}"), Era::Modern).0.unwrap_err();
+            assert_eq!(said, format!("FILE:2: `{key}` is longer than 4096 bytes"));
+        }
+        let longest = call(&long[1..], "{}");
+        assert_eq!(made(&longest, Era::Modern).0.unwrap().len(), 1);
     }
 
     #[test]
