@@ -91,9 +91,7 @@ impl Reader {
         let line: Result<Line<'_>, _> = serde_json::from_str(text);
         let (at, message) = match line {
             Ok(Line { jsonrpc: None, at_ms, message: Some(message) }) => (at_ms, message.get()),
-            Err(error) if text.contains("\"message\"") && !text.contains("\"jsonrpc\":\"") => {
-                return Err(error.into());
-            }
+            Err(error) if holds_a_message(text) => return Err(error.into()),
             _ => (None, text),
         };
         let mut scan = Message::new();
@@ -154,6 +152,13 @@ impl Reader {
         }
         self.requests
     }
+}
+
+/// Whether a line is meant to be one with its time, by the members that it has.
+fn holds_a_message(text: &str) -> bool {
+    let Ok(Members(members)) = serde_json::from_str(text) else { return false };
+    let has = |member: &str| members.iter().any(|(name, _)| name == member);
+    has("message") && !has("jsonrpc")
 }
 
 fn time(ms: f64) -> Result<Duration> {
@@ -332,8 +337,12 @@ mod tests {
                  seconds to Duration: value is either too big or NaN",
             ),
             (
-                vec![r#"{"at_ms":"1","message":{}}"#],
-                "FILE:1: invalid type: string \"1\", expected f64 at line 1 column 12",
+                vec![r#"{"at_ms":"12.5","message":{"jsonrpc":"2.0","id":1,"method":"ping"}}"#],
+                "FILE:1: invalid type: string \"12.5\", expected f64 at line 1 column 15",
+            ),
+            (
+                vec![r#"{"at_ms":1,"message":{"jsonrpc":"2.0"},"message":{}}"#],
+                "FILE:1: duplicate field `message` at line 1 column 48",
             ),
             (
                 vec![r#"{"jsonrpc":"2.0","id":1,"result":{}}"#],
