@@ -23,8 +23,10 @@ use serde_json::value::RawValue;
 
 use super::{Era, NAME_BYTES_MAX, Recorded};
 
-/// The most bytes of a recording: all of it is held in memory.
+/// The most bytes of a recording, and the most requests, each of which takes some hundred bytes more
+/// than it has: all of them are held in memory.
 const RECORDING_BYTES_MAX: u64 = 256 << 20;
+const REQUESTS_MAX: usize = if cfg!(test) { 1000 } else { 1_000_000 };
 /// The most levels that a message is nested.
 const DEPTH_MAX: u32 = 128;
 
@@ -109,6 +111,11 @@ impl Reader {
         if let (Some(at), Some(last)) = (at, self.requests.last().and_then(|last| last.at)) {
             ensure!(at >= last, "its `at_ms` is before that of the line above: sort the recording");
         }
+        ensure!(
+            self.requests.len() < REQUESTS_MAX,
+            "more requests than the limit of {REQUESTS_MAX}: take a part of the recording, as with \
+             head -n"
+        );
         let method = envelope.method.context("no method")?;
         let names = [("method", Some(method)), ("name", envelope.name), ("uri", envelope.uri)];
         for (key, name) in names {
@@ -382,6 +389,13 @@ mod tests {
 
     #[test]
     fn a_recording_has_a_limit() {
+        let lines = |count| vec![request(1, "tools/list"); count].join("\n");
+        assert_eq!(made(&lines(1000), Era::Modern).0.unwrap().len(), 1000);
+        assert_eq!(
+            made(&lines(1001), Era::Modern).0.unwrap_err(),
+            "FILE:1001: more requests than the limit of 1000: take a part of the recording, as with \
+             head -n"
+        );
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("recording.jsonl");
         // Without a byte on the disk.

@@ -570,6 +570,15 @@ fn a_recording_is_sent_when_it_says() {
             && notes.contains("what it holds (1 message) is sent again and again, 32 at once"),
         "{notes}"
     );
+    // Eight days; and so long that half a gap more is more than there is time.
+    for last in ["691200000", "1.8e22"] {
+        let timed = |at: &str| format!(r#"{{"at_ms":{at},"message":{request}}}"#);
+        untimed.file("recording.jsonl", &[timed("0"), timed(last)].join("\n"));
+        let said = format!("{:#}", untimed.job(&[]).unwrap_err());
+        assert!(said.contains("the recording takes longer than the limit of 7 days"), "{said}");
+        let part = untimed.job(&["--duration=1s"]).unwrap().plan.pace;
+        assert!(matches!(part, Pace::Recorded { .. }), "{part:?}");
+    }
     untimed.file("recording.jsonl", r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#);
     let said = format!("{:#}", untimed.job(&[]).unwrap_err());
     assert!(
