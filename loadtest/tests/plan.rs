@@ -51,6 +51,15 @@ fn a_run_that_cannot_begin_says_why_and_exits_with_2() {
 }
 
 #[test]
+fn an_error_is_of_bounded_length_whatever_it_quotes() {
+    let url = format!("http://{}", "a b".repeat(10_000));
+    let (code, _, stderr) = run(&["run", &url], None);
+    assert_eq!(code, Some(2));
+    assert!(stderr.starts_with("error: `http://a ba b") && stderr.ends_with("…\n"));
+    assert_eq!(stderr.trim_end().chars().count(), "error: ".len() + 4000);
+}
+
+#[test]
 fn a_process_that_is_not_there_is_found_out_before_any_call() {
     let pid = ["run", "http://127.0.0.1:9/mcp", "--pid", "4194305"];
     let said = "error: there is no process 4194305 to watch; name one that runs, on this host\n";

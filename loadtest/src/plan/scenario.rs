@@ -12,9 +12,12 @@ use serde_saphyr::{Error, UserMessageFormatter};
 
 use super::settings::Settings;
 use crate::suggest::nearest;
+use crate::terminal::shortened;
 
 /// The most bytes of a scenario.
 const SCENARIO_BYTES_MAX: u64 = 4 << 20;
+/// Of it, what is quoted.
+const QUOTED_CHARS_MAX: usize = 80;
 
 /// Reads a scenario. An error names file, line and column.
 pub(super) fn read(path: &Path) -> Result<Settings> {
@@ -39,6 +42,7 @@ fn explain(error: &Error, text: &str) -> String {
     let unknown = |what: &str, word: &str, expected: &[&'static str]| {
         let hint = nearest(word, expected.iter().copied());
         let hint = hint.map_or(String::new(), |known| format!(" (did you mean `{known}`?)"));
+        let word = shortened(word, QUOTED_CHARS_MAX);
         format!("{what} `{word}`{hint}: there are {}", expected.join(", "))
     };
     let said = match error {

@@ -8,9 +8,9 @@ use std::sync::mpsc::channel;
 use std::thread::spawn;
 use std::time::Duration;
 
-use super::rig::{Then, plan, serve, serve_bytes, whole};
+use super::rig::{Then, mix, plan, serve, serve_bytes, whole};
 use crate::engine::run_until;
-use crate::plan::{Agent, Era, Plan};
+use crate::plan::{Agent, Era, Operation, Plan};
 use crate::report::model::Ended;
 
 fn error(plan: &Plan) -> String {
@@ -105,6 +105,24 @@ fn a_redirect_says_where_to() {
         b"HTTP/1.1 302 Found\r\nLocation: /mcp/files/\r\nContent-Length: 0\r\n\r\n".to_vec()
     })));
     assert!(said.contains("HTTP 302") && said.contains("it leads to /mcp/files/"), "{said}");
+}
+
+#[test]
+fn what_is_long_is_quoted_in_part() {
+    let said = error(&plan(serve_bytes(|_| {
+        let long = "x".repeat(30_000);
+        format!(
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {long}\r\nContent-Length: 30000\r\n\r\n{long}"
+        )
+        .into_bytes()
+    })));
+    assert!(said.contains("HTTP 401") && said.contains("(xx"), "{said}");
+    assert!(said.chars().count() < 1000, "{} characters", said.chars().count());
+    let mut plan = plan(serve_bytes(|_| whole("200 OK", &"x".repeat(30_000), b"hello")));
+    plan.traffic = mix(&[Operation::Read { uri: "x".repeat(4096) }]);
+    let said = error(&plan);
+    assert!(said.contains("with content-type `xx"), "{said}");
+    assert!(said.chars().count() < 1000, "{} characters", said.chars().count());
 }
 
 #[test]
