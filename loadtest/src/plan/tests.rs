@@ -459,6 +459,8 @@ fn an_error_in_a_scenario_names_file_line_and_column() {
 fn a_value_of_another_kind_is_told_what_to_write() {
     for (text, expected) in [
         ("rate: [100, 200]", "1:7: a list stands here: write it as text, '100,200'"),
+        ("{ rate: [100, 200], seed: 1 }", "1:9: a list stands here: write it as text, '100,200'"),
+        ("rate: [[1, 2], 3]", "1:7: a list stands here: write it as text"),
         (
             "mix:\n  operation: call",
             "2:3: a list is expected here: begin each of its entries with `- `",
@@ -471,6 +473,22 @@ fn a_value_of_another_kind_is_told_what_to_write() {
         (
             "mix:\n  - operation: call\n    weight: heavy",
             "3:13: `heavy` is not a number: write one in digits, as 5 or 0.5",
+        ),
+        (
+            "mix:\n  - { operation: call, weight: heavy }",
+            "2:32: `heavy` is not a number: write one in digits, as 5 or 0.5",
+        ),
+        (
+            "headers:\n  X-Tenant: acme: 1",
+            "2:17: a second `: ` in one line: put the value in quotes, or its keys on lines of their own",
+        ),
+        (
+            "{ tls: ca.pem, seed: 1 }",
+            "1:8: keys with values are expected here: write them as `key: value`",
+        ),
+        (
+            "headers: X-Tenant: acme",
+            "1:10: a second `: ` in one line: put the value in quotes, or its keys on lines of their own",
         ),
         (
             "mix:\n  - operation: call\n   weight: 3",
