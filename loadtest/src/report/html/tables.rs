@@ -75,7 +75,7 @@ pub(super) fn steps(steps: &[StepReport]) -> Markup {
                             }
                             td {
                                 @match step.held {
-                                    None => {},
+                                    None => (names::verdict(step)),
                                     Some(true) => (verdict(true)),
                                     Some(false) => { (verdict(false)) " "
                                         code { (text(&step.broken.join(", "))) } },
