@@ -188,6 +188,16 @@ mod tests {
     }
 
     #[test]
+    fn a_dash_of_a_step_is_explained() {
+        let mut report = sample::searched();
+        let said = "– is a percentile of too few calls: p99 takes 100.";
+        assert!(!shown(&report).contains(said));
+        let few = &mut report.steps[0].measured;
+        (few.succeeded, few.failed) = (99, 0);
+        assert!(shown(&report).contains(said));
+    }
+
+    #[test]
     fn a_page_asks_for_nothing() {
         let page = shown(&sample::steady());
         assert!(page.contains("default-src 'none'"));
