@@ -83,8 +83,8 @@ pub(super) struct Interval {
     pub(super) ended: Option<StintEnd>,
 }
 
-/// Sessions of which it is not known, when all is over, that the server has ended them: how many, and
-/// why.
+/// Sessions of which it is not known, when all is over, that the server has ended them, or that it never
+/// opened them: how many, and why.
 #[derive(Debug, Default)]
 pub(super) struct Left(pub(super) Failures);
 
