@@ -30,11 +30,7 @@ fn server(status: &'static str) -> (SocketAddr, Answers) {
                 came.notify_all();
                 stream.write_all(&whole(status, "text/plain", b""))?;
             }
-            "initialize" => {
-                let good = String::from_utf8(request.good()).unwrap();
-                let opened = good.replacen("\r\n", "\r\nMcp-Session-Id: s1\r\n", 1);
-                stream.write_all(opened.as_bytes())?;
-            }
+            "initialize" => stream.write_all(&request.good_with("Mcp-Session-Id: s1"))?,
             "tools/call" => ask(request, stream, &heard)?,
             _ => stream.write_all(&request.good())?,
         }
