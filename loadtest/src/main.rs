@@ -22,7 +22,10 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::exit::{EXIT_CODES, Exit};
 use crate::report::commands::{self, CompareArgs, ReportArgs};
-use crate::terminal::{clean, print};
+use crate::terminal::{clean, print, shortened};
+
+/// Of an error; what it says first is the most of it.
+const ERROR_CHARS_MAX: usize = 4000;
 
 /// Load tests of MCP servers and gateways.
 #[derive(Parser)]
@@ -110,7 +113,9 @@ fn main() -> ExitCode {
     match done {
         Ok(exit) => exit.into(),
         Err((exit, error)) => {
-            eprintln!("error: {}", clean(&format!("{error:#}")));
+            // Whatever it quotes, and however much of it.
+            let said = format!("{error:#}");
+            eprintln!("error: {}", clean(&shortened(&said, ERROR_CHARS_MAX)));
             exit.into()
         }
     }

@@ -7,7 +7,7 @@ mod client;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use client::Mock;
 
@@ -93,9 +93,9 @@ impl Desk {
         if words[0] == "run" {
             self.shorten(&mut words);
         }
-        let mut program = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
-        program.args(&words).current_dir(self.folder.path()).stdin(Stdio::null());
-        let output = program.output().expect("the program");
+        let mut program = client::program(&[]);
+        let output = program.args(&words).current_dir(self.folder.path()).output();
+        let output = output.expect("the program");
         for flag in ["--json", "--html"] {
             if let Some(file) = value(&mut words, flag) {
                 assert!(self.folder.path().join(&file).exists(), "{file} of {command}: {output:?}");

@@ -6,19 +6,13 @@ mod client;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use client::Mock;
+use client::{Mock, program};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
-    command.args(arguments).stdin(Stdio::null()).stderr(Stdio::piped());
-    command
-}
 
 /// A short run of 300 calls; its end, and its report if there is one.
 fn run(url: &str, arguments: &[&str], dir: &Path) -> (Output, Option<Value>) {
@@ -124,6 +118,7 @@ fn an_interrupt_gives_the_report_so_far() {
     let json = dir.path().join("report.json");
     let running = program(&["run", &mock.url(), "--quiet", "--json", json.to_str().unwrap()])
         .args(["--rate", "200", "--duration", "10m", "--warm-up", "100ms"])
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     sleep(Duration::from_secs(2));
@@ -147,6 +142,7 @@ fn an_interrupt_before_the_first_answer_leaves_an_older_report() {
     fs::write(&json, "an older one").unwrap();
     let running = program(&["run", &url, "--assert", "errors=0", "--json", json.to_str().unwrap()])
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     // The first call is under way.

@@ -1,24 +1,15 @@
 //! What the program says before it calls anybody, and the files that it ships.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+#[allow(dead_code, reason = "others need the rest")]
+mod client;
 
+use std::path::{Path, PathBuf};
+
+use client::{ended, program, run};
 use serde_json::Value;
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Exit code, what it printed, and what it complained of.
-fn run(arguments: &[&str], token: Option<&str>) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
-    command.args(arguments).env_remove("PENSTOCK_LOADTEST_TOKEN");
-    if let Some(token) = token {
-        command.env("PENSTOCK_LOADTEST_TOKEN", token);
-    }
-    let output = command.output().expect("the program");
-    let text = |bytes| String::from_utf8(bytes).expect("text");
-    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 #[test]
@@ -42,19 +33,32 @@ fn a_run_that_cannot_begin_says_why_and_exits_with_2() {
              leave them out or take the legacy era\n",
         ),
     ] {
-        let (code, stdout, stderr) = run(arguments, token);
+        let mut command = program(arguments);
+        if let Some(token) = token {
+            command.env("PENSTOCK_LOADTEST_TOKEN", token);
+        }
+        let (code, stdout, stderr) = ended(&mut command);
         assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(2), "", said));
     }
-    let (code, _, stderr) = run(&["run", "http://127.0.0.1:9/mcp", "--rate", "0"], None);
+    let (code, _, stderr) = run(&["run", "http://127.0.0.1:9/mcp", "--rate", "0"]);
     let said = "error: invalid value '0' for '--rate <RATES>': the rate `0` sends nothing";
     assert!(code == Some(2) && stderr.starts_with(said), "{stderr}");
+}
+
+#[test]
+fn an_error_is_of_bounded_length_whatever_it_quotes() {
+    let url = format!("http://{}", "a b".repeat(10_000));
+    let (code, _, stderr) = run(&["run", &url]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.starts_with("error: `http://a ba b") && stderr.ends_with("…\n"));
+    assert_eq!(stderr.trim_end().chars().count(), "error: ".len() + 4000);
 }
 
 #[test]
 fn a_process_that_is_not_there_is_found_out_before_any_call() {
     let pid = ["run", "http://127.0.0.1:9/mcp", "--pid", "4194305"];
     let said = "error: there is no process 4194305 to watch; name one that runs, on this host\n";
-    let (code, stdout, stderr) = run(&pid, None);
+    let (code, stdout, stderr) = run(&pid);
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(2), "", said));
 }
 
@@ -69,7 +73,7 @@ fn anything_but_one_process_is_told_how_to_name_one() {
         (&["run", "--pid", "12", "34"], "`34` is no URL"),
         (&["run", url, "--pid", "penstock"], "`penstock` is no process id"),
     ] {
-        let (code, _, stderr) = run(arguments, None);
+        let (code, _, stderr) = run(arguments);
         assert_eq!(code, Some(2), "{stderr}");
         assert!(stderr.contains(said) && stderr.contains("$(pidof -s penstock)"), "{stderr}");
     }
@@ -78,14 +82,13 @@ fn anything_but_one_process_is_told_how_to_name_one() {
 #[test]
 fn a_file_of_tls_that_cannot_be_used_is_the_command_lines_and_a_host_without_address_is_not() {
     let ca = ["run", "https://127.0.0.1:9/mcp", "--ca", "/nowhere/ca.pem"];
-    let (code, _, stderr) = run(&ca, None);
+    let (code, _, stderr) = run(&ca);
     assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("certificates in /nowhere/ca.pem cannot be read"), "{stderr}");
     let identity = ["--cert", "/nowhere/cert.pem", "--key", "/nowhere/key.pem"];
-    let (code, _, stderr) =
-        run(&[&["run", "https://127.0.0.1:9/mcp"], &identity[..]].concat(), None);
+    let (code, _, stderr) = run(&[&["run", "https://127.0.0.1:9/mcp"], &identity[..]].concat());
     assert_eq!(code, Some(2), "{stderr}");
-    let (code, _, stderr) = run(&["run", "http://nowhere.invalid/mcp"], None);
+    let (code, _, stderr) = run(&["run", "http://nowhere.invalid/mcp"]);
     assert_eq!(code, Some(3), "{stderr}");
     assert!(stderr.contains("cannot resolve the host `nowhere.invalid`"), "{stderr}");
 }
@@ -95,8 +98,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     for of in ["scenario", "report"] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
-        let output = command.args(["schema", of]).stdout(writer).output().expect("the program");
+        let output = program(&["schema", of]).stdout(writer).output().expect("the program");
         assert_eq!(output.status.code(), Some(0), "{of}: {output:?}");
     }
 }
@@ -104,7 +106,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 fn the_schema_is_the_one_in_the_repository() {
     let file = project().join("loadtest/scenario.schema.json");
-    let (code, printed, _) = run(&["schema", "scenario"], None);
+    let (code, printed, _) = run(&["schema", "scenario"]);
     assert_eq!(code, Some(0));
     assert_eq!(
         std::fs::read_to_string(&file).unwrap_or_default(),
@@ -129,7 +131,7 @@ fn the_schema_is_the_one_in_the_repository() {
 
 #[test]
 fn the_example_is_accepted_by_the_schema() {
-    let (_, schema, _) = run(&["schema", "scenario"], None);
+    let (_, schema, _) = run(&["schema", "scenario"]);
     let schema: Value = serde_json::from_str(&schema).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let example = project().join("examples/loadtest/scenario.yaml");

@@ -80,27 +80,21 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
     let mut warnings = conducted.warnings.clone();
     warnings.extend(of_plan(setting.plan, setting.threads));
     warnings.extend(shared_cores(setting.plan.pid));
-    for one in rest.refused.report().iter().take(1) {
+    if let Some(first) = rest.refused.first() {
+        let times = counted(rest.refused.total(), "time");
         warnings.push(format!(
-            "connections could not be made, {} times: {}; calls that had another one did not fail",
-            rest.refused.total(),
-            one.what
+            "connections could not be made, {times}: {first}; calls that had another one did not fail"
         ));
     }
-    if let Some(one) = rest.warm_up_failures.report().first() {
-        warnings.push(format!(
-            "{} calls failed before the measuring began, first of all {}: {}",
-            rest.warm_up_failures.total(),
-            one.what,
-            one.example
-        ));
+    if let Some(first) = rest.warm_up_failures.first() {
+        let failed = counted(rest.warm_up_failures.total(), "call");
+        warnings.push(format!("{failed} failed before the measuring began, first of all {first}"));
     }
-    for one in rest.refused_to_server.report().iter().take(1) {
+    if let Some(first) = rest.refused_to_server.first() {
         let refused = counted(rest.refused_to_server.total(), "request");
         warnings.push(format!(
-            "{refused} of the server's own, most of them {}, were answered with an error: agents that \
-             can answer would have kept it busy for longer",
-            one.what
+            "{refused} of the server's own, most of them {first}, were answered with an error: agents \
+             that can answer would have kept it busy for longer"
         ));
     }
     let many = |waited: u64| waited > 0 && real(waited) > WAITED_PART * real(total.calls);
@@ -119,14 +113,9 @@ fn harness(setting: &Setting<'_>, conducted: &Conducted, total: &Measured) -> Ha
         ));
     }
     let left = &conducted.left.0;
-    for one in left.report().iter().take(1) {
-        let example = if one.example.is_empty() { "" } else { ": " };
-        warnings.push(format!(
-            "{} may still be open on the server after the run: {}{example}{}",
-            counted(left.total(), "session"),
-            one.what,
-            one.example
-        ));
+    if let Some(first) = left.first() {
+        let sessions = counted(left.total(), "session");
+        warnings.push(format!("{sessions} may still be open on the server after the run: {first}"));
     }
     Harness {
         busiest_thread: conducted.used.busy,

@@ -110,18 +110,21 @@ impl Collector {
         let mut latency: Option<Histogram<u64>> = None;
         for placed in &interval.cells {
             let cell = &placed.cell;
-            self.recent.succeeded += cell.succeeded;
-            self.recent.failed += cell.failed;
-            let _ = self.recent.latency.add(&cell.latency);
+            let is_upkeep = placed.operation + 1 == self.operations.len();
+            // What kept sessions is no call; where it failed, it counts as one that did.
+            self.recent.failed += cell.upkeep_failed;
+            if !is_upkeep {
+                self.recent.succeeded += cell.succeeded;
+                self.recent.failed += cell.failed;
+                let _ = self.recent.latency.add(&cell.latency);
+            }
             if placed.step == 0 {
                 continue;
             }
             if let Some(all) = self.operations.get_mut(placed.operation) {
                 all.merge(cell);
             }
-            // What kept sessions and failed counts as a call that did.
             failed += cell.upkeep_failed;
-            let is_upkeep = placed.operation + 1 == self.operations.len();
             if let Some(all) = self.step_mut(placed.step) {
                 if is_upkeep {
                     all.failed += cell.upkeep_failed;
@@ -284,12 +287,25 @@ mod tests {
         Interval { worker, begins, until, cells: told, rest, in_flight, streams: 1, ended: None }
     }
 
-    /// Upkeep that failed in a step.
+    /// Upkeep in a step: seven sessions that were opened, and as many that failed to be.
     fn upkeep(step: u16, failed: u64) -> Vec<Placed> {
         let mut tally = Tally::new(1).unwrap();
         let operation = tally.upkeep();
-        tally.cell(step, operation).upkeep_failed = failed;
+        let cell = tally.cell(step, operation);
+        (cell.succeeded, cell.failed, cell.upkeep_failed) = (7, failed, failed);
+        cell.latency.record_n(1_000_000_000, 7).unwrap();
         tally.hand_over().0
+    }
+
+    #[test]
+    fn the_progress_counts_calls_and_of_upkeep_what_failed() {
+        let mut collector = Collector::new(1, 1).unwrap();
+        collector.begin(ZERO);
+        let mut told = interval(0, ZERO, 1, 10, 0);
+        told.cells.extend(upkeep(1, 3));
+        collector.take(told);
+        let recent = &collector.recent;
+        assert_eq!((recent.succeeded, recent.failed, recent.latency.len()), (10, 3, 10));
     }
 
     #[test]

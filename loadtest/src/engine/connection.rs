@@ -27,7 +27,7 @@ pub(super) enum State {
     Idle,
     /// It carries a call.
     Busy,
-    /// A place of a stream that is over, for the next one.
+    /// A place beside the carriers that nobody has.
     Free,
 }
 
@@ -74,6 +74,8 @@ pub(super) struct Flight {
     pub(super) status: u16,
     /// What came of it, once that is known, and when; the end of the answer may follow later.
     pub(super) outcome: Option<(Result<(), Fault>, u64)>,
+    /// The start of what was said that was wrong, for the example.
+    pub(super) said: Vec<u8>,
     /// What the answer to `initialize` said.
     pub(super) opened: Option<Box<Opened>>,
 }
@@ -194,9 +196,16 @@ impl Connection {
         self.generation = self.generation.wrapping_add(1);
         self.writable_asked = false;
         self.reader.reset();
-        self.release();
+        self.give_back();
         self.unsent = Vec::new();
         self.sent = 0;
+    }
+
+    /// Gives back what is kept for the next answer; none is under way.
+    pub(super) fn give_back(&mut self) {
+        self.reader.give_back();
+        self.held = Vec::new();
+        self.held_bytes = 0;
     }
 
     /// Whether anything of the answer under way has come.
@@ -214,7 +223,7 @@ impl Connection {
         std::mem::take(&mut self.sent_bytes)
     }
 
-    /// Memory that the answer under way takes.
+    /// Memory that the answer under way takes, or the last one has left for the next.
     pub(super) fn kept_bytes(&self) -> usize {
         self.held.capacity() + self.reader.kept_bytes()
     }

@@ -121,6 +121,12 @@ impl Failures {
         self.counted.iter().map(|one| one.count).sum()
     }
 
+    /// The most frequent one, and what was said of it if anything was.
+    pub(super) fn first(&self) -> Option<String> {
+        let ErrorReport { what, example, .. } = self.report().into_iter().next()?;
+        Some(if example.is_empty() { what } else { format!("{what}: {example}") })
+    }
+
     /// As the report has them, most frequent first.
     pub(super) fn report(&self) -> Vec<ErrorReport> {
         let mut reports: Vec<ErrorReport> = self
@@ -179,6 +185,17 @@ mod tests {
         assert_eq!(report[0].example, "answer 0");
         assert_eq!(report[1].what, "initialize: HTTP 503");
         assert_eq!(failures.total(), 4);
+        assert_eq!(failures.first().as_deref(), Some("HTTP 503: answer 0"));
+    }
+
+    #[test]
+    fn of_a_failure_of_which_nothing_was_said_only_what_it_was_is_told() {
+        let mut failures = Failures::default();
+        assert_eq!(failures.first(), None);
+        let refused = io::ErrorKind::ConnectionRefused.into();
+        let fault = Fault::io(ErrorKind::Connect, "connecting", &refused);
+        failures.count(fault, Of::Call, String::new);
+        assert_eq!(failures.first().as_deref(), Some("connecting: connection refused"));
     }
 
     #[test]

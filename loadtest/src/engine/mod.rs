@@ -122,13 +122,13 @@ fn setting(plan: &Plan) -> Result<Setting<'_>> {
     // A legacy session is one thread's.
     let sessions = if plan.era == Era::Legacy { plan.sessions } else { usize::MAX };
     let threads = plan.threads.min(plan.connections).min(most).min(sessions).clamp(1, THREADS_MAX);
-    let streams = limits::allow(plan)?;
+    let beside = limits::allow(plan)?;
     Ok(Setting {
         plan,
         requests: Requests::new(plan)?,
         secure: plan.target.tls.as_ref().map(tls::secure).transpose()?,
         threads,
-        streams_max: limits::of_thread(streams, threads),
+        beside_max: beside / threads,
     })
 }
 

@@ -263,30 +263,48 @@ fn tasks(pid: u32) -> Vec<(u32, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
     use std::thread::sleep;
     use std::time::Duration;
 
     use super::*;
     use crate::engine::clock::now;
 
+    /// Ended when it is dropped, also by a test that fails.
+    struct Working(Child);
+
+    impl Working {
+        /// A shell whose children work and end, each shorter than the time between two looks.
+        fn begin() -> Self {
+            let work = "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done";
+            let script = format!("while :; do sh -c '{work}'; done");
+            let mut command = Command::new("sh");
+            command.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::null());
+            Self(command.spawn().unwrap())
+        }
+
+        fn pid(&self) -> u32 {
+            self.0.id()
+        }
+    }
+
+    impl Drop for Working {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
     #[test]
     fn children_count_also_when_they_are_gone_and_a_process_that_is_gone_is_said_to_be() {
-        // A shell whose children work and end, each shorter than the time between two looks.
-        let work = "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done";
-        let script = format!("while :; do sh -c '{work}'; done");
-        let mut child = Command::new("sh")
-            .args(["-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut watched = Watched::new(child.id()).unwrap();
+        let working = Working::begin();
+        let pid = working.pid();
+        let mut watched = Watched::new(pid).unwrap();
         watched.begin(0, now());
         let children = |pid| stat(pid).map_or(0, |stat| stat.user_ticks + stat.system_ticks);
         // Until they are done, it has used no time itself that does not come from them.
         let began = now();
-        while children(child.id()) < 40 && now() < began + 20 * SECOND {
+        while children(pid) < 40 && now() < began + 20 * SECOND {
             sleep(Duration::from_millis(20));
         }
         watched.look(0, now());
@@ -304,11 +322,10 @@ mod tests {
         watched.begin(SECOND, now());
         assert!(watched.end(SECOND, now()).rss_bytes_max < 1 << 40);
         assert_eq!(watched.report(None, 1).rss_bytes_max, 1 << 40);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(working);
         watched.begin(2 * SECOND, now());
         assert_eq!(watched.report(None, 1).gone_after_seconds, Some(2.0));
-        let gone = Watched::new(child.id()).err().expect("it is gone").to_string();
+        let gone = Watched::new(pid).err().expect("it is gone").to_string();
         assert!(gone.contains("no process"), "{gone}");
     }
 

@@ -239,8 +239,11 @@ impl Sessions {
         }
     }
 
-    /// `initialize` failed: it is tried again later.
+    /// `initialize` failed: it is tried again later, unless all are being ended.
     pub(super) fn not_opened(&mut self, slot: usize, now: u64) {
+        if self.ending {
+            return;
+        }
         let Some(place) = self.slots.get_mut(slot) else { return };
         let after = REOPEN_AFTER << place.failures.min(16);
         place.failures += 1;
@@ -298,7 +301,8 @@ impl Sessions {
     /// Ends them all: from now on there are only chores.
     pub(super) fn end_all(&mut self) {
         self.ending = true;
-        self.chores.clear();
+        // Those whose last call was over are to be ended already.
+        self.chores.retain(|chore| matches!(chore, Chore::End { .. }));
         self.asleep.clear();
         self.ready.clear();
         for slot in 0..self.slots.len() {
@@ -357,6 +361,22 @@ mod tests {
         let fields = b"A: 0\r\nS: 1\r\n".to_vec();
         assert_eq!(sessions.chore(), Some(Chore::End { fields }));
         assert!(!sessions.has_chores());
+    }
+
+    #[test]
+    fn a_session_that_waits_to_be_ended_when_all_are_is_ended_and_none_is_opened_any_more() {
+        let mut sessions = Sessions::new(Era::Legacy, agents(2), Some(1));
+        settle(&mut sessions, &mut 0);
+        let (turn, _) = turn_of(&mut sessions);
+        sessions.finished(turn, false);
+        sessions.end_all();
+        let end = |fields: &str| Some(Chore::End { fields: fields.as_bytes().to_vec() });
+        assert_eq!(sessions.chore(), end("A: 0\r\nS: 1\r\n"));
+        assert_eq!(sessions.chore(), end("A: 1\r\nS: 2\r\n"));
+        // An `initialize` that was under way fails.
+        sessions.not_opened(0, 0);
+        sessions.wake(u64::MAX);
+        assert_eq!(sessions.chore(), None);
     }
 
     fn turn_of(sessions: &mut Sessions) -> (Turn, String) {

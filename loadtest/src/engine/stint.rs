@@ -16,8 +16,9 @@ pub(super) struct Setting<'a> {
     pub(super) secure: Option<Secure>,
     /// Threads that carry calls; no more than there are connections and sessions for.
     pub(super) threads: usize,
-    /// Streams that one thread may hold open at once.
-    pub(super) streams_max: usize,
+    /// Connections that one thread may have beside those that carry calls: for streams, and for
+    /// answers to the server.
+    pub(super) beside_max: usize,
 }
 
 /// Set by the main thread, seen by the workers within a tick.
@@ -82,8 +83,8 @@ pub(super) struct Interval {
     pub(super) ended: Option<StintEnd>,
 }
 
-/// Sessions of which it is not known, when all is over, that the server has ended them: how many, and
-/// why.
+/// Sessions of which it is not known, when all is over, that the server has ended them, or that it never
+/// opened them: how many, and why.
 #[derive(Debug, Default)]
 pub(super) struct Left(pub(super) Failures);
 

@@ -8,7 +8,7 @@ use super::observe::cores;
 use super::schedule::is_level;
 use crate::plan::{Arrival, Era, Expect, Operation, Pace, Plan, Size, Step, Traffic};
 use crate::report::model::{Machine, PlanSummary};
-use crate::report::units::{Unit, rates, seconds};
+use crate::report::units::{Unit, counted, rates, seconds};
 
 /// Parts of a mix, or steps of a rate, that are told one by one.
 const TOLD_MAX: usize = 8;
@@ -87,7 +87,9 @@ fn traffic(traffic: &Traffic) -> String {
             };
             listed(parts, part, ", ")
         }
-        Traffic::Replay(messages) => format!("a recording of {} messages", messages.len()),
+        Traffic::Replay(messages) => {
+            format!("a recording of {}", counted(messages.len() as u64, "message"))
+        }
     }
 }
 
@@ -168,6 +170,8 @@ mod tests {
             [1.0, 2.5].map(|speed| pace(&Pace::Recorded { duration, speed })),
             ["open, as recorded, for 10 s", "open, as recorded, 2.5 times as fast, for 10 s"]
         );
+        let message = crate::plan::Recorded { at: None, method: "ping".to_owned(), params: None };
+        assert_eq!(traffic(&Traffic::Replay(vec![message])), "a recording of 1 message");
         let closed = Pace::Closed { concurrency: 32, duration: Duration::from_secs(10) };
         assert_eq!(pace(&closed), "closed, 32 in flight for 10 s");
     }

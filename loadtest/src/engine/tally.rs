@@ -74,7 +74,7 @@ pub(super) struct Placed {
 }
 
 impl Tally {
-    /// For so many steps, the warm-up included, of so many operations.
+    /// For so many operations.
     pub(super) fn new(operations: usize) -> Result<Self> {
         let empty = latencies()?;
         let no_lateness = Histogram::new_with_bounds(1, LATENCY_NS_MAX, LATENESS_DIGITS)

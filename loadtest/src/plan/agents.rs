@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::Agent;
+use crate::report::units::counted;
 
 /// The most agents.
 const AGENTS_MAX: usize = 100_000;
@@ -51,8 +52,9 @@ pub(super) fn agents(
     );
     if count < tokens.len() {
         notes.push(format!(
-            "{shown} holds {} tokens, and there are {count} agents: the first {count} are used",
-            tokens.len()
+            "{shown} holds {} for {}: those after the first {count} are not used",
+            counted(tokens.len() as u64, "token"),
+            counted(count as u64, "agent")
         ));
     }
     if count > FIRST_CALLS_MAX {
@@ -168,7 +170,7 @@ mod tests {
                 format!(
                     "PENSTOCK_LOADTEST_TOKEN is not used: the agents' tokens are those in {shown}"
                 ),
-                format!("{shown} holds 2 tokens, and there are 1 agents: the first 1 are used"),
+                format!("{shown} holds 2 tokens for 1 agent: those after the first 1 are not used"),
             ]
         );
         fs::write(&file, "token\n".repeat(65)).unwrap();

@@ -228,8 +228,14 @@ fn pace(settings: &Settings, traffic: &Traffic, warm_up: Duration) -> Result<Pac
              a --duration too",
             humantime::format_duration(whole)
         );
+        let rest = whole.saturating_sub(warm_up);
+        ensure!(
+            settings.duration.is_some() || rest <= DURATION_MAX,
+            "the recording takes longer than the limit of 7 days: send a part of it with --duration, \
+             or all of it faster with --speed"
+        );
         let speed = settings.speed.map_or(1.0, |Speed(speed)| speed);
-        return Ok(Pace::Recorded { duration: length(whole.saturating_sub(warm_up))?, speed });
+        return Ok(Pace::Recorded { duration: length(rest)?, speed });
     }
     let concurrency = settings.concurrency.unwrap_or(CONCURRENCY);
     Ok(Pace::Closed {
@@ -243,7 +249,7 @@ fn length_of(recorded: &[Recorded]) -> Option<Duration> {
     let last = recorded.last()?.at.filter(|last| !last.is_zero())?;
     // The last call is due then, and sent; the first is not due once more.
     let gaps = u32::try_from(recorded.len()).ok()?.checked_sub(1)?;
-    last.checked_add(last.checked_div(gaps)? / 2)
+    Some(last.saturating_add(last.checked_div(gaps)? / 2))
 }
 
 fn connections(settings: &Settings, pace: &Pace) -> Result<usize> {

@@ -33,6 +33,8 @@ pub(crate) use scenario::schema;
 
 /// The most bytes of padding in a call's arguments.
 pub(crate) const PADDING_BYTES_MAX: usize = 16 << 20;
+/// The most bytes of a method, a name or a URI.
+const NAME_BYTES_MAX: usize = 4 << 10;
 
 /// A whole run.
 #[derive(Debug, Clone)]

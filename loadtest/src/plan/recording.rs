@@ -21,10 +21,12 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Era, Recorded};
+use super::{Era, NAME_BYTES_MAX, Recorded};
 
-/// The most bytes of a recording: all of it is held in memory.
+/// The most bytes of a recording, and the most requests, each of which takes some hundred bytes more
+/// than it has: all of them are held in memory.
 const RECORDING_BYTES_MAX: u64 = 256 << 20;
+const REQUESTS_MAX: usize = if cfg!(test) { 1000 } else { 1_000_000 };
 /// The most levels that a message is nested.
 const DEPTH_MAX: u32 = 128;
 
@@ -91,9 +93,7 @@ impl Reader {
         let line: Result<Line<'_>, _> = serde_json::from_str(text);
         let (at, message) = match line {
             Ok(Line { jsonrpc: None, at_ms, message: Some(message) }) => (at_ms, message.get()),
-            Err(error) if text.contains("\"message\"") && !text.contains("\"jsonrpc\":\"") => {
-                return Err(error.into());
-            }
+            Err(error) if holds_a_message(text) => return Err(error.into()),
             _ => (None, text),
         };
         let mut scan = Message::new();
@@ -111,7 +111,17 @@ impl Reader {
         if let (Some(at), Some(last)) = (at, self.requests.last().and_then(|last| last.at)) {
             ensure!(at >= last, "its `at_ms` is before that of the line above: sort the recording");
         }
+        ensure!(
+            self.requests.len() < REQUESTS_MAX,
+            "more requests than the limit of {REQUESTS_MAX}: take a part of the recording, as with \
+             head -n"
+        );
         let method = envelope.method.context("no method")?;
+        let names = [("method", Some(method)), ("name", envelope.name), ("uri", envelope.uri)];
+        for (key, name) in names {
+            let length = name.map_or(0, |name| name.decode(message.as_bytes()).len());
+            ensure!(length <= NAME_BYTES_MAX, "`{key}` is longer than {NAME_BYTES_MAX} bytes");
+        }
         self.requests.push(Recorded {
             at,
             method: method.decode(message.as_bytes()).into_owned(),
@@ -151,9 +161,16 @@ impl Reader {
     }
 }
 
+/// Whether a line is meant to be one with its time, by the members that it has.
+fn holds_a_message(text: &str) -> bool {
+    let Ok(Members(members)) = serde_json::from_str(text) else { return false };
+    let has = |member: &str| members.iter().any(|(name, _)| name == member);
+    has("message") && !has("jsonrpc")
+}
+
 fn time(ms: f64) -> Result<Duration> {
     Duration::try_from_secs_f64(ms / 1e3)
-        .with_context(|| format!("`at_ms` is {ms}: write milliseconds, from 0 on"))
+        .with_context(|| format!("`at_ms` is {ms:?}: write milliseconds, from 0 on"))
 }
 
 /// The parameters as they were sent, less `_meta`.
@@ -318,12 +335,21 @@ mod tests {
             ),
             (
                 vec![r#"{"at_ms":-1,"message":{"jsonrpc":"2.0","id":1,"method":"tools/list"}}"#],
-                "FILE:1: `at_ms` is -1: write milliseconds, from 0 on: cannot convert float \
+                "FILE:1: `at_ms` is -1.0: write milliseconds, from 0 on: cannot convert float \
                  seconds to Duration: value is negative",
             ),
             (
-                vec![r#"{"at_ms":"1","message":{}}"#],
-                "FILE:1: invalid type: string \"1\", expected f64 at line 1 column 12",
+                vec![r#"{"at_ms":1e308,"message":{"jsonrpc":"2.0","id":1,"method":"tools/list"}}"#],
+                "FILE:1: `at_ms` is 1e308: write milliseconds, from 0 on: cannot convert float \
+                 seconds to Duration: value is either too big or NaN",
+            ),
+            (
+                vec![r#"{"at_ms":"12.5","message":{"jsonrpc":"2.0","id":1,"method":"ping"}}"#],
+                "FILE:1: invalid type: string \"12.5\", expected f64 at line 1 column 15",
+            ),
+            (
+                vec![r#"{"at_ms":1,"message":{"jsonrpc":"2.0"},"message":{}}"#],
+                "FILE:1: duplicate field `message` at line 1 column 48",
             ),
             (
                 vec![r#"{"jsonrpc":"2.0","id":1,"result":{}}"#],
@@ -343,7 +369,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_named_is_not_longer_than_in_a_mix() {
+        let long = "x".repeat(NAME_BYTES_MAX + 1);
+        let call = |method: &str, params: &str| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#)
+        };
+        let list = request(1, "tools/list");
+        for (key, line) in [
+            ("method", call(&long, "{}")),
+            ("name", call("tools/call", &format!(r#"{{"name":"{long}"}}"#))),
+            ("uri", call("resources/read", &format!(r#"{{"uri":"{long}"}}"#))),
+        ] {
+            let said = made(&format!("{list}\n{line}"), Era::Modern).0.unwrap_err();
+            assert_eq!(said, format!("FILE:2: `{key}` is longer than 4096 bytes"));
+        }
+        let longest = call(&long[1..], "{}");
+        assert_eq!(made(&longest, Era::Modern).0.unwrap().len(), 1);
+    }
+
+    #[test]
     fn a_recording_has_a_limit() {
+        let lines = |count| vec![request(1, "tools/list"); count].join("\n");
+        assert_eq!(made(&lines(1000), Era::Modern).0.unwrap().len(), 1000);
+        assert_eq!(
+            made(&lines(1001), Era::Modern).0.unwrap_err(),
+            "FILE:1001: more requests than the limit of 1000: take a part of the recording, as with \
+             head -n"
+        );
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("recording.jsonl");
         // Without a byte on the disk.

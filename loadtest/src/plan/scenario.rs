@@ -1,5 +1,6 @@
 //! A scenario: a YAML file that says what flags can say.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -12,9 +13,12 @@ use serde_saphyr::{Error, UserMessageFormatter};
 
 use super::settings::Settings;
 use crate::suggest::nearest;
+use crate::terminal::shortened;
 
 /// The most bytes of a scenario.
 const SCENARIO_BYTES_MAX: u64 = 4 << 20;
+/// Of it, what is quoted.
+const QUOTED_CHARS_MAX: usize = 80;
 
 /// Reads a scenario. An error names file, line and column.
 pub(super) fn read(path: &Path) -> Result<Settings> {
@@ -39,6 +43,7 @@ fn explain(error: &Error, text: &str) -> String {
     let unknown = |what: &str, word: &str, expected: &[&'static str]| {
         let hint = nearest(word, expected.iter().copied());
         let hint = hint.map_or(String::new(), |known| format!(" (did you mean `{known}`?)"));
+        let word = shortened(word, QUOTED_CHARS_MAX);
         format!("{what} `{word}`{hint}: there are {}", expected.join(", "))
     };
     let said = match error {
@@ -52,28 +57,69 @@ fn explain(error: &Error, text: &str) -> String {
     let (line, column) = (location.line(), location.column());
     // The library says it at the end, in its own words.
     let said = said.trim_end_matches(&format!(" at line {line}, column {column}"));
-    let at = usize::try_from(line).ok().and_then(|line| text.lines().nth(line.checked_sub(1)?));
-    let from = usize::try_from(column).ok().and_then(|column| column.checked_sub(1));
-    let value: String = at.unwrap_or_default().chars().skip(from.unwrap_or(0)).collect();
-    let value = value.split(" #").next().unwrap_or_default().trim();
-    let said = in_our_words(said, value).unwrap_or_else(|| said.to_owned());
+    let said = in_our_words(said, &Place::new(text, line, column));
     format!(":{line}:{column}: {said}")
 }
 
-/// What the library says of a value, for whoever writes scenarios.
-fn in_our_words(said: &str, value: &str) -> Option<String> {
+/// Where a text is wrong.
+struct Place<'t> {
+    /// The whole line.
+    line: &'t str,
+    /// From there to its end, less a comment.
+    rest: &'t str,
+    /// Whether it is within brackets or braces, where a value ends at more than the line's end.
+    in_flow: bool,
+}
+
+impl<'t> Place<'t> {
+    fn new(text: &'t str, line: u64, column: u64) -> Self {
+        let number = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+        let column = usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1);
+        let begins = text.split_inclusive('\n').take(number).map(str::len).sum();
+        let line = text.get(begins..).and_then(|text| text.lines().next()).unwrap_or_default();
+        let at = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+        let before = text.get(..begins + at).unwrap_or_default();
+        let rest = line.get(at..).and_then(|rest| rest.split(" #").next()).unwrap_or_default();
+        let in_flow = before.matches(['[', '{']).count() > before.matches([']', '}']).count();
+        Self { line, rest: rest.trim(), in_flow }
+    }
+
+    /// The value that begins there.
+    fn value(&self) -> Cow<'t, str> {
+        let ends: &[char] = if self.in_flow { &[',', ']', '}'] } else { &[] };
+        let value = self.rest.split(ends).next().unwrap_or_default().trim();
+        shortened(value, QUOTED_CHARS_MAX)
+    }
+
+    /// The list that begins there, without its brackets and blanks, if it can stand in a text.
+    fn list(&self) -> Option<String> {
+        let (list, _) = self.rest.strip_prefix('[')?.split_once(']')?;
+        let plain = !list.trim().is_empty() && !list.contains(['[', '{', '\'', '"']);
+        let list = list.split(',').map(str::trim).collect::<Vec<_>>().join(",");
+        plain.then(|| shortened(&list, QUOTED_CHARS_MAX).into_owned())
+    }
+}
+
+/// What the library says of a value, for whoever writes scenarios; else its own words.
+fn in_our_words(said: &str, place: &Place<'_>) -> String {
     const INDENTED: &str = "this line's indentation fits none of the lines above: begin the keys of \
                             one entry in the same column";
-    Some(match said {
-        "expected string scalar" => match value.strip_prefix('[') {
-            Some(list) => {
-                let list = list.trim_end_matches(']').split(',').map(str::trim);
-                let list = list.collect::<Vec<_>>().join(",");
-                let shown = if list.is_empty() { String::new() } else { format!(", '{list}'") };
-                format!("a list stands here: write it as text{shown}")
-            }
-            None => "a text or a number is expected here, and it is neither".to_owned(),
-        },
+    const COLONS: &str = "a second `: ` in one line: put the value in quotes, or its keys on lines of \
+                          their own";
+    let value = place.value();
+    let keys = |text: &str| text.split_whitespace().filter(|word| word.ends_with(':')).count();
+    match said {
+        "expected mapping start" if keys(&value) > 0 => COLONS.to_owned(),
+        said if said.contains("mapping values are not allowed") && keys(place.line) > 1 => {
+            COLONS.to_owned()
+        }
+        "expected string scalar" if place.rest.starts_with('[') => {
+            let shown = place.list().map(|list| format!(", '{list}'")).unwrap_or_default();
+            format!("a list stands here: write it as text{shown}")
+        }
+        "expected string scalar" => {
+            "a text or a number is expected here, and it is neither".to_owned()
+        }
         "expected sequence start" => {
             "a list is expected here: begin each of its entries with `- `".to_owned()
         }
@@ -91,8 +137,8 @@ fn in_our_words(said: &str, value: &str) -> Option<String> {
         {
             INDENTED.to_owned()
         }
-        _ => return None,
-    })
+        said => said.to_owned(),
+    }
 }
 
 /// The JSON Schema of scenarios.

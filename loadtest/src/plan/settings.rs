@@ -163,20 +163,15 @@ impl Settings {
         // Either may stand where the other did, so one of these hides all of those.
         let own_pace = self.rate.is_some() || self.concurrency.is_some() || self.search.is_some();
         let own_traffic = self.mix.is_some() || self.replay.is_some();
+        if own_pace {
+            (other.rate, other.concurrency, other.search) = (None, None, None);
+        }
+        if own_traffic {
+            (other.mix, other.replay) = (None, None);
+        }
         if own_pace || own_traffic {
             other.speed = None;
         }
-        let pace = |other: Self| {
-            if own_pace {
-                (None, None, None)
-            } else {
-                (other.rate, other.concurrency, other.search)
-            }
-        };
-        let traffic =
-            |other: Self| if own_traffic { (None, None) } else { (other.mix, other.replay) };
-        let (rate, concurrency, search) = pace(other.clone());
-        let (mix, replay) = traffic(other.clone());
         Self {
             url: self.url.or(other.url),
             connect: self.connect.or(other.connect),
@@ -189,9 +184,9 @@ impl Settings {
             },
             header: self.header,
             headers: other.headers,
-            rate: self.rate.or(rate),
-            concurrency: self.concurrency.or(concurrency),
-            search: self.search.or(search),
+            rate: self.rate.or(other.rate),
+            concurrency: self.concurrency.or(other.concurrency),
+            search: self.search.or(other.search),
             search_from: self.search_from.or(other.search_from),
             search_to: self.search_to.or(other.search_to),
             precision: self.precision.or(other.precision),
@@ -206,8 +201,8 @@ impl Settings {
             session_calls: self.session_calls.or(other.session_calls),
             threads: self.threads.or(other.threads),
             seed: self.seed.or(other.seed),
-            mix: self.mix.or(mix),
-            replay: self.replay.or(replay),
+            mix: self.mix.or(other.mix),
+            replay: self.replay.or(other.replay),
             speed: self.speed.or(other.speed),
             asserted: self.asserted,
             assert: other.assert,

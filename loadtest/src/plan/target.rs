@@ -129,7 +129,9 @@ impl Parts {
                 addresses.push(address);
             }
         }
-        ensure!(!addresses.is_empty(), "the host `{host}` has no address");
+        if addresses.is_empty() {
+            return Err(Ending::failed(format!("the host `{host}` has no address")).into());
+        }
         if addresses.len() == 1 {
             return Ok(addresses);
         }

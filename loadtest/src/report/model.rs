@@ -310,7 +310,7 @@ pub(crate) struct Harness {
     #[serde(default)]
     pub(crate) waited_for_session: u64,
     /// Sessions that the server may still hold after the run: their `DELETE` at its end failed, had no
-    /// answer, or was not sent any more.
+    /// answer, or was not sent any more, or the `initialize` that opens one had no answer.
     #[serde(default)]
     pub(crate) sessions_left: u64,
     /// Whether the harness, and not the target, set these numbers.

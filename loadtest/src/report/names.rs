@@ -35,13 +35,13 @@ pub(crate) fn enough(measured: &Measured, percent: f64) -> bool {
     ended * (100.0 - percent) / 100.0 >= 1.0 - 1e-6
 }
 
-/// What the first dash in a table of latencies means, where there is one among percentiles.
-pub(crate) fn too_few(all: &[&Measured]) -> Option<String> {
+/// What the first dash in a table of these columns means, where there is one among percentiles.
+pub(crate) fn too_few(columns: &[Column], all: &[&Measured]) -> Option<String> {
     let is_short = |column: &&Column| {
         let missing = |one: &&&Measured| one.latency.max_us > 0.0 && column.of(one).is_none();
         all.iter().any(|one| missing(&one))
     };
-    let first = LATENCIES.iter().find(is_short)?;
+    let first = columns.iter().find(is_short)?;
     let calls = 100.0 / (100.0 - first.percent?);
     let calls = Unit::Count.show(calls.round());
     Some(format!("– is a percentile of too few calls: {} takes {calls}.", first.head))
@@ -215,10 +215,12 @@ mod tests {
         measured.succeeded = 999;
         assert_eq!((P999.of(&measured).is_some(), P9999.show(&measured)), (true, "–".to_owned()));
         let said = "– is a percentile of too few calls: p99.99 takes 10,000.";
-        assert_eq!(too_few(&[&measured]).as_deref(), Some(said));
+        let too_few = |measured: &Measured| too_few(&LATENCIES, &[measured]);
+        assert_eq!(too_few(&measured).as_deref(), Some(said));
+        assert_eq!(super::too_few(&[P50, P999, MAX], &[&measured]), None, "no column has a dash");
         measured.succeeded = 10_000;
-        assert_eq!(too_few(&[&measured]), None);
-        assert_eq!(too_few(&[&sample::nothing().total]), None, "that nothing is there is said");
+        assert_eq!(too_few(&measured), None);
+        assert_eq!(too_few(&sample::nothing().total), None, "that nothing is there is said");
     }
 
     #[test]

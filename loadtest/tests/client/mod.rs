@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_penstock-loadtest");
+
 /// Nothing here takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -19,16 +21,14 @@ pub(crate) struct Mock {
 impl Mock {
     /// With these flags, on a port that the system chooses.
     pub(crate) fn start(flags: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"));
-        Self::listening(command.arg("mock").args(flags))
+        Self::listening(program(&["mock"]).args(flags))
     }
 
     /// One that may have no more than so many files open.
     pub(crate) fn start_with_files(files: u32, flags: &[&str]) -> Self {
         let limited = format!("ulimit -n {files} && exec \"$0\" mock \"$@\"");
         let mut command = Command::new("sh");
-        let program = env!("CARGO_BIN_EXE_penstock-loadtest");
-        Self::listening(command.args(["-c", &limited, program]).args(flags))
+        Self::listening(command.args(["-c", &limited, PROGRAM]).args(flags))
     }
 
     fn listening(command: &mut Command) -> Self {
@@ -39,9 +39,7 @@ impl Mock {
         let address = line.trim().strip_prefix("listening on ").expect("an address");
         Self { address: address.parse().expect("an address"), process }
     }
-}
 
-impl Mock {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -238,12 +236,21 @@ fn session_line(session: Option<&str>) -> String {
     session.map_or(String::new(), |session| format!("Mcp-Session-Id: {session}\r\n"))
 }
 
-/// Runs the program to its end: its exit code, what it printed and what it complained of.
+/// The program with these arguments, and nothing of whoever runs the tests: no token, no stdin.
+pub(crate) fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).env_remove("PENSTOCK_LOADTEST_TOKEN").stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end: its exit code, what it printed and what it complained of.
 pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_penstock-loadtest"))
-        .args(arguments)
-        .output()
-        .expect("the program");
+    ended(&mut program(arguments))
+}
+
+/// The same of one that is more than its arguments.
+pub(crate) fn ended(command: &mut Command) -> (Option<i32>, String, String) {
+    let output = command.output().expect("the program");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     (output.status.code(), text(output.stdout), text(output.stderr))
 }

@@ -124,7 +124,12 @@ impl Reader {
         self.text.shrink_to(KEPT_BYTES);
     }
 
-    /// Memory that the body or the event under way takes.
+    /// Gives back the memory of answers before; none is under way.
+    pub(super) fn give_back(&mut self) {
+        self.text = Vec::new();
+    }
+
+    /// Memory that the body or the event under way takes, or one before it took.
     pub(super) fn kept_bytes(&self) -> usize {
         self.text.capacity()
     }

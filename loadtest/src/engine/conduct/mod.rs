@@ -12,7 +12,6 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::engine::clock::{self, MILLISECOND, SECOND, nanoseconds, seconds};
 use crate::engine::collect::Collector;
-use crate::engine::failure::Failures;
 use crate::engine::figures;
 use crate::engine::observe::{Threads, Use};
 use crate::engine::process::{Used, Watched};
@@ -23,7 +22,7 @@ use crate::plan::{Arrival, Pace, Step};
 use crate::progress::Snapshot;
 use crate::random::Random;
 use crate::report::model::{Ended, SearchReport, StepReport};
-use crate::report::units;
+use crate::report::units::{self, counted};
 
 /// Between the word to start and the start: every worker has heard it by then.
 const START_AFTER: u64 = 30 * MILLISECOND;
@@ -204,27 +203,20 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
             return Ok(());
         }
         let rest = &self.collector.rest;
-        let first = |failures: &Failures| {
-            failures.report().first().map(|one| format!("{}: {}", one.what, one.example))
-        };
+        let sessions = counted(plan.sessions as u64, "session");
         if down >= plan.connections {
-            let why = first(&rest.refused).unwrap_or_default();
-            bail!(
-                "none of {} connections to {} could be made: {why}",
-                plan.connections,
-                plan.target.url
-            );
+            let connections = counted(plan.connections as u64, "connection");
+            let why = rest.refused.first().unwrap_or_default();
+            bail!("none of {connections} to {} could be made: {why}", plan.target.url);
         }
+        let why = rest.warm_up_failures.first().unwrap_or_default();
         if closed >= plan.sessions {
-            let why = first(&rest.warm_up_failures).unwrap_or_default();
-            bail!("none of {} sessions could be opened: {why}", plan.sessions);
+            bail!("none of {sessions} could be opened: {why}");
         }
         if closed > 0 {
-            let why = first(&rest.warm_up_failures).unwrap_or_default();
             self.warnings.push(format!(
-                "{closed} of {} sessions could not be opened before the load, and were tried again \
-                 later: {why}",
-                plan.sessions
+                "{closed} of {sessions} could not be opened before the load, and were tried again \
+                 later: {why}"
             ));
         }
         Ok(())

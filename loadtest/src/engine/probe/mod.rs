@@ -23,6 +23,7 @@ use super::transport::{Readiness, Transport};
 use crate::plan::{Agent, Era, Expect, FIRST_CALLS_MAX, Plan};
 use crate::random::Random;
 use crate::report::units;
+use crate::terminal::shortened;
 
 /// No longer than this, whatever the plan's timeout: somebody waits.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How often it looks for a signal while it waits.
 const LOOK: u64 = 50 * MILLISECOND;
+/// Of a header or a name that is quoted.
+const QUOTED_CHARS_MAX: usize = 160;
 /// Requests of the server's that are answered while one call is.
 const ASKED_MAX: usize = 64;
 
@@ -139,7 +142,10 @@ struct Hearing<'a> {
 
 impl Listener for Hearing<'_> {
     fn head(&mut self, head: Head<'_>) {
-        let text = |name| head.value(name).map(|value| String::from_utf8_lossy(value).into_owned());
+        let text = |name| {
+            let value = String::from_utf8_lossy(head.value(name)?);
+            Some(shortened(&value, QUOTED_CHARS_MAX).into_owned())
+        };
         let said = &mut self.said;
         said.status = head.status;
         said.content_type = text("content-type").unwrap_or_default();
@@ -229,10 +235,11 @@ impl Prober<'_, '_> {
         let operations = &self.setting.requests.operations;
         let name =
             operations.get(usize::from(template.operation)).map_or("the call", String::as_str);
+        let name = shortened(name, QUOTED_CHARS_MAX);
         let said = self
             .exchange(template, PATIENCE)
             .with_context(|| format!("{name} was not answered"))?;
-        self.judge(&said, template, name).map(|_| ())
+        self.judge(&said, template, &name).map(|_| ())
     }
 
     /// The answer, if it is what it should be.

@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::rig::{
-    Request, Then, call, failed, mix, open, plan, read, run, serve, serve_bytes, whole,
+    Request, Then, call, failed, mix, open, plan, read, run, serve, serve_after_probe, serve_bytes,
+    whole,
 };
 use crate::plan::{Expect, Operation};
 use crate::report::model::{ErrorKind, Report};
@@ -143,13 +144,34 @@ fn a_connection_that_ends_before_or_within_an_answer() {
 }
 
 #[test]
+fn the_example_of_a_failure_is_what_that_call_was_told() {
+    let address = serve_after_probe(|request, stream| {
+        if request.number > 1 {
+            stream.write_all(&whole("503 Service Unavailable", "text/plain", b"busy"))?;
+            return Ok(Then::GoOn);
+        }
+        let error = json!({"jsonrpc": "2.0", "id": request.body["id"], "error": {"code": -32602, "message": "Unknown tool"}});
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream";
+        write!(stream, "{head}\r\n\r\ndata: {error}\n\n")?;
+        // Others fail before its stream ends.
+        sleep(Duration::from_millis(300));
+        Ok(Then::Close)
+    });
+    let report = run(&plan(address));
+    assert_eq!(failed(&report, ErrorKind::Error, "-32602"), 1, "{:?}", report.errors);
+    for one in &report.errors {
+        let said = if one.kind == ErrorKind::Error { "Unknown tool" } else { "busy" };
+        assert!(one.example.contains(said), "{:?}", report.errors);
+    }
+}
+
+#[test]
 fn no_answer_in_time() {
-    let address = serve(|request, stream| {
+    let address = serve_bytes(|request| {
         if request.number % 10 == 9 {
             sleep(Duration::from_millis(1500));
         }
-        stream.write_all(&request.good())?;
-        Ok(Then::GoOn)
+        request.good()
     });
     let mut plan = plan(address);
     (plan.timeout, plan.connections) = (Duration::from_millis(400), 32);
@@ -247,11 +269,7 @@ fn a_success_where_a_refusal_is_wanted() {
 #[test]
 fn every_call_that_was_due_is_counted_however_far_the_server_falls_behind() {
     // After the probe nothing is answered any more.
-    let address = serve(|request, stream| {
-        if request.number == 0 {
-            stream.write_all(&request.good())?;
-            return Ok(Then::GoOn);
-        }
+    let address = serve_after_probe(|_, _| {
         sleep(Duration::from_mins(1));
         Ok(Then::Close)
     });

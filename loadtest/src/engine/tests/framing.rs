@@ -71,8 +71,7 @@ fn an_answer_until_the_connection_closes_and_one_that_announces_it() {
         Ok(Then::Close)
     });
     succeeds(|request, stream| {
-        let good = String::from_utf8(request.good()).unwrap();
-        stream.write_all(good.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes())?;
+        stream.write_all(&request.good_with("Connection: close"))?;
         Ok(Then::Close)
     });
 }
@@ -141,4 +140,21 @@ fn requests_larger_than_the_sockets_buffers_go_out_whole() {
     let report = run(&plan);
     assert_eq!((report.total.calls, report.total.succeeded), (10, 10), "{:?}", report.errors);
     assert!(report.total.bytes_sent > 30_000_000);
+}
+
+#[test]
+fn padding_is_as_long_as_was_asked_for() {
+    let address = serve_bytes(|request| {
+        let padding = request.body["params"]["arguments"]["padding"].as_str().unwrap_or_default();
+        let a = &request.body["params"]["arguments"]["a"];
+        if padding.len() == 5000 && *a == 1 {
+            request.good()
+        } else {
+            whole("400 Bad Request", "text/plain", b"")
+        }
+    });
+    let mut plan = plan(address);
+    let padded = Call { padding_bytes: Size::Fixed(5000), ..call("echo") };
+    plan.traffic = mix(&[Operation::Call(padded)]);
+    assert_eq!(run(&plan).total.succeeded, 200);
 }

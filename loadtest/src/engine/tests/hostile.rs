@@ -5,13 +5,15 @@ use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
 use std::thread::{sleep, spawn};
 use std::time::Duration;
 
 use penstock_http1::Verb;
 
-use super::rig::{Then, call, failed, mix, open, plan, run, serve, whole};
+use super::rig::{
+    Request, Then, call, ends, failed, mix, open, plan, run, serve, serve_after_probe, serve_bytes,
+    whole,
+};
 use crate::engine::answer::{Form, Head, Heads, Listener};
 use crate::engine::connection::{Connection, Heard, State};
 use crate::engine::stint::Setting;
@@ -20,22 +22,11 @@ use crate::engine::{run_with, setting};
 use crate::plan::{Call, Operation, Pace, Plan, Size};
 use crate::report::model::{ErrorKind, Report};
 
-/// What a run found that must end.
-fn ends(plan: Plan) -> Report {
-    let (found, hear) = channel();
-    spawn(move || drop(found.send(run(&plan))));
-    hear.recv_timeout(Duration::from_secs(20)).expect("the run ends")
-}
-
 const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
 
 /// A server that says this for ever, after it has answered the probe.
 fn floods(first: &'static str, again: &'static str) -> SocketAddr {
-    serve(move |request, stream| {
-        if request.number == 0 {
-            stream.write_all(&request.good())?;
-            return Ok(Then::GoOn);
-        }
+    serve_after_probe(move |_, stream| {
         stream.write_all(first.as_bytes())?;
         let flood = again.repeat(4096);
         loop {
@@ -47,7 +38,7 @@ fn floods(first: &'static str, again: &'static str) -> SocketAddr {
 fn flooded(address: SocketAddr) -> Report {
     let mut plan = Plan { connections: 2, ..plan(address) };
     (plan.pace, plan.timeout) = (open(40.0, 0.5), Duration::from_millis(500));
-    ends(plan)
+    ends(move || run(&plan))
 }
 
 #[test]
@@ -85,13 +76,10 @@ fn a_closed_loop_of_streams_opens_no_more_than_it_has_descriptors_for_and_ends()
     let mut plan = Plan { connections: 2, ..plan(address) };
     plan.pace = Pace::Closed { concurrency: 2, duration: Duration::from_millis(500) };
     plan.traffic = mix(&[Operation::Stream { hold }]);
-    let (found, hear) = channel();
-    spawn(move || {
-        let setting = Setting { streams_max: 12, ..setting(&plan).unwrap() };
-        let report = run_with(&setting, || false, |_| {});
-        drop(found.send(report.unwrap()));
+    let report = ends(move || {
+        let setting = Setting { beside_max: 12, ..setting(&plan).unwrap() };
+        run_with(&setting, || false, |_| {}).unwrap()
     });
-    let report = hear.recv_timeout(Duration::from_secs(20)).expect("the run ends");
     super::rig::check(&report);
     assert_eq!((report.total.calls, report.total.succeeded), (12, 12), "{:?}", report.errors);
 }
@@ -99,15 +87,11 @@ fn a_closed_loop_of_streams_opens_no_more_than_it_has_descriptors_for_and_ends()
 #[test]
 fn a_closed_loop_whose_connections_fail_at_once_ends() {
     // Nobody can connect to the broadcast address: it fails before anything is sent.
-    let address = serve(|request, stream| {
-        stream.write_all(&request.good())?;
-        Ok(Then::GoOn)
-    });
-    let mut plan = Plan { connections: 2, ..plan(address) };
+    let mut plan = Plan { connections: 2, ..plan(serve_bytes(Request::good)) };
     plan.target.addresses.push(SocketAddr::from(([255, 255, 255, 255], 9)));
     plan.pace = Pace::Closed { concurrency: 2, duration: Duration::from_millis(500) };
     plan.traffic = mix(&[Operation::Stream { hold: Duration::from_millis(1) }]);
-    let report = ends(plan);
+    let report = ends(move || run(&plan));
     assert!(failed(&report, ErrorKind::Connect, "") > 0, "{:?}", report.errors);
     // One a tick of each kind, and not as many as there is time for.
     assert!(report.total.calls < 2000, "{:?}", report.total);
@@ -130,7 +114,7 @@ fn an_early_answer_does_not_let_the_next_request_into_the_unfinished_body() {
     plan.timeout = Duration::from_secs(5);
     let large = Call { padding_bytes: Size::Fixed(12 << 20), ..call("echo") };
     plan.traffic = mix(&[Operation::Call(call("echo")), Operation::Call(large)]);
-    let report = ends(plan);
+    let report = ends(move || run(&plan));
     assert!(!mixed.load(Ordering::SeqCst), "a request in the body of another");
     assert!(failed(&report, ErrorKind::Status, "HTTP 429") > 0, "{:?}", report.errors);
     assert_eq!(report.total.failed, failed(&report, ErrorKind::Status, "HTTP 429"));
@@ -173,11 +157,7 @@ fn early(mut stream: TcpStream, mixed: &AtomicBool) -> Option<()> {
 #[test]
 fn answers_under_way_take_no_more_memory_than_a_thread_has_for_them() {
     // The budget is 16 MiB in tests: four answers of 8 MiB that never end are too many.
-    let address = serve(|request, stream| {
-        if request.number == 0 {
-            stream.write_all(&request.good())?;
-            return Ok(Then::GoOn);
-        }
+    let address = serve_after_probe(|_, stream| {
         let head =
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 60000000\r\n\r\n";
         stream.write_all(head.as_bytes())?;
@@ -187,8 +167,31 @@ fn answers_under_way_take_no_more_memory_than_a_thread_has_for_them() {
     });
     let mut plan = plan(address);
     (plan.pace, plan.timeout) = (open(40.0, 0.2), Duration::from_secs(2));
-    let report = ends(plan);
+    let report = ends(move || run(&plan));
     assert!(failed(&report, ErrorKind::Http, "more than 16 MiB") > 0, "{:?}", report.errors);
+}
+
+#[test]
+fn what_idle_connections_keep_of_large_answers_leaves_room_for_those_under_way() {
+    // The same budget: a quarter of a megabyte on each of eighty connections would be more.
+    let text = "x".repeat(250_000);
+    let address = serve_after_probe(move |_, stream| {
+        let head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain";
+        let (first, second) = text.split_at(200_000);
+        let first = format!("{:x}\r\n{first}\r\n", first.len());
+        stream
+            .write_all(format!("{head}\r\nTransfer-Encoding: chunked\r\n\r\n{first}").as_bytes())?;
+        sleep(Duration::from_millis(2));
+        stream.write_all(format!("{:x}\r\n{second}\r\n0\r\n\r\n", second.len()).as_bytes())?;
+        Ok(Then::GoOn)
+    });
+    let mut plan = Plan { connections: 80, ..plan(address) };
+    plan.pace = Pace::Closed { concurrency: 4, duration: Duration::from_secs(2) };
+    let report = ends(move || run(&plan));
+    assert!(report.total.calls > 80, "every connection had one: {:?}", report.total);
+    // As the server answers, and not by the harness's own.
+    let answered = failed(&report, ErrorKind::Status, "HTTP 503");
+    assert_eq!(answered, report.total.calls, "{:?}", report.errors);
 }
 
 struct Deaf;
@@ -229,6 +232,8 @@ fn a_length_that_is_claimed_takes_no_memory() {
     let mut scratch = vec![0; 256 << 10];
     assert!(matches!(hear(&mut connection, &mut scratch, claim.len() as u64), Heard::More));
     assert!(connection.answer_begun() && connection.kept_bytes() < 64 << 10);
+    connection.close();
+    assert_eq!(connection.kept_bytes(), 0);
 }
 
 #[test]

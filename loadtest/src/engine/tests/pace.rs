@@ -1,21 +1,17 @@
 //! When calls go out, what their latency is, and how a run ends.
 
 use std::collections::HashSet;
-use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::rig::{Request, Then, call, check, mix, open, plan, run, serve, serve_bytes, whole};
+use super::rig::{Request, call, check, level, mix, open, plan, run, serve_bytes, whole};
 use crate::engine::run_until;
-use crate::plan::{
-    Arrival, Bound, BoundValue, Call, Operation, Pace, Plan, Recorded, Relation, Search, Step,
-    Traffic,
-};
+use crate::plan::{Arrival, Operation, Pace, Plan, Step};
 use crate::progress::Phase;
 use crate::report::histogram::decode;
-use crate::report::model::{Ended, Report, SearchEnded, Unjudged};
+use crate::report::model::Ended;
 
 #[test]
 fn an_open_loop_sends_what_the_rate_says_and_no_id_twice() {
@@ -70,14 +66,13 @@ fn a_server_that_stalls_is_charged_for_every_call_that_became_due_meanwhile() {
     let stalled = Arc::new(AtomicBool::new(false));
     let gate = Arc::new(Mutex::new(()));
     let began = Instant::now();
-    let address = serve(move |request, stream| {
+    let address = serve_bytes(move |request| {
         let pass = gate.lock().unwrap();
         if began.elapsed() > Duration::from_millis(700) && !stalled.swap(true, Ordering::SeqCst) {
             sleep(Duration::from_millis(500));
         }
         drop(pass);
-        stream.write_all(&request.good())?;
-        Ok(Then::GoOn)
+        request.good()
     });
     let mut plan = plan(address);
     plan.pace = open(1000.0, 2.0);
@@ -99,14 +94,13 @@ fn a_server_that_stalls_is_charged_for_every_call_that_became_due_meanwhile() {
 fn what_was_due_at_the_end_is_still_sent_and_its_latency_is_known() {
     // The server stalls from the middle of the run until after its end.
     let began = Instant::now();
-    let address = serve(move |request, stream| {
+    let address = serve_bytes(move |request| {
         let until = Duration::from_secs(1);
         let now = began.elapsed();
         if now > Duration::from_millis(400) && now < until {
             sleep(until.saturating_sub(now));
         }
-        stream.write_all(&request.good())?;
-        Ok(Then::GoOn)
+        request.good()
     });
     let mut plan = plan(address);
     plan.pace = open(1000.0, 0.7);
@@ -119,10 +113,9 @@ fn what_was_due_at_the_end_is_still_sent_and_its_latency_is_known() {
 
 #[test]
 fn a_closed_loop_keeps_its_concurrency() {
-    let address = serve(|request, stream| {
+    let address = serve_bytes(|request| {
         sleep(Duration::from_millis(10));
-        stream.write_all(&request.good())?;
-        Ok(Then::GoOn)
+        request.good()
     });
     let mut plan = plan(address);
     plan.pace = Pace::Closed { concurrency: 3, duration: Duration::from_millis(600) };
@@ -155,12 +148,8 @@ fn the_warm_up_is_not_in_the_numbers() {
 
 #[test]
 fn steps_are_told_one_by_one() {
-    let step = |from_per_second, to_per_second| Step {
-        from_per_second,
-        to_per_second,
-        duration: Duration::from_millis(500),
-    };
-    let steps = vec![step(0.0, 400.0), step(400.0, 400.0), step(100.0, 100.0)];
+    let ramp = Step { from_per_second: 0.0, ..level(400.0, 0.5) };
+    let steps = vec![ramp, level(400.0, 0.5), level(100.0, 0.5)];
     let mut plan = plan(serve_bytes(Request::good));
     plan.pace = Pace::Open { steps, arrival: Arrival::Even };
     let report = run(&plan);
@@ -205,12 +194,11 @@ fn a_run_that_is_stopped_before_it_began_has_nothing_to_report() {
 
 #[test]
 fn a_second_signal_does_not_wait_for_answers() {
-    let address = serve(|request, stream| {
+    let address = serve_bytes(|request| {
         if request.number > 20 {
             sleep(Duration::from_mins(1));
         }
-        stream.write_all(&request.good())?;
-        Ok(Then::GoOn)
+        request.good()
     });
     let mut plan = plan(address);
     plan.pace = open(100.0, 60.0);
@@ -230,166 +218,6 @@ fn a_second_signal_does_not_wait_for_answers() {
     // Those on the four connections, and those that waited for one.
     assert!(report.total.unfinished >= 4, "{:?}", report.total);
     assert!(began.elapsed() < Duration::from_secs(30));
-}
-
-#[test]
-fn a_recording_is_sent_as_it_was_with_what_the_era_asks_for() {
-    let seen: Arc<Mutex<Vec<Request>>> = Arc::default();
-    let all = Arc::clone(&seen);
-    let address = serve_bytes(move |request| {
-        let copy = Request {
-            verb: request.verb.clone(),
-            headers: request.headers.clone(),
-            body: request.body.clone(),
-            number: request.number,
-        };
-        all.lock().unwrap().push(copy);
-        request.good()
-    });
-    let message = |method: &str, params: Option<&str>| Recorded {
-        at: None,
-        method: method.to_owned(),
-        params: params.map(str::to_owned),
-    };
-    let mut plan = Plan { connections: 1, ..plan(address) };
-    plan.pace = open(100.0, 0.5);
-    plan.traffic = Traffic::Replay(vec![
-        message("tools/list", None),
-        message("tools/call", Some(r#"{"name":"größer","arguments":{"n":1.50}}"#)),
-        message("prompts/get", Some(r#"{"name":"p"}"#)),
-        message("resources/read", Some(r#"{"uri":"file:///a"}"#)),
-    ]);
-    let report = run(&plan);
-    assert_eq!((report.total.calls, report.total.succeeded), (50, 50), "{:?}", report.errors);
-    let seen = seen.lock().unwrap();
-    let methods: Vec<&str> = seen.iter().skip(1).take(5).map(Request::method).collect();
-    let expected = ["tools/list", "tools/call", "prompts/get", "resources/read", "tools/list"];
-    assert_eq!(methods, expected);
-    let call = &seen[2];
-    assert_eq!(call.header("mcp-name"), "=?base64?Z3LDtsOfZXI=?=");
-    assert_eq!(call.body["params"]["arguments"].to_string(), r#"{"n":1.5}"#);
-    assert_eq!(
-        call.body["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"],
-        "2026-07-28"
-    );
-    assert_eq!(seen[4].header("mcp-name"), "file:///a");
-}
-
-#[test]
-fn calls_of_a_recording_are_due_when_it_says_whichever_thread_has_them() {
-    let all: Arc<Mutex<Vec<String>>> = Arc::default();
-    let seen = Arc::clone(&all);
-    let address = serve_bytes(move |request| {
-        let uri = request.body["params"]["uri"].as_str().unwrap_or_default().to_owned();
-        all.lock().unwrap().push(uri);
-        request.good()
-    });
-    let message = |(number, ms): (usize, u64)| Recorded {
-        at: Some(Duration::from_millis(ms)),
-        method: "resources/read".to_owned(),
-        params: Some(format!(r#"{{"uri":"r{number}"}}"#)),
-    };
-    let recorded = [0, 0, 0, 1500, 1500, 1500, 1500, 1500].into_iter().enumerate().map(message);
-    let mut plan = Plan { threads: 2, ..plan(address) };
-    plan.traffic = Traffic::Replay(recorded.collect());
-    plan.pace = Pace::Recorded { duration: Duration::from_millis(1600), speed: 1.0 };
-    let report = run(&plan);
-    assert_eq!(report.total.succeeded, 8, "{:?}", report.errors);
-    let due: Vec<(u64, u64)> = report.seconds.iter().map(|one| (one.second, one.due)).collect();
-    assert_eq!(due, [(0, 3), (1, 5)], "a burst, a pause and a burst");
-    // The probe's comes first; of those at one moment, any may.
-    let mut seen: Vec<String> = seen.lock().unwrap().iter().skip(1).cloned().collect();
-    let (first, last) = seen.split_at_mut(3);
-    first.sort();
-    last.sort();
-    assert_eq!(seen, ["r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7"]);
-    // The first three as a warm-up: they are sent, and not sent again.
-    plan.warm_up = Duration::from_secs(1);
-    plan.pace = Pace::Recorded { duration: Duration::from_millis(600), speed: 1.0 };
-    assert_eq!(run(&plan).total.calls, 5);
-}
-
-#[test]
-fn the_time_of_a_search_goes_on_from_step_to_step() {
-    let address = serve_bytes(Request::good);
-    let mut plan = plan(address);
-    plan.pace = Pace::Search(Search {
-        bounds: Vec::new(),
-        from_per_second: 20.0,
-        to_per_second: Some(80.0),
-        duration: Duration::from_millis(300),
-        arrival: Arrival::Even,
-        precision: 0.5,
-    });
-    let mut told: Vec<(Option<usize>, f64)> = Vec::new();
-    let watch = |now: &crate::progress::Snapshot| told.push((now.step, now.elapsed_seconds));
-    let report = run_until(&plan, || false, watch).unwrap();
-    assert!(report.steps.len() > 1, "{:?}", report.steps);
-    let steps: HashSet<_> = told.iter().map(|(step, _)| *step).collect();
-    assert!(steps.len() > 1, "{told:?}");
-    assert!(told.is_sorted_by_key(|(_, elapsed)| *elapsed), "{told:?}");
-}
-
-#[test]
-fn a_search_doubles_until_a_bound_breaks_and_tells_its_steps() {
-    // Two connections of 10 ms a call carry 200 calls a second and no more.
-    let address = serve(|request, stream| {
-        sleep(Duration::from_millis(10));
-        stream.write_all(&request.good())?;
-        Ok(Then::GoOn)
-    });
-    let mut plan = Plan { connections: 2, ..plan(address) };
-    let bound = Bound {
-        value: BoundValue::Percentile(99.0),
-        relation: Relation::Less,
-        limit: 150_000.0,
-        text: "p99<150ms".to_owned(),
-    };
-    plan.pace = Pace::Search(Search {
-        bounds: vec![bound],
-        from_per_second: 50.0,
-        to_per_second: None,
-        duration: Duration::from_secs(1),
-        arrival: Arrival::Even,
-        precision: 0.3,
-    });
-    let report = run(&plan);
-    let search = report.search.clone().expect("it searched");
-    assert_eq!(search.bounds, ["p99<150ms"]);
-    assert!(!report.steps.is_empty());
-    assert_eq!(report.steps[0].from_per_second.to_bits(), 50_f64.to_bits());
-    if report.harness.bottleneck {
-        // A machine that is too busy for this: then it says so, and blames nobody.
-        let said = report.harness.reasons.join("\n");
-        assert!(said.contains("the target may carry more"), "{said}");
-        return;
-    }
-    let broken = search.broken_per_second.expect("it cannot carry any rate");
-    assert!(search.highest_per_second.is_none_or(|held| held < broken), "{search:?}");
-    assert!(broken <= 400.0, "{search:?}");
-    let last_broken = |step: &&crate::report::model::StepReport| step.held == Some(false);
-    let step = report.steps.iter().rfind(last_broken).expect("one broke");
-    assert!(!step.broken.is_empty());
-    let in_order =
-        |report: &Report| report.steps.is_sorted_by(|a, b| a.start_seconds < b.start_seconds);
-    assert!(in_order(&report));
-}
-
-#[test]
-fn padding_is_as_long_as_was_asked_for() {
-    let address = serve_bytes(|request| {
-        let padding = request.body["params"]["arguments"]["padding"].as_str().unwrap_or_default();
-        let a = &request.body["params"]["arguments"]["a"];
-        if padding.len() == 5000 && *a == 1 {
-            request.good()
-        } else {
-            whole("400 Bad Request", "text/plain", b"")
-        }
-    });
-    let mut plan = plan(address);
-    let padded = Call { padding_bytes: crate::plan::Size::Fixed(5000), ..call("echo") };
-    plan.traffic = mix(&[Operation::Call(padded)]);
-    assert_eq!(run(&plan).total.succeeded, 200);
 }
 
 #[test]
@@ -419,18 +247,12 @@ fn whoever_watches_is_told_how_it_stands() {
 #[test]
 fn a_step_says_what_the_target_managed_and_not_what_was_offered() {
     // One connection of 11 ms a call or more carries 91 calls a second at most.
-    let address = serve(|request, stream| {
+    let address = serve_bytes(|request| {
         sleep(Duration::from_millis(11));
-        stream.write_all(&request.good())?;
-        Ok(Then::GoOn)
+        request.good()
     });
     let mut plan = Plan { connections: 1, ..plan(address) };
-    let step = |rate| Step {
-        from_per_second: rate,
-        to_per_second: rate,
-        duration: Duration::from_millis(500),
-    };
-    let steps = vec![step(50.0), step(300.0), step(50.0)];
+    let steps = vec![level(50.0, 0.5), level(300.0, 0.5), level(50.0, 0.5)];
     plan.pace = Pace::Open { steps, arrival: Arrival::Even };
     let report = run(&plan);
     assert_eq!(report.total.succeeded, 200, "{:?}", report.errors);
@@ -439,25 +261,4 @@ fn a_step_says_what_the_target_managed_and_not_what_was_offered() {
     assert!(rates.iter().all(|rate| *rate <= 95.0), "{rates:?}");
     let said = report.harness.warnings.join("\n");
     assert!(said.contains("calls of step 2 were answered until"), "{said}");
-}
-
-#[test]
-fn a_search_that_is_interrupted_says_so_and_judges_no_step() {
-    let mut plan = plan(serve_bytes(Request::good));
-    plan.pace = Pace::Search(Search {
-        bounds: Vec::new(),
-        from_per_second: 50.0,
-        to_per_second: None,
-        duration: Duration::from_mins(1),
-        arrival: Arrival::Even,
-        precision: 0.3,
-    });
-    let began = Instant::now();
-    let mut signals = 1;
-    let stop = || began.elapsed() > Duration::from_secs(3) && std::mem::take(&mut signals) > 0;
-    let report = run_until(&plan, stop, |_| {}).unwrap();
-    assert_eq!(report.ended, Ended::Interrupted);
-    assert_eq!(report.search.unwrap().ended, SearchEnded::Interrupted);
-    let last = report.steps.last().expect("it had begun");
-    assert_eq!((last.held, last.unjudged), (None, Some(Unjudged::Interrupted)));
 }

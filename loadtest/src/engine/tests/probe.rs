@@ -4,13 +4,12 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 use std::thread::spawn;
 use std::time::Duration;
 
-use super::rig::{Then, plan, serve, serve_bytes, whole};
+use super::rig::{Then, ends, mix, plan, serve, serve_bytes, whole};
 use crate::engine::run_until;
-use crate::plan::{Agent, Era, Plan};
+use crate::plan::{Agent, Era, Operation, Plan};
 use crate::report::model::Ended;
 
 fn error(plan: &Plan) -> String {
@@ -108,6 +107,24 @@ fn a_redirect_says_where_to() {
 }
 
 #[test]
+fn what_is_long_is_quoted_in_part() {
+    let said = error(&plan(serve_bytes(|_| {
+        let long = "x".repeat(30_000);
+        format!(
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {long}\r\nContent-Length: 30000\r\n\r\n{long}"
+        )
+        .into_bytes()
+    })));
+    assert!(said.contains("HTTP 401") && said.contains("(xx"), "{said}");
+    assert!(said.chars().count() < 1000, "{} characters", said.chars().count());
+    let mut plan = plan(serve_bytes(|_| whole("200 OK", &"x".repeat(30_000), b"hello")));
+    plan.traffic = mix(&[Operation::Read { uri: "x".repeat(4096) }]);
+    let said = error(&plan);
+    assert!(said.contains("with content-type `xx"), "{said}");
+    assert!(said.chars().count() < 1000, "{} characters", said.chars().count());
+}
+
+#[test]
 fn the_url_is_another_ones() {
     let said = error(&plan(serve_bytes(|_| whole("404 Not Found", "text/html", b"<h1>no</h1>"))));
     assert!(said.contains("HTTP 404") && said.contains("endpoint"), "{said}");
@@ -194,16 +211,14 @@ fn a_signal_ends_the_wait_for_a_target_that_is_mute() {
     });
     let mut plan = plan(address);
     plan.timeout = Duration::from_secs(25);
-    let (found, hear) = channel();
-    spawn(move || {
+    let report = ends(move || {
         let mut asked = 0;
         let stop = || {
             asked += 1;
             asked == 3
         };
-        drop(found.send(run_until(&plan, stop, |_| {})));
+        run_until(&plan, stop, |_| {}).unwrap()
     });
-    let report = hear.recv_timeout(Duration::from_secs(20)).expect("it ends").unwrap();
     assert_eq!((report.ended, report.total.calls), (Ended::Interrupted, 0));
     let said = report.harness.warnings.join("\n");
     assert!(said.contains("the target had not answered the first call"), "{said}");
@@ -220,9 +235,7 @@ fn a_target_that_sends_without_end_and_does_not_answer_is_waited_for_as_long_as_
     });
     let mut plan = plan(address);
     plan.timeout = Duration::from_millis(500);
-    let (found, hear) = channel();
-    spawn(move || found.send(error(&plan)));
-    let said = hear.recv_timeout(Duration::from_secs(20)).expect("it ends");
+    let said = ends(move || error(&plan));
     assert!(
         said.contains("tools/call echo was not answered") && said.contains("timed out after 0.5 s"),
         "{said}"
@@ -240,8 +253,7 @@ fn its_session_is_ended_also_when_its_call_fails() {
         if request.method() == "tools/call" {
             return whole("500 Internal Server Error", "text/plain", b"broken");
         }
-        let good = String::from_utf8(request.good()).unwrap();
-        good.replacen("\r\n", "\r\nMcp-Session-Id: s1\r\n", 1).into_bytes()
+        request.good_with("Mcp-Session-Id: s1")
     });
     assert!(error(&legacy(address)).contains("HTTP 500"));
     assert_eq!(ended.load(Ordering::SeqCst), 1);

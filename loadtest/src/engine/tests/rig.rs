@@ -5,6 +5,7 @@ use std::io::{self, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::thread::spawn;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::plan::{
 use crate::report::model::{ErrorKind, Report};
 
 /// A request as the server got it.
+#[derive(Clone)]
 pub(in crate::engine) struct Request {
     pub(in crate::engine) verb: String,
     /// Names in lower case.
@@ -63,6 +65,12 @@ impl Request {
         }
         self.answer(&self.result())
     }
+
+    /// The same with a header more.
+    pub(in crate::engine) fn good_with(&self, header: &str) -> Vec<u8> {
+        let good = String::from_utf8(self.good()).unwrap();
+        good.replacen("\r\n", &format!("\r\n{header}\r\n"), 1).into_bytes()
+    }
 }
 
 pub(in crate::engine) fn whole(status: &str, media: &str, body: &[u8]) -> Vec<u8> {
@@ -93,6 +101,19 @@ pub(in crate::engine) fn serve(
         }
     });
     address
+}
+
+/// The same for all but the first request, that of the probe, which has a good answer.
+pub(in crate::engine) fn serve_after_probe(
+    answer: impl Fn(&Request, &mut TcpStream) -> io::Result<Then> + Send + Sync + 'static,
+) -> SocketAddr {
+    serve(move |request, stream| {
+        if request.number > 0 {
+            return answer(request, stream);
+        }
+        stream.write_all(&request.good())?;
+        Ok(Then::GoOn)
+    })
 }
 
 /// Answers each request with these bytes.
@@ -167,13 +188,16 @@ pub(in crate::engine) fn mix(operations: &[Operation]) -> Traffic {
     Traffic::Mix(operations.iter().map(part).collect())
 }
 
-pub(in crate::engine) fn open(per_second: f64, seconds: f64) -> Pace {
-    let step = Step {
+pub(in crate::engine) fn level(per_second: f64, seconds: f64) -> Step {
+    Step {
         from_per_second: per_second,
         to_per_second: per_second,
         duration: Duration::from_secs_f64(seconds),
-    };
-    Pace::Open { steps: vec![step], arrival: Arrival::Even }
+    }
+}
+
+pub(in crate::engine) fn open(per_second: f64, seconds: f64) -> Pace {
+    Pace::Open { steps: vec![level(per_second, seconds)], arrival: Arrival::Even }
 }
 
 /// 200 calls in half a second, evenly apart, on four connections, without a warm-up.
@@ -201,6 +225,14 @@ pub(in crate::engine) fn run(plan: &Plan) -> Report {
     let report = run_until(plan, || false, |_| {}).unwrap();
     check(&report);
     report
+}
+
+/// What came of work that must end.
+pub(in crate::engine) fn ends<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (found, hear) = channel();
+    // Whoever waits has given up where nobody hears it.
+    spawn(move || drop(found.send(work())));
+    hear.recv_timeout(Duration::from_secs(20)).expect("it ends")
 }
 
 /// What holds for every report.

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::rig::{Request, Then, call, failed, mix, open, plan, run, serve, serve_bytes, whole};
-use crate::plan::{Agent, Arrival, Era, Operation, Pace, Plan, Step};
+use super::rig::{
+    Request, Then, call, failed, level, mix, open, plan, run, serve, serve_bytes, whole,
+};
+use crate::plan::{Agent, Arrival, Era, Operation, Pace, Plan};
 use crate::report::model::{ErrorKind, Report};
 
 /// What a server with sessions has seen.
@@ -42,8 +44,7 @@ fn respond(request: &Request, seen: &mut Seen, forgets_after: u32) -> Vec<u8> {
         seen.next += 1;
         let id = format!("s{}", seen.next);
         seen.open.insert(id.clone(), (0, agent));
-        let good = String::from_utf8(request.good()).unwrap();
-        return good.replacen("\r\n", &format!("\r\nMcp-Session-Id: {id}\r\n"), 1).into_bytes();
+        return request.good_with(&format!("Mcp-Session-Id: {id}"));
     }
     if request.header("mcp-protocol-version") != "2025-11-25" {
         seen.wrong.push(format!("{} without the revision", request.method()));
@@ -208,12 +209,8 @@ fn upkeep_that_fails_counts_in_the_step_that_it_is_in() {
         answer
     });
     let mut plan = Plan { session_calls: Some(5), ..legacy(address) };
-    let step = |per_second| Step {
-        from_per_second: per_second,
-        to_per_second: per_second,
-        duration: Duration::from_millis(500),
-    };
-    plan.pace = Pace::Open { steps: vec![step(100.0), step(200.0)], arrival: Arrival::Even };
+    let steps = vec![level(100.0, 0.5), level(200.0, 0.5)];
+    plan.pace = Pace::Open { steps, arrival: Arrival::Even };
     let report = run(&plan);
     let refused = failed(&report, ErrorKind::Status, "DELETE: HTTP 500");
     assert!(refused >= 5 && refused == report.total.failed, "{:?}", report.errors);

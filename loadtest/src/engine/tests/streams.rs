@@ -142,3 +142,24 @@ fn a_stream_that_is_refused_ends_early_or_says_what_it_should_not() {
     let count = of_streams(&plain).calls;
     assert_eq!(failed(&plain, ErrorKind::Shape, "no stream"), count, "{:?}", plain.errors);
 }
+
+#[test]
+fn a_stream_that_is_not_open_yet_is_a_call_in_flight_and_no_stream() {
+    let address = serve(|request, stream| {
+        if !is_stream(request) {
+            stream.write_all(&request.good())?;
+            return Ok(Then::GoOn);
+        }
+        // It says nothing.
+        let _ = stream.read(&mut [0]);
+        Ok(Then::Close)
+    });
+    let mut plan = Plan { timeout: Duration::from_secs(1), ..plan(address) };
+    plan.pace = open(20.0, 1.2);
+    plan.traffic = mix(&[Operation::Stream { hold: Duration::from_millis(200) }]);
+    let report = run(&plan);
+    let mute = failed(&report, ErrorKind::Timeout, "waiting for the answer");
+    assert_eq!((mute, report.total.calls), (24, 24), "{:?}", report.errors);
+    assert!(report.seconds.iter().any(|one| one.in_flight > 0), "{:?}", report.seconds);
+    assert!(report.seconds.iter().all(|one| one.streams == 0), "{:?}", report.seconds);
+}

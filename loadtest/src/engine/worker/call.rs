@@ -184,7 +184,7 @@ impl<'a> Worker<'a> {
         let is_stream = matches!(act, Act::Stream { .. });
         let has_connection = if is_stream {
             // Those of an open loop are due, and fail.
-            self.is_open_loop() || self.streams < self.setting.streams_max
+            self.is_open_loop() || self.has_place_beside()
         } else {
             self.has_idle()
         };
@@ -235,14 +235,14 @@ impl<'a> Worker<'a> {
             received: 0,
             status: 0,
             outcome: None,
+            said: Vec::new(),
             opened: None,
         }
     }
 
     /// Counts a call that was never sent.
     pub(super) fn lose(&mut self, number: usize, due: Due, fault: Fault) {
-        self.said.clear();
-        self.count(number, due, 0, Err(fault), due.at);
+        self.count(number, due, 0, Err(fault), due.at, &[]);
     }
 
     /// A connection failed while there is no other: a call of a closed loop fails with it.
@@ -267,23 +267,23 @@ impl<'a> Worker<'a> {
     pub(super) fn over(&mut self, flight: &Flight, result: Result<(), Fault>, at: u64) {
         // 404 by the protocol; some servers say 400, and that it is the session.
         let lost = flight.status == 404
-            || flight.status == 400 && result.is_err() && find(&self.said, b"ession").is_some();
+            || flight.status == 400 && result.is_err() && find(&flight.said, b"ession").is_some();
         match flight.purpose {
             Purpose::Call { template } => {
                 self.in_flight -= 1;
-                self.count(template, flight.due, flight.received, result, at);
+                self.count(template, flight.due, flight.received, result, at, &flight.said);
             }
             Purpose::Stream { template, open } => {
                 self.in_flight -= usize::from(open.is_none());
                 let at = open.map_or(at, |open| open.at);
-                self.count(template, flight.due, flight.received, result, at);
+                self.count(template, flight.due, flight.received, result, at, &flight.said);
             }
             Purpose::Replace { template, slot } => {
                 self.in_flight -= 1;
                 if result.is_ok() {
                     self.opened(slot, flight.opened.as_deref());
                 }
-                self.count(template, flight.due, flight.received, result, at);
+                self.count(template, flight.due, flight.received, result, at, &flight.said);
             }
             Purpose::Open { .. }
             | Purpose::Announce(_)
@@ -306,6 +306,7 @@ impl<'a> Worker<'a> {
         received: u64,
         result: Result<(), Fault>,
         at: u64,
+        said: &[u8],
     ) {
         let operation = usize::from(self.template(number).operation);
         let cell = self.tally.cell(due.step, operation);
@@ -322,7 +323,7 @@ impl<'a> Worker<'a> {
         }
         let rest = &mut self.tally.rest;
         let failures = if due.step > 0 { &mut rest.failures } else { &mut rest.warm_up_failures };
-        failures.count(fault, Of::Call, || example(&self.said));
+        failures.count(fault, Of::Call, || example(said));
     }
 
     /// Nothing is waited for any longer: what was due and has no answer is unfinished.

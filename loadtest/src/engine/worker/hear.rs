@@ -17,7 +17,8 @@ use crate::report::model::ErrorKind;
 const LINGER: u64 = SECOND;
 /// Of what was said that was wrong, for the example.
 const SAID_BYTES: usize = 1024;
-/// Memory that answers under way may take in one thread: what goes beyond it fails.
+/// Memory that answers under way may take in one thread: what goes beyond it fails. Of it, connections
+/// that carry nothing keep no more than half.
 const KEPT_BYTES_MAX: usize = if cfg!(test) { 16 << 20 } else { 512 << 20 };
 
 impl Worker<'_> {
@@ -41,7 +42,6 @@ impl Worker<'_> {
             checker: &mut self.checker,
             template,
             flight: &mut flight,
-            said: &mut self.said,
             events: 0,
             asked: Vec::new(),
         };
@@ -49,6 +49,9 @@ impl Worker<'_> {
         let kept_before = connection.kept_bytes();
         let (mut heard, received) =
             connection.hear(template.verb, &mut self.scratch, &mut self.heads, &mut hearing);
+        if matches!(heard, Heard::Ended(_)) && self.kept_bytes > KEPT_BYTES_MAX / 2 {
+            connection.give_back();
+        }
         let kept = connection.kept_bytes();
         self.kept_bytes = (self.kept_bytes + kept).saturating_sub(kept_before);
         let (events, is_open) = (hearing.events, hearing.is_open_stream());
@@ -76,11 +79,7 @@ impl Worker<'_> {
             Heard::Ended(keep) => keep,
             Heard::Broken(fault) => {
                 if fault.kind != ErrorKind::Disconnected {
-                    let said = connection.last_input(&self.scratch);
-                    self.said.clear();
-                    self.said.extend(said.iter().take(SAID_BYTES));
-                } else if !is_open {
-                    self.said.clear();
+                    flight.said = start_of(connection.last_input(&self.scratch));
                 }
                 connection.flight = Some(flight);
                 return self.broken(index, fault);
@@ -130,7 +129,6 @@ struct Hearing<'h> {
     checker: &'h mut Checker,
     template: &'h Template,
     flight: &'h mut Flight,
-    said: &'h mut Vec<u8>,
     events: u64,
     /// What the server wants to know.
     asked: Vec<Asked>,
@@ -269,7 +267,10 @@ impl Hearing<'_> {
     }
 
     fn say(&mut self, text: &[u8]) {
-        self.said.clear();
-        self.said.extend_from_slice(text.get(..SAID_BYTES).unwrap_or(text));
+        self.flight.said = start_of(text);
     }
+}
+
+fn start_of(said: &[u8]) -> Vec<u8> {
+    said.get(..SAID_BYTES).unwrap_or(said).to_vec()
 }

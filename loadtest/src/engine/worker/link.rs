@@ -6,7 +6,7 @@ use rustix::event::epoll;
 
 use super::Worker;
 use crate::engine::clock::{self, MILLISECOND, SECOND};
-use crate::engine::connection::{Flight, Purpose, State};
+use crate::engine::connection::{Connection, Flight, Purpose, State};
 use crate::engine::failure::{Fault, Of};
 use crate::engine::request::Template;
 use crate::engine::transport::{Readiness, Transport};
@@ -104,7 +104,6 @@ impl Worker<'_> {
             // All but the end of the stream had come.
             return self.done(index, result, at, now);
         }
-        self.said.clear();
         let fault = Fault::new(ErrorKind::Timeout, "waiting for the answer");
         self.done(index, Err(fault), now, now);
     }
@@ -178,6 +177,20 @@ impl Worker<'_> {
         }
     }
 
+    /// Whether one more connection may be made beside the carriers.
+    pub(super) fn has_place_beside(&self) -> bool {
+        self.beside < self.setting.beside_max
+    }
+
+    /// A place for it.
+    pub(super) fn place_beside(&mut self) -> usize {
+        self.beside += 1;
+        self.free.pop().unwrap_or_else(|| {
+            self.connections.push(Connection::new(State::Free));
+            self.connections.len() - 1
+        })
+    }
+
     /// Whether a carrier is free; those that were closed since they were are forgotten.
     #[inline]
     pub(super) fn has_idle(&mut self) -> bool {
@@ -217,7 +230,7 @@ impl Worker<'_> {
     }
 
     /// Gives up a connection that carries nothing any more. A carrier is made again: at once after
-    /// a whole answer, else later and later. The place of a stream is free.
+    /// a whole answer, else later and later. A place beside them is free.
     pub(super) fn let_go(&mut self, index: usize, now: u64) {
         let Some(connection) = self.connections.get_mut(index) else { return };
         let kept_before = connection.kept_bytes();
@@ -226,7 +239,7 @@ impl Worker<'_> {
         if index >= self.carriers {
             connection.state = State::Free;
             self.free.push(index);
-            self.streams -= 1;
+            self.beside -= 1;
             return;
         }
         let attempts = connection.attempts;
@@ -307,12 +320,9 @@ impl Worker<'_> {
     /// A connection that carries a request is of no more use.
     pub(super) fn broken(&mut self, index: usize, fault: Fault) {
         let now = clock::now();
-        if index >= self.carriers {
-            return self.end_stream(index, Err(fault), now);
-        }
         let flight = self.connections.get_mut(index).and_then(|one| one.flight.as_mut());
         match flight.and_then(|flight| flight.outcome.take()) {
-            // All but the end of the stream had come.
+            // All but the end of the stream had come, or what came was wrong already.
             Some((result, at)) if fault.kind == ErrorKind::Disconnected => {
                 self.done(index, result, at, now);
             }

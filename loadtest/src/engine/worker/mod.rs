@@ -76,7 +76,7 @@ pub(super) struct Worker<'a> {
     timer: OwnedFd,
     /// For when it is set.
     timer_at: u64,
-    /// Those that carry calls, then those of streams.
+    /// Those that carry calls, then those beside them: of streams, and of answers to the server.
     connections: Vec<Connection>,
     /// When they have to be looked at.
     alarms: Alarms,
@@ -89,9 +89,9 @@ pub(super) struct Worker<'a> {
     down: usize,
     /// Why no connection could be made; none since one could.
     refusal: Option<Fault>,
-    /// Places of streams that are over.
+    /// How many are in use beside the carriers, and places there that are free.
+    beside: usize,
     free: Vec<usize>,
-    streams: usize,
     /// Which address the next connection goes to.
     next_address: usize,
     sessions: Sessions,
@@ -125,10 +125,8 @@ pub(super) struct Worker<'a> {
     wake_at: u64,
     checker: Checker,
     heads: Heads,
-    /// Memory that answers under way take.
+    /// Memory that answers under way take, and that connections keep for the next ones.
     kept_bytes: usize,
-    /// The start of what was said last that was wrong.
-    said: Vec<u8>,
     scratch: Vec<u8>,
     out: Vec<u8>,
     /// Answers to what the server asked, and connections that are being made for them.
@@ -205,8 +203,8 @@ impl<'a> Worker<'a> {
             idle: VecDeque::with_capacity(carriers),
             down: carriers,
             refusal: None,
+            beside: 0,
             free: Vec::new(),
-            streams: 0,
             next_address: index,
             sessions: Sessions::new(plan.era, agents, plan.session_calls),
             choice: Choice::new(&plan.traffic, share, random(0)),
@@ -233,7 +231,6 @@ impl<'a> Worker<'a> {
             checker: Checker::new(),
             heads: Heads::default(),
             kept_bytes: 0,
-            said: Vec::new(),
             scratch: vec![0; SCRATCH_BYTES],
             out: Vec::new(),
             replies: VecDeque::new(),

@@ -35,8 +35,8 @@ impl Worker<'_> {
                 }
             }
             if self.replies.len() >= REPLIES_MAX {
-                let fault = Fault::new(ErrorKind::Timeout, "the server asks for too many at once");
-                self.upkeep_failed(due.step, fault, REPLY);
+                let fault = Fault::new(ErrorKind::Shape, "the server asks for too many at once");
+                self.upkeep_failed(due.step, fault, REPLY, &[]);
                 continue;
             }
             let fields = turn.map_or(&[][..], |turn| self.sessions.fields(turn));
@@ -51,10 +51,8 @@ impl Worker<'_> {
             let Some(index) = self.take_idle() else { break };
             self.reply_on(index);
         }
-        while self.replies_connecting < self.replies.len()
-            && self.streams < self.setting.streams_max
-        {
-            let index = self.free_place();
+        while self.replies_connecting < self.replies.len() && self.has_place_beside() {
+            let index = self.place_beside();
             self.replies_connecting += 1;
             self.begin(index, now);
         }
@@ -73,8 +71,7 @@ impl Worker<'_> {
     pub(super) fn reply_lost(&mut self, fault: Fault) {
         self.replies_connecting = self.replies_connecting.saturating_sub(1);
         if let Some(reply) = self.replies.pop_front() {
-            self.said.clear();
-            self.upkeep_failed(reply.due.step, fault, REPLY);
+            self.upkeep_failed(reply.due.step, fault, REPLY, &[]);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Worker;
 use crate::engine::clock;
-use crate::engine::connection::{Connection, Purpose, State};
+use crate::engine::connection::Purpose;
 use crate::engine::failure::Fault;
 use crate::engine::schedule::Due;
 use crate::report::model::ErrorKind;
@@ -10,17 +10,17 @@ use crate::report::model::ErrorKind;
 impl Worker<'_> {
     /// Begins a stream.
     pub(super) fn open_stream(&mut self, number: usize, due: Due) {
-        if self.streams >= self.setting.streams_max {
+        if !self.has_place_beside() {
             let fault = Fault::written(
                 ErrorKind::Connect,
-                format!("no descriptor left for a stream beside {} others", self.streams),
+                format!("no descriptor left for a stream beside {} others", self.beside),
             );
             return self.lose(number, due, fault);
         }
         let turn = self.sessions.take();
         let purpose = Purpose::Stream { template: number, open: None };
         let flight = self.flight(purpose, due, turn);
-        let index = self.free_place();
+        let index = self.place_beside();
         self.in_flight += 1;
         if let Some(connection) = self.connections.get_mut(index) {
             connection.flight = Some(flight);
@@ -28,20 +28,13 @@ impl Worker<'_> {
         self.begin(index, clock::now());
     }
 
-    /// A place beside the carriers.
-    pub(super) fn free_place(&mut self) -> usize {
-        self.streams += 1;
-        self.free.pop().unwrap_or_else(|| {
-            self.connections.push(Connection::new(State::Free));
-            self.connections.len() - 1
-        })
-    }
-
-    /// How many there are; other places carry answers to the server.
+    /// How many are open; those that are being opened are calls in flight.
     pub(super) fn open_streams(&self) -> u64 {
         let places = self.connections.iter().skip(self.carriers);
         let flights = places.filter_map(|one| one.flight.as_ref());
-        flights.filter(|flight| matches!(flight.purpose, Purpose::Stream { .. })).count() as u64
+        let open = flights
+            .filter(|flight| matches!(flight.purpose, Purpose::Stream { open: Some(_), .. }));
+        open.count() as u64
     }
 
     /// Its connection is there: the request goes out.
@@ -57,11 +50,9 @@ impl Worker<'_> {
     pub(super) fn stream_ended(&mut self, index: usize) {
         let flight = self.connections.get_mut(index).and_then(|one| one.flight.as_mut());
         let outcome = flight.and_then(|flight| flight.outcome.take());
-        let fault = if let Some((Err(fault), _)) = outcome {
-            fault
-        } else {
-            self.said.clear();
-            Fault::new(ErrorKind::Disconnected, "a stream that ended early")
+        let fault = match outcome {
+            Some((Err(fault), _)) => fault,
+            _ => Fault::new(ErrorKind::Disconnected, "a stream that ended early"),
         };
         self.end_stream(index, Err(fault), clock::now());
     }

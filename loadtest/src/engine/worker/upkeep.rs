@@ -76,20 +76,27 @@ impl Worker<'_> {
         let Err(fault) = result else { return };
         if flight.purpose == Purpose::End && self.stint.is_none() {
             // No step is there to count it in, and after the last one nobody to tell.
-            return self.left.0.count(fault, Of::Upkeep(method), || example(&self.said));
+            return self.left.0.count(fault, Of::Upkeep(method), || example(&flight.said));
         }
-        self.upkeep_failed(flight.due.step, fault, method);
+        self.upkeep_failed(flight.due.step, fault, method, &flight.said);
     }
 
-    /// Counts what failed in a step; what was said of it is there.
-    pub(super) fn upkeep_failed(&mut self, step: u16, fault: Fault, method: &'static str) {
+    /// Counts what failed in a step, and what was said of it.
+    pub(super) fn upkeep_failed(
+        &mut self,
+        step: u16,
+        fault: Fault,
+        method: &'static str,
+        said: &[u8],
+    ) {
         let operation = self.tally.upkeep();
         self.tally.cell(step, operation).upkeep_failed += 1;
         let measured = step > 0;
         let rest = &mut self.tally.rest;
         let failures = if measured { &mut rest.failures } else { &mut rest.warm_up_failures };
-        failures.count(fault, Of::Upkeep(method), || example(&self.said));
+        failures.count(fault, Of::Upkeep(method), || example(said));
     }
+
     /// An `initialize` that was given up has an answer after all, or never will.
     fn abandoned(&mut self, slot: usize, flight: &Flight, result: Result<(), Fault>) {
         let (lines, has_id) = self.lines_of(flight.opened.as_deref());

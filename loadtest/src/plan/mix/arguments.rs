@@ -9,8 +9,12 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::terminal::shortened;
+
 /// The most bytes of arguments.
 const ARGUMENTS_BYTES_MAX: usize = 4 << 20;
+/// Of what is none, what is quoted.
+const QUOTED_CHARS_MAX: usize = 80;
 
 /// Arguments of a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +59,11 @@ impl<'de> Deserialize<'de> for Arguments {
         match Value::deserialize(from)? {
             Value::String(text) => Self::parse(&text).map_err(D::Error::custom),
             Value::Object(object) => Ok(Self::Json(Value::Object(object).to_string())),
-            other => Err(D::Error::custom(format!("`{other}` is neither a mapping nor a text"))),
+            other => {
+                let other = other.to_string();
+                let other = shortened(&other, QUOTED_CHARS_MAX);
+                Err(D::Error::custom(format!("`{other}` is neither a mapping nor a text")))
+            }
         }
     }
 }

@@ -9,16 +9,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::super::words::{Sizes, Time};
-use super::super::{Call, Era, Expect, Operation, Part, Size};
+use super::super::{Call, Era, Expect, NAME_BYTES_MAX, Operation, Part, Size};
 use super::Kind;
 use super::arguments::Arguments;
 
-/// The most bytes of a name or a URI.
-const NAME_BYTES_MAX: usize = 4 << 10;
 /// The tool that is called where none is named: one that the mock has.
 const TOOL: &str = "echo";
 const HOLD: Duration = Duration::from_secs(10);
 const HOLD_MAX: Duration = Duration::from_hours(24);
+const WEIGHT_MAX: f64 = 1e9;
 
 /// An operation of a scenario.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -85,8 +84,8 @@ impl Words {
 
     pub(super) fn part(self, era: Era) -> Result<Part> {
         ensure!(
-            self.weight >= 0.0 && self.weight.is_finite(),
-            "the weight {} is none: write a number from 0 on",
+            (0.0..=WEIGHT_MAX).contains(&self.weight),
+            "the weight {:?} is none: write a number from 0 to {WEIGHT_MAX}",
             self.weight
         );
         self.has_only_its_own()?;

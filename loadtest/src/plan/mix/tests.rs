@@ -157,7 +157,13 @@ fn an_operation_has_only_what_is_its_own() {
         ),
         (
             "[{ operation: list, weight: -1 }]",
-            "entry 1 of the mix, `list`: the weight -1 is none: write a number from 0 on",
+            "entry 1 of the mix, `list`: the weight -1.0 is none: write a number from 0 to \
+             1000000000",
+        ),
+        (
+            "[{ operation: list, weight: 1e308 }]",
+            "entry 1 of the mix, `list`: the weight 1e308 is none: write a number from 0 to \
+             1000000000",
         ),
         (
             "[{ operation: stream, hold: 25h }]",

@@ -140,7 +140,7 @@ fn verdict(held: bool) -> Markup {
 mod tests {
     use super::*;
     use crate::report::assertions::assertions;
-    use crate::report::model::Report;
+    use crate::report::model::{Report, Unjudged};
     use crate::report::sample;
 
     fn shown(report: &Report) -> String {
@@ -176,6 +176,25 @@ mod tests {
         let steady = sample::steady();
         let compared = crate::report::compare::Comparison::of_two(&steady, &report);
         assert!(!comparison_page(&compared, &[]).contains("<dt>CPU a call</dt>"));
+    }
+
+    #[test]
+    fn a_step_that_was_not_judged_says_why() {
+        let mut report = sample::searched();
+        assert!(!shown(&report).contains("not judged"));
+        let last = report.steps.last_mut().unwrap();
+        (last.held, last.unjudged) = (None, Some(Unjudged::Harness));
+        assert!(shown(&report).contains("<td>not judged: the harness was the limit</td>"));
+    }
+
+    #[test]
+    fn a_dash_of_a_step_is_explained() {
+        let mut report = sample::searched();
+        let said = "– is a percentile of too few calls: p99 takes 100.";
+        assert!(!shown(&report).contains(said));
+        let few = &mut report.steps[0].measured;
+        (few.succeeded, few.failed) = (99, 0);
+        assert!(shown(&report).contains(said));
     }
 
     #[test]

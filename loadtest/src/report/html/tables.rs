@@ -30,7 +30,7 @@ pub(super) fn operations(total: &Measured, operations: &[OperationReport]) -> Ma
         (left_out(operations.len(), "operations"))
         @let shown: Vec<&Measured> =
             [total].into_iter().chain(operations.iter().map(|one| &one.measured)).collect();
-        @if let Some(said) = names::too_few(&shown) { p.note { (said) } }
+        (remark(&names::LATENCIES, &shown))
     }
 }
 
@@ -50,15 +50,23 @@ fn measurement(name: &str, measured: &Measured) -> Markup {
     }
 }
 
+/// What a dash in a table of these columns means.
+fn remark(columns: &[names::Column], shown: &[&Measured]) -> Markup {
+    html! { @if let Some(said) = names::too_few(columns, shown) { p.note { (said) } } }
+}
+
 pub(super) fn steps(steps: &[StepReport]) -> Markup {
+    let columns = [names::P50, names::P90, names::P99, names::P999, names::MAX];
+    let shown: Vec<&Measured> = steps.iter().map(|step| &step.measured).collect();
     html! {
         div.scroll {
             table {
                 thead {
                     tr {
                         th scope="col" { "due" }
-                        @for name in ["from", "succeeded", "failed", "p50", "p90", "p99", "p99.9",
-                            "max"] { th.number scope="col" { (name) } }
+                        @for name in ["from", "succeeded", "failed"].into_iter()
+                            .chain(columns.iter().map(|column| column.head))
+                        { th.number scope="col" { (name) } }
                         th scope="col" { "verdict" }
                     }
                 }
@@ -69,13 +77,12 @@ pub(super) fn steps(steps: &[StepReport]) -> Markup {
                             td.number { (seconds(step.start_seconds)) }
                             td.number { (Unit::PerSecond.show(step.measured.succeeded_per_second)) }
                             td.number.bad[step.measured.failed > 0] { (count(step.measured.failed)) }
-                            @for column in [names::P50, names::P90, names::P99, names::P999,
-                                names::MAX] {
+                            @for column in &columns {
                                 td.number { (column.show(&step.measured)) }
                             }
                             td {
                                 @match step.held {
-                                    None => {},
+                                    None => (names::verdict(step)),
                                     Some(true) => (verdict(true)),
                                     Some(false) => { (verdict(false)) " "
                                         code { (text(&step.broken.join(", "))) } },
@@ -87,6 +94,7 @@ pub(super) fn steps(steps: &[StepReport]) -> Markup {
             }
         }
         (left_out(steps.len(), "steps"))
+        (remark(&columns, &shown))
     }
 }
 

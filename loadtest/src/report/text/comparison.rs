@@ -49,7 +49,7 @@ fn side(name: &str, side: &Side, paint: Paint) -> String {
 }
 
 fn rows(name: &str, rows: &[Row], paint: Paint) -> String {
-    let mut table = Table::new(&[&clean(name), "base", "new", "ratio", ""]);
+    let mut table = Table::new(&[name, "base", "new", "ratio", ""]);
     for row in rows {
         let value =
             |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| row.unit.show(value));

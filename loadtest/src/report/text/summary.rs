@@ -77,8 +77,12 @@ fn latencies(report: &Report, paint: Paint) -> String {
     if report.operations.len() > 1 {
         shown.extend(report.operations.iter().map(|operation| &operation.measured));
     }
-    let remark = names::too_few(&shown).map(|said| format!("  {said}\n")).unwrap_or_default();
-    format!("\n{}{remark}", table.show(paint))
+    format!("\n{}{}", table.show(paint), remark(&names::LATENCIES, &shown))
+}
+
+/// What a dash in a table of these columns means.
+fn remark(columns: &[names::Column], shown: &[&Measured]) -> String {
+    names::too_few(columns, shown).map(|said| format!("  {said}\n")).unwrap_or_default()
 }
 
 fn row(name: &str, measured: &Measured) -> Vec<String> {
@@ -96,22 +100,23 @@ fn steps(steps: &[StepReport], paint: Paint) -> String {
     if steps.is_empty() {
         return String::new();
     }
-    let mut table =
-        Table::new(&["step", "succeeded", "failed", "p50", "p99", "p99.9", "max", "verdict"]);
+    let columns = [names::P50, names::P99, names::P999, names::MAX];
+    let heads = columns.iter().map(|column| column.head);
+    let heads: Vec<&str> =
+        ["step", "succeeded", "failed"].into_iter().chain(heads).chain(["verdict"]).collect();
+    let mut table = Table::new(&heads);
     for step in steps {
-        let time = |column: &names::Column| column.show(&step.measured);
-        table.row([
+        let mut row = vec![
             names::step(step),
             Unit::PerSecond.show(step.measured.succeeded_per_second),
             count(step.measured.failed),
-            time(&names::P50),
-            time(&names::P99),
-            time(&names::P999),
-            time(&names::MAX),
-            names::verdict(step),
-        ]);
+        ];
+        row.extend(columns.iter().map(|column| column.show(&step.measured)));
+        row.push(names::verdict(step));
+        table.row(row);
     }
-    format!("\n{}", table.show(paint))
+    let shown: Vec<&Measured> = steps.iter().map(|step| &step.measured).collect();
+    format!("\n{}{}", table.show(paint), remark(&columns, &shown))
 }
 
 fn search(search: &SearchReport, paint: Paint) -> String {
@@ -238,6 +243,16 @@ mod tests {
         let text = shown(&sample::searched());
         assert!(text.contains("5,250/s is the highest rate at which p99<5ms held"), "{text}");
         assert!(text.contains("broke p99<5ms"), "{text}");
+    }
+
+    #[test]
+    fn a_dash_of_a_step_is_explained_below_the_steps() {
+        let mut report = sample::searched();
+        let said = "– is a percentile of too few calls: p99 takes 100.";
+        assert!(!shown(&report).contains(said));
+        let few = &mut report.steps[0].measured;
+        (few.succeeded, few.failed) = (99, 0);
+        assert!(shown(&report).contains(said), "{}", shown(&report));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Whole command lines and scenarios: what is planned, and what is refused in which words.
 
+mod recordings;
+mod scenario_errors;
+
 use std::fs;
 use std::path::Path;
 
@@ -402,180 +405,12 @@ fn flags_go_before_the_scenario() {
 }
 
 #[test]
-fn an_error_in_a_scenario_names_file_line_and_column() {
-    for (text, expected) in [
-        (
-            "url: http://a/\nseeds: 5\n",
-            "scenario.yaml:2:1: no key `seeds` (did you mean `seed`?): there are url, connect, era, tls, headers, rate, \
-             concurrency, search, searchFrom, searchTo, precision, duration, warmUp, timeout, \
-             arrival, connections, agents, tokenFile, sessions, sessionCalls, threads, seed, mix, \
-             replay, speed, assert",
-        ),
-        (
-            "tls: { certificate: a }\n",
-            "scenario.yaml:1:8: no key `certificate` (did you mean `cert`?): there are ca, cert, key",
-        ),
-        (
-            "url: http://a/\nduration: 30\n",
-            "scenario.yaml:2:11: `30` has no unit: write 30s for seconds, or 30ms or 30us",
-        ),
-        (
-            "assert: p99<2\n",
-            "scenario.yaml:1:9: at character 5: `2` has no unit: write 2s for seconds, or 2ms or \
-             2us",
-        ),
-        (
-            "url: a\nmix:\n  - operation: call\n    uri: a\n    padding: 1..0\n",
-            "scenario.yaml:5:14: the range `1..0` ends before it begins",
-        ),
-        (
-            "mix: [{ operation: calls }]\n",
-            "scenario.yaml:1:20: no word `calls` (did you mean `call`?): there are call, list, read, \
-             prompt, ping, init, stream",
-        ),
-        (
-            "headers: { Host: a }\n",
-            "scenario.yaml:1:10: `Host` cannot be set: it follows from the URL; --connect goes elsewhere",
-        ),
-        (
-            "era: ancient\n",
-            "scenario.yaml:1:6: no word `ancient`: there are 2026-07-28, modern, 2025-11-25, legacy",
-        ),
-        ("url: [\n", "scenario.yaml:1:6: a list stands here: write it as text"),
-        (
-            "rate: 5\nrate: 6\n",
-            "scenario.yaml:2:1: duplicate mapping key `rate` is not allowed here",
-        ),
-        (
-            "mix: 5\n",
-            "scenario.yaml:1:6: a list is expected here: begin each of its entries with `- `",
-        ),
-    ] {
-        assert_eq!(Scenario::new(text).said(&[URL]), expected, "{text}");
-    }
-}
-
-#[test]
-fn a_value_of_another_kind_is_told_what_to_write() {
-    for (text, expected) in [
-        ("rate: [100, 200]", "1:7: a list stands here: write it as text, '100,200'"),
-        (
-            "mix:\n  operation: call",
-            "2:3: a list is expected here: begin each of its entries with `- `",
-        ),
-        ("tls: ca.pem", "1:6: keys with values are expected here: write them as `key: value`"),
-        (
-            "agents: ten # of them",
-            "1:9: `ten` is not a whole number from 0 on: write one in digits, as 10",
-        ),
-        (
-            "mix:\n  - operation: call\n    weight: heavy",
-            "3:13: `heavy` is not a number: write one in digits, as 5 or 0.5",
-        ),
-        (
-            "mix:\n  - operation: call\n   weight: 3",
-            "3:4: this line's indentation fits none of the lines above: begin the keys of one entry in the same column",
-        ),
-    ] {
-        let said = Scenario::new(text).said(&[URL]);
-        assert_eq!(said, format!("scenario.yaml:{expected}"), "{text}");
-    }
-}
-
-#[test]
 fn an_era_may_be_called_by_its_revision() {
     for (revision, era) in [("2025-11-25", Era::Legacy), ("2026-07-28", Era::Modern)] {
         assert_eq!(plan(&["--era", revision]).era, era);
         let scenario = Scenario::new(&format!("era: {revision}"));
         assert_eq!(scenario.job(&[URL]).unwrap().plan.era, era);
     }
-}
-
-#[test]
-fn an_error_beyond_the_text_names_the_scenario() {
-    let said = |text: &str| Scenario::new(text).said(&[]);
-    assert_eq!(
-        said("{ url: 'http://127.0.0.1:9/', rate: 5, concurrency: 5 }"),
-        "with the scenario scenario.yaml: `rate` and `concurrency` exclude each other: keep one of \
-         them"
-    );
-    assert_eq!(
-        said("{ url: 'http://127.0.0.1:9/', replay: a, mix: [{ operation: list }] }"),
-        "with the scenario scenario.yaml: `mix` and `replay` exclude each other: keep one of them"
-    );
-    assert_eq!(
-        said("{ url: 'https://127.0.0.1:9/', tls: { cert: a } }"),
-        "with the scenario scenario.yaml: --cert needs the certificate's --key"
-    );
-    assert_eq!(
-        said("{}"),
-        "with the scenario scenario.yaml: where to is not said: give a URL, or a scenario with \
-         `url`"
-    );
-    let missing = run(&["--scenario=/nowhere.yaml"]).unwrap().with_token(None).unwrap_err();
-    assert_eq!(missing.to_string(), "cannot read the scenario /nowhere.yaml");
-    let large = Scenario::new(&"#".repeat((4 << 20) + 1));
-    assert_eq!(large.said(&[]), "the scenario scenario.yaml is larger than the limit of 4 MiB");
-}
-
-#[test]
-fn a_recording_is_sent_when_it_says() {
-    let request = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
-    let lines: Vec<String> =
-        (0..11).map(|n| format!(r#"{{"at_ms":{},"message":{request}}}"#, n * 20)).collect();
-    let scenario = Scenario::new("{ url: 'http://127.0.0.1:9/', replay: recording.jsonl }");
-    scenario.file("recording.jsonl", &lines.join("\n"));
-    let plan = scenario.job(&[]).unwrap().plan;
-    assert!(matches!(&plan.traffic, Traffic::Replay(recorded) if recorded.len() == 11));
-    let duration = |flags: &[&str]| match scenario.job(flags).unwrap().plan.pace {
-        Pace::Recorded { duration, .. } => duration.as_millis(),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(duration(&[]), 210, "the eleventh is due after 200");
-    assert!(plan.warm_up.is_zero(), "the first of them are measured, and sent once");
-    let warmed = scenario.job(&["--warm-up=50ms"]).unwrap().plan;
-    assert_eq!(warmed.warm_up.as_millis(), 50);
-    assert_eq!(duration(&["--warm-up=50ms"]), 160, "its first part is not measured");
-    assert_eq!(duration(&["--warm-up=1s", "--duration=1s"]), 1000);
-    let said = format!("{:#}", scenario.job(&["--warm-up=210ms"]).unwrap_err());
-    assert!(said.ends_with("write less than 210ms, or a --duration too"), "{said}");
-    let faster = scenario.job(&["--speed=2x"]).unwrap().plan;
-    assert!(
-        matches!(faster.pace, Pace::Recorded { duration, speed: 2.0 } if duration.as_millis() == 105)
-    );
-    let Traffic::Replay(recorded) = faster.traffic else { panic!("a recording") };
-    assert_eq!(recorded[3].at.map(|at| at.as_millis()), Some(30));
-    for flags in [&["--speed=2x", "--rate=5"][..], &["--speed=2x", "--concurrency=5"]] {
-        let said = format!("{:#}", scenario.job(flags).unwrap_err());
-        assert!(said.contains("--speed means something with a --replay that has times"), "{said}");
-    }
-    assert!(scenario.job(&["--arrival=even"]).is_err(), "the recording says it");
-    let fast = Scenario::new("{ url: 'http://127.0.0.1:9/', replay: recording.jsonl, speed: 4x }");
-    fast.file("recording.jsonl", &lines.join("\n"));
-    let fast = |flags: &[&str]| fast.job(flags).unwrap().plan.pace;
-    assert!(matches!(fast(&[]), Pace::Recorded { speed: 4.0, .. }));
-    for flag in ["--rate=5", "--concurrency=5", "--search=p99=5ms", "--mix=list"] {
-        assert!(!matches!(fast(&[flag]), Pace::Recorded { .. }), "{flag}");
-    }
-    let slower = scenario.job(&["--rate=5"]).unwrap().plan.pace;
-    assert!(matches!(slower, Pace::Open { steps, .. } if steps[0].duration.as_secs() == 30));
-    assert!(matches!(scenario.job(&["--concurrency=2"]).unwrap().plan.pace, Pace::Closed { .. }));
-    let untimed = Scenario::new("{ url: 'http://127.0.0.1:9/', replay: recording.jsonl }");
-    untimed.file("recording.jsonl", request);
-    assert!(matches!(untimed.job(&[]).unwrap().plan.pace, Pace::Closed { concurrency: 32, .. }));
-    assert!(untimed.job(&["--speed=2x"]).is_err());
-    let notes = untimed.job(&[]).unwrap().notes.join("\n");
-    assert!(
-        notes.contains("no times that differ")
-            && notes.contains("what it holds (1 message) is sent again and again, 32 at once"),
-        "{notes}"
-    );
-    untimed.file("recording.jsonl", r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#);
-    let said = format!("{:#}", untimed.job(&[]).unwrap_err());
-    assert!(
-        said.contains("has nothing to send") && said.ends_with("left out were 1 × notifications"),
-        "{said}"
-    );
 }
 
 #[test]
