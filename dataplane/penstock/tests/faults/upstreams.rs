@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Client, Penstock, always, call, chunk, eventually, find, modern_call, ok, read_request, reset,
-    then_the_next_call_works, upstream,
+    Client, Penstock, Setup, always, call, chunk, eventually, find, modern_call, ok, read_request,
+    reset, then_the_next_call_works, upstream,
 };
 
 const STREAM: &[u8] =
@@ -127,6 +127,52 @@ fn an_answer_that_comes_before_it_was_asked_for_is_nobodys() {
     for id in 1..5 {
         assert_eq!(client.ask(&call(id)), (200, "{}".into()));
         std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// An answer of the size of penstock's first read, so that what comes behind it is still in the socket
+/// when the next call is to go out.
+fn as_long_as_a_read() -> Vec<u8> {
+    const READ_BYTES: usize = 16 << 10;
+    let rest = READ_BYTES - ok(&"x".repeat(10_000)).len();
+    let answer = ok(&"x".repeat(10_000 + rest));
+    assert_eq!(answer.len(), READ_BYTES);
+    answer
+}
+
+#[test]
+fn an_answer_behind_another_is_not_that_of_a_call_sent_ahead() {
+    for backend in ["auto", "epoll"] {
+        let hasty = always([as_long_as_a_read(), ok("evil")].concat());
+        let penstock = Setup::to(hasty).backend(backend).start();
+        let mut client = penstock.connect();
+        client.send(&(1..5).flat_map(call).collect::<Vec<u8>>());
+        for id in 1..5 {
+            let (status, body) = client.answer().expect("an answer");
+            assert!(status == 200 && body != "evil", "call {id} on {backend}: {status} {body}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_behind_another_is_not_that_of_a_call_that_waited_for_the_connection() {
+    for backend in ["auto", "epoll"] {
+        let hasty = upstream(|mut stream| {
+            while read_request(&mut stream).is_some() {
+                std::thread::sleep(Duration::from_millis(300));
+                let _ = stream.write_all(&[as_long_as_a_read(), ok("evil")].concat());
+            }
+        });
+        let entry = format!("{{ url: \"http://{hasty}/mcp\", connections: 1 }}");
+        let penstock = Setup::with(&entry).backend(backend).start();
+        let (mut first, mut second) = (penstock.connect(), penstock.connect());
+        first.send(&call(1));
+        std::thread::sleep(Duration::from_millis(100));
+        second.send(&call(2));
+        for client in [&mut first, &mut second] {
+            let (status, body) = client.answer().expect("an answer");
+            assert!(status == 200 && body != "evil", "on {backend}: {status} {body}");
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use monoio::buf::IoBuf as _;
 use monoio::io::AsyncWriteRent as _;
 use rustls::pki_types::CertificateDer;
 
+use super::engine::nonblocking;
 use super::flight::{ReadHalf, Reading, Socket, WriteHalf, Writing};
+use super::round::Pended;
 
 /// Plaintext that TLS may hold before it is written out.
 const TLS_BUFFER_BYTES: usize = 64 << 10;
@@ -36,6 +38,8 @@ enum Writer {
 pub(crate) struct Conn {
     descriptor: RawFd,
     reader: Reader,
+    /// When the read in flight was last found pending.
+    pended: Pended,
     writer: Writer,
     /// Whether a write began and did not end well: what the peer got ends anywhere.
     torn: bool,
@@ -66,8 +70,16 @@ impl Conn {
     pub(crate) fn new(socket: Socket) -> Self {
         let (descriptor, reader, writer) = socket.split();
         let (reader, writer) = (Reader::Idle(reader), Writer::Idle(writer));
-        let (tls, spare) = (None, Vec::new());
-        Self { descriptor, reader, writer, torn: false, tls, spare, written_bytes: 0 }
+        Self {
+            descriptor,
+            reader,
+            pended: Pended::default(),
+            writer,
+            torn: false,
+            tls: None,
+            spare: Vec::new(),
+            written_bytes: 0,
+        }
     }
 
     /// Makes it a TLS connection: the handshake, to its end.
@@ -182,14 +194,33 @@ impl Conn {
                 Reader::Reading(mut read) => {
                     let Poll::Ready((result, half)) = read.as_mut().poll(cx) else {
                         self.reader = Reader::Reading(read);
+                        self.pended = Pended::now();
                         return Poll::Pending;
                     };
+                    self.pended.done();
                     self.reader = Reader::Idle(half);
                     return Poll::Ready(result);
                 }
                 Reader::Gone => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             }
         }
+    }
+
+    /// Whether the kernel was asked for what the read in flight is to bring since that was last polled.
+    pub(crate) fn was_asked(&self) -> bool {
+        // epoll asks as it polls.
+        nonblocking() || self.pended.is_over()
+    }
+
+    /// Whether nothing lies in the socket, the end included, for a read that the kernel has not seen.
+    pub(crate) fn is_silent(&self) -> bool {
+        let mut byte = 0_u8;
+        // SAFETY: the descriptor is open while either half is held; the kernel writes one byte at most.
+        let peeked = unsafe {
+            let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+            libc::recv(self.descriptor, (&raw mut byte).cast(), 1, flags)
+        };
+        peeked < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
     }
 
     /// Feeds raw bytes to TLS; none are the end of the socket, and an error unless TLS said so first:

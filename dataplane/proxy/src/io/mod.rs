@@ -6,6 +6,7 @@
 mod conn;
 mod engine;
 mod flight;
+mod round;
 mod timer;
 mod tls;
 

@@ -96,7 +96,12 @@ impl Pool {
     /// An idle connection whose peer has neither closed it nor said anything out of turn.
     fn reuse(self: &Rc<Self>) -> Option<Lease> {
         loop {
-            let mut lease = self.idle.borrow_mut().pop()?.lease;
+            let mut lease = self.latest()?;
+            // One whose read has not been to the kernel yet: what lies in its socket would be taken for
+            // the answer to the call that goes out on it now.
+            if !lease.conn.was_asked() && !lease.conn.is_silent() {
+                continue;
+            }
             let mut said = Vec::new();
             let mut cx = Context::from_waker(Waker::noop());
             if lease.conn.poll_read(&mut cx, &mut said, FIRST_READ_BYTES, false).is_pending() {
@@ -105,6 +110,15 @@ impl Pool {
                 return Some(lease);
             }
         }
+    }
+
+    /// The idle connection that was kept last, of those whose silence is known where there are any: of
+    /// another it costs a system call to know.
+    fn latest(&self) -> Option<Lease> {
+        let mut idle = self.idle.borrow_mut();
+        let known = idle.iter().rposition(|one| one.lease.conn.was_asked());
+        let last = idle.len().checked_sub(1)?;
+        Some(idle.remove(known.unwrap_or(last)).lease)
     }
 
     /// A new connection, made within `connect_timeout`.
