@@ -9,8 +9,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::{
-    Penstock, Setup, always, call, chunk, eventually, ok, post, post_with, read_request, refused,
-    then_the_next_call_works, upstream,
+    Client, Penstock, Setup, always, call, chunk, eventually, ok, post, post_with, read_request,
+    refused, then_the_next_call_works, upstream,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -148,6 +148,25 @@ fn connections_over_their_limit_are_refused_until_one_is_free() {
         client.send(&call(4));
         client.answer().is_some_and(|(status, _)| status == 200)
     });
+}
+
+#[test]
+fn connections_far_over_their_limit_are_closed_without_a_word() {
+    const TOLD_MAX: usize = 64;
+    let penstock = Penstock::start(always(ok("{}")), "limits: { connections: 2 }");
+    let (mut first, _second) = (penstock.connect(), penstock.connect());
+    assert_eq!(first.ask(&call(1)).0, 200);
+    let before = penstock.descriptors();
+    let mut others: Vec<_> = (0..3 * TOLD_MAX).map(|_| penstock.connect()).collect();
+    eventually("the rest is closed", || penstock.descriptors() <= before + TOLD_MAX);
+    let told = others.iter_mut().filter_map(Client::answer).map(|answer| answer.0);
+    // While they came, those told first may have gone.
+    let told: Vec<u16> = told.collect();
+    assert!(told.iter().all(|status| *status == 503), "{told:?}");
+    assert!((TOLD_MAX..2 * TOLD_MAX).contains(&told.len()), "{} were told", told.len());
+    assert_eq!(first.ask(&call(2)).0, 200);
+    drop(others);
+    eventually("every descriptor is closed", || penstock.descriptors() <= before);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::forward;
 use crate::io::{Conn, Elapsed, KEPT_BYTES_MAX, Socket, Timer};
 use crate::pipeline;
 use crate::respond::{Answer, CONTINUE};
-use crate::shard::{Gauge, Shard, View};
+use crate::shard::{Place, Shard, View};
 use crate::world::ListenerRules;
 
 /// The read that waits for a request while nothing is known of it.
@@ -64,7 +64,7 @@ pub(crate) struct Downstream {
     pub(crate) gone: bool,
     /// What the access log will say of a released request.
     pub(crate) noted: Option<Box<Noted>>,
-    _open: Gauge,
+    _place: Place,
 }
 
 /// What becomes of the connection.
@@ -100,6 +100,7 @@ impl Downstream {
         peer: Option<SocketAddr>,
         caller: Caller,
         rules: Arc<ListenerRules>,
+        place: Place,
     ) -> Self {
         Self {
             conn: Conn::new(socket),
@@ -121,18 +122,13 @@ impl Downstream {
             ended: false,
             gone: false,
             noted: None,
-            _open: Gauge::up(shard, Metric::ConnectionsOpen),
+            _place: place,
         }
     }
 
     /// Serves requests until the connection ends. What is in a box here is rare and large: the task of
     /// every connection would have to hold it.
     pub(crate) async fn serve(&mut self, shard: &Rc<Shard>) {
-        if shard.cells.value(Metric::ConnectionsOpen)
-            > u64::from(shard.view().world.limits().connections)
-        {
-            return Box::pin(self.refuse(shard, Answer::busy("connections"))).await;
-        }
         let next = loop {
             match self.read_head(shard).await {
                 Ok(()) => {}
@@ -162,7 +158,7 @@ impl Downstream {
     }
 
     /// Says what is wrong with the connection, or with a head that is none, and ends it.
-    async fn refuse(&mut self, shard: &Rc<Shard>, answer: Answer) {
+    pub(crate) async fn refuse(&mut self, shard: &Rc<Shard>, answer: Answer) {
         answer.write(self, shard, false).await;
         self.linger().await;
     }

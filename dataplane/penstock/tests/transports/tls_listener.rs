@@ -95,6 +95,18 @@ fn a_handshake_slower_than_head_timeout_is_ended() {
 }
 
 #[test]
+fn a_connection_over_the_limit_costs_no_handshake() {
+    let authority = Authority::new("root");
+    let limits = "limits: { connections: 1 }";
+    let (_penstock, address) = start(&authority.issue("localhost"), always(ok("{}")), limits);
+    let mut first = connect(address, agent(&authority, None, &[])).expect("TLS");
+    assert_eq!(first.ask(&call(1)).0, 200);
+    assert!(connect(address, agent(&authority, None, &[])).is_err());
+    drop(first);
+    eventually("the place is free", || connect(address, agent(&authority, None, &[])).is_ok());
+}
+
+#[test]
 fn large_bodies_and_streams_pass_both_ways() {
     let authority = Authority::new("root");
     let echo = upstream(|mut stream| {
