@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::sleep;
@@ -118,6 +118,28 @@ fn an_agent_that_reads_nothing_is_let_go() {
     // The call itself goes on, and its connection to the upstream is kept.
     eventually("the agent's connection is closed", || penstock.descriptors() <= before + 1);
     assert!(penstock.resident_kib() < 64 << 10, "{} KiB", penstock.resident_kib());
+}
+
+#[test]
+fn an_agent_that_reads_slowly_and_steadily_gets_its_answer() {
+    const BODY_BYTES: usize = 12 << 20;
+    let upstream = always(ok(&"x".repeat(BODY_BYTES)));
+    let penstock = Penstock::start(upstream, "limits: { write_timeout: 500ms }");
+    let mut client = penstock.connect();
+    socket2::SockRef::from(&client.stream).set_recv_buffer_size(128 << 10).expect("a small buffer");
+    client.send(&call(1));
+    client.until(b"\r\n\r\n");
+    let (mut got, mut piece) = (client.buffered(), vec![0; 32 << 10]);
+    let began = Instant::now();
+    while got < BODY_BYTES {
+        // Far less in a timeout than the kernel wants free before it lets a write go on.
+        if began.elapsed() < 4 * SECOND {
+            sleep(SECOND / 20);
+        }
+        let read = client.stream.read(&mut piece).expect("it goes on");
+        assert!(read > 0, "cut after {got} bytes and {:?}", began.elapsed());
+        got += read;
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use penstock_metrics::Metric;
 use crate::access::Noted;
 use crate::caller::Caller;
 use crate::forward;
-use crate::io::{Conn, Elapsed, KEPT_BYTES_MAX, Socket, Timer};
+use crate::io::{Conn, Elapsed, KEPT_BYTES_MAX, Pace, Socket, Timer};
 use crate::pipeline;
 use crate::respond::{Answer, CONTINUE};
 use crate::shard::{Place, Shard, View};
@@ -347,8 +347,8 @@ impl Downstream {
         Poll::Ready(())
     }
 
-    /// Writes the answer's next bytes; an agent that takes none in time is gone. A buffer comes back
-    /// for reuse.
+    /// Writes the answer's next bytes; an agent that takes none for `write_timeout` is gone. A buffer comes
+    /// back for reuse.
     pub(crate) fn write(
         &mut self,
         shard: &Shard,
@@ -365,9 +365,10 @@ impl Downstream {
             if self.gone {
                 return bytes;
             }
-            let written = self.timer.within(limit, self.conn.write(bytes, from)).await;
-            self.gone = !matches!(written, Ok((Ok(()), _)));
-            written.map(|(_, bytes)| bytes).unwrap_or_default()
+            let pace = Some(Pace::new(&self.timer, limit));
+            let (written, bytes) = self.conn.write(bytes, from, pace).await;
+            self.gone = written.is_err();
+            bytes
         }
     }
 

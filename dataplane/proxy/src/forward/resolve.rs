@@ -120,7 +120,7 @@ async fn ask(shard: &Rc<Shard>, host: &str) -> Result<(Vec<IpAddr>, Duration), S
 /// Status and body of one request and its answer.
 async fn exchange(lease: &mut Lease, host: &str) -> std::io::Result<(u16, String)> {
     let request = format!("GET /resolve/{host} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    lease.conn.write(request.into_bytes(), 0).await.0?;
+    lease.conn.write(request.into_bytes(), 0, None).await.0.map_err(std::io::Error::from)?;
     let (mut head, mut buffer) = (ResponseHead::new(), Vec::new());
     let mut head_bytes = None;
     loop {

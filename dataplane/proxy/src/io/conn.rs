@@ -11,6 +11,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::engine::nonblocking;
 use super::flight::{ReadHalf, Reading, Socket, WriteHalf, Writing};
+use super::pace::{Pace, Paced, Unwritten};
 use super::round::Pended;
 
 /// Plaintext that TLS may hold before it is written out.
@@ -248,27 +249,29 @@ impl Conn {
         if out.is_empty() {
             return Ok(());
         }
-        self.write_raw(out, 0).await.0
+        self.write_raw(out, 0, None).await.0.map_err(io::Error::from)
     }
 
-    /// Writes `bytes[from..]` whole; the buffer comes back for reuse. This and what waits for it are
-    /// blocks: an `async fn` holds its arguments twice, and a connection has room for this all its life.
+    /// Writes `bytes[from..]` whole, for as long as the peer keeps pace; the buffer comes back for reuse.
+    /// This and what waits for it are blocks: an `async fn` holds its arguments twice, and a connection
+    /// has room for this all its life.
     pub(crate) fn write(
         &mut self,
         bytes: Vec<u8>,
         from: usize,
-    ) -> impl Future<Output = (io::Result<()>, Vec<u8>)> {
+        pace: Option<Pace<'_>>,
+    ) -> impl Future<Output = (Result<(), Unwritten>, Vec<u8>)> {
         let mut at = from;
         async move {
             if self.tls.is_none() {
-                return self.write_raw(bytes, at).await;
+                return self.write_raw(bytes, at, pace).await;
             }
             while at < bytes.len() {
                 let sealed = match self.seal(&bytes, &mut at) {
                     Ok(sealed) => sealed,
-                    Err(error) => return (Err(error), bytes),
+                    Err(error) => return (Err(error.into()), bytes),
                 };
-                if let (Err(error), _) = self.write_raw(sealed, 0).await {
+                if let (Err(error), _) = self.write_raw(sealed, 0, pace).await {
                     return (Err(error), bytes);
                 }
             }
@@ -294,27 +297,38 @@ impl Conn {
         &mut self,
         mut bytes: Vec<u8>,
         from: usize,
-    ) -> impl Future<Output = (io::Result<()>, Vec<u8>)> {
+        pace: Option<Pace<'_>>,
+    ) -> impl Future<Output = (Result<(), Unwritten>, Vec<u8>)> {
         let mut at = from;
         async move {
             self.torn = true;
             while at < bytes.len() {
                 let rest = std::mem::take(&mut bytes).slice(at..);
-                let (result, rest) = match &mut self.writer {
-                    Writer::Idle(WriteHalf::Tcp(half)) => half.write(rest).await,
-                    Writer::Idle(WriteHalf::Unix(half)) => half.write(rest).await,
-                    Writer::Writing(_) | Writer::Gone => {
-                        (Err(io::ErrorKind::NotConnected.into()), rest)
+                let descriptor = self.descriptor;
+                let written = match &mut self.writer {
+                    Writer::Idle(WriteHalf::Tcp(half)) => {
+                        Paced::new(pace, descriptor, half.write(rest)).await
                     }
+                    Writer::Idle(WriteHalf::Unix(half)) => {
+                        Paced::new(pace, descriptor, half.write(rest)).await
+                    }
+                    Writer::Writing(_) | Writer::Gone => {
+                        Some((Err(io::ErrorKind::NotConnected.into()), rest))
+                    }
+                };
+                let Some((result, rest)) = written else {
+                    return (Err(Unwritten::Slow), Vec::new());
                 };
                 bytes = rest.into_inner();
                 match result {
-                    Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
+                    Ok(0) => {
+                        return (Err(io::Error::from(io::ErrorKind::WriteZero).into()), bytes);
+                    }
                     Ok(written) => {
                         at += written;
                         self.written_bytes += written as u64;
                     }
-                    Err(error) => return (Err(error), bytes),
+                    Err(error) => return (Err(error.into()), bytes),
                 }
             }
             self.torn = false;
@@ -355,6 +369,7 @@ impl Conn {
         }
     }
 
+
     /// Waits for the write that was begun; its buffer comes back for reuse.
     pub(crate) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
         let Writer::Writing(write) = &mut self.writer else { return Poll::Ready(Ok(Vec::new())) };
@@ -364,7 +379,6 @@ impl Conn {
         self.writer = Writer::Idle(half);
         if result.is_ok() {
             self.torn = false;
-            self.written_bytes += bytes.len() as u64;
         }
         Poll::Ready(result.map(|()| bytes))
     }
@@ -401,7 +415,7 @@ impl Conn {
         }
     }
 
-    /// Bytes that the kernel has taken to be sent, TLS's own included.
+    /// Bytes that the kernel has taken of writes that were awaited, TLS's own included.
     pub(crate) fn written_bytes(&self) -> u64 {
         self.written_bytes
     }

@@ -7,6 +7,7 @@ use penstock_http1::ResponseHead;
 use penstock_metrics::Metric;
 
 use super::{Begun, Exchange, JOIN_BYTES, READ_BYTES, cancels};
+use crate::io::{Pace, Unwritten};
 use crate::pipeline::{Failure, idempotent};
 
 /// Interim answers to one request: `100 Continue`, `103 Early Hints`.
@@ -89,8 +90,8 @@ impl Exchange<'_> {
         let mut out = std::mem::take(&mut down.out);
         let mut large_body = down.framed().len() > JOIN_BYTES;
         let error = loop {
-            let written = lease.timer.within(limit, lease.conn.write(out, 0)).await;
-            let (result, bytes) = written.map_err(|_| Failure::Timeout)?;
+            let pace = Some(Pace::new(&lease.timer, limit));
+            let (result, bytes) = lease.conn.write(out, 0, pace).await;
             // It may have to go once more.
             if down.out.is_empty() {
                 down.out = bytes;
@@ -98,7 +99,8 @@ impl Exchange<'_> {
             match result {
                 Ok(()) if !std::mem::take(&mut large_body) => return Ok(()),
                 Ok(()) => out = down.framed().to_vec(),
-                Err(error) => break error,
+                Err(Unwritten::Slow) => return Err(Failure::Timeout.into()),
+                Err(Unwritten::Broken(error)) => break error,
             }
         };
         // The upstream may have answered before it stopped reading; if so, that is the answer.
