@@ -301,7 +301,10 @@ impl Conn {
     ) -> impl Future<Output = (Result<(), Unwritten>, Vec<u8>)> {
         let mut at = from;
         async move {
-            self.torn = true;
+            // What was torn may still be written by the kernel: nothing may come behind it.
+            if std::mem::replace(&mut self.torn, true) {
+                return (Err(io::Error::from(io::ErrorKind::NotConnected).into()), bytes);
+            }
             while at < bytes.len() {
                 let rest = std::mem::take(&mut bytes).slice(at..);
                 let descriptor = self.descriptor;
@@ -360,15 +363,22 @@ impl Conn {
 
     fn start_write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         match std::mem::replace(&mut self.writer, Writer::Gone) {
-            Writer::Idle(half) => {
+            Writer::Idle(half) if !self.torn => {
                 self.torn = true;
                 self.writer = Writer::Writing(half.write(bytes));
                 Ok(())
             }
-            Writer::Writing(_) | Writer::Gone => Err(io::ErrorKind::NotConnected.into()),
+            other => {
+                self.writer = other;
+                Err(io::ErrorKind::NotConnected.into())
+            }
         }
     }
 
+    /// Whether a write began and did not end well, so that no other may follow.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.torn
+    }
 
     /// Waits for the write that was begun; its buffer comes back for reuse.
     pub(crate) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
@@ -402,7 +412,8 @@ impl Conn {
         self.shut();
     }
 
-    /// Resets a TCP connection: the peer sees an error and not an end.
+    /// Resets a TCP connection: the peer sees an error and not an end. A Unix socket knows no such thing,
+    /// and stays as it is.
     pub(crate) fn abort(&mut self) {
         // SAFETY: the descriptor is open while either half is held; the address is plain data of the
         // size that is told.
@@ -432,7 +443,64 @@ impl Conn {
 impl Drop for Conn {
     fn drop(&mut self) {
         // A read in flight holds the descriptor open until the kernel has ended it: end it now.
-        // SAFETY: as in `finish`.
+        // SAFETY: as in `shut`.
         unsafe { libc::shutdown(self.descriptor, libc::SHUT_RDWR) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use monoio::net::UnixStream;
+
+    use super::*;
+    use crate::io::{Engine, run};
+
+    /// Runs `test` with one end of a pair of sockets, the other given as well.
+    fn with_conn(test: impl AsyncFn(Conn, std::os::unix::net::UnixStream)) {
+        for engine in [Engine::IoUring, Engine::Epoll("a test".into())] {
+            let (near, far) = std::os::unix::net::UnixStream::pair().expect("a pair");
+            near.set_nonblocking(engine != Engine::IoUring).expect("its mode");
+            run(&engine, async {
+                let near = UnixStream::from_std(near).expect("a socket");
+                test(Conn::new(Socket::Unix(near)), far).await;
+            })
+            .expect("an engine");
+        }
+    }
+
+    fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
+        std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn nothing_follows_a_write_that_nobody_waited_for_to_the_end() {
+        with_conn(async |mut conn, _far| {
+            let large = vec![0; 8 << 20];
+            assert!(poll_once(conn.write(large, 0, None)).is_pending());
+            assert!(conn.is_torn());
+            let (written, _) = conn.write(b"more".to_vec(), 0, None).await;
+            assert!(written.is_err(), "it may stand in the middle of the first");
+            assert!(conn.begin_write(b"more".to_vec()).is_err());
+            assert!(conn.begin_end().is_err());
+        });
+    }
+
+    #[test]
+    fn a_write_that_is_refused_leaves_the_one_under_way_alone() {
+        with_conn(async |mut conn, far| {
+            conn.begin_write(vec![1; 8 << 20]).expect("nothing is under way");
+            assert!(conn.begin_write(vec![2; 1]).is_err());
+            let reads = std::thread::spawn(move || {
+                let mut far = far;
+                let mut all = vec![0; 8 << 20];
+                std::io::Read::read_exact(&mut far, &mut all).expect("all of it");
+                all.iter().all(|byte| *byte == 1)
+            });
+            let written = poll_fn(|cx| conn.poll_written(cx)).await;
+            assert_eq!(written.expect("it is written").len(), 8 << 20);
+            assert!(!conn.is_torn() && reads.join().expect("a reader"));
+        });
     }
 }

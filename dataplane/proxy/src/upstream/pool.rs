@@ -243,7 +243,8 @@ impl Lease {
     /// Gives the connection back: the answer ended where its framing said.
     pub(crate) fn keep(mut self) {
         let pool = Rc::clone(&self.slot.0);
-        if pool.closed.get() {
+        // The answer may have come before the request was written whole.
+        if pool.closed.get() || self.conn.is_torn() {
             return;
         }
         // The next answer's read begins now, so that the end of the connection is seen when it comes.
