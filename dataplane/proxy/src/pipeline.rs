@@ -67,9 +67,13 @@ async fn call<'a>(
         Ok(None) => return Ok(Next::Close),
         Err(failure) => return Err(Box::pin(fail(down, shard, pool, failure, open))),
     };
-    let next = exchange.answer(begun, None).await;
-    exchange.end();
-    Ok(next)
+    match exchange.answer(begun, None).await {
+        Ok(next) => {
+            exchange.end();
+            Ok(next)
+        }
+        Err(failure) => Err(Box::pin(fail(down, shard, pool, failure, open))),
+    }
 }
 
 /// A refusal, and whether the connection is still at a message's end.
@@ -270,6 +274,8 @@ pub(crate) enum Failure {
     Invalid(penstock_http1::HeadError),
     #[error("it sent more than 100 interim answers (1xx) and none that counts")]
     Interim,
+    #[error("its answer cannot be passed on: {0}")]
+    Answer(relay::Fault),
 }
 
 impl Failure {
@@ -282,7 +288,9 @@ impl Failure {
                 (ErrorKind::TooManyCalls, Refusal::Busy)
             }
             Self::Draining => (ErrorKind::Draining, Refusal::Draining),
-            Self::Invalid(_) | Self::Interim => (ErrorKind::UpstreamProtocol, Refusal::Upstream),
+            Self::Answer(relay::Fault::Event(_)) => (ErrorKind::UpstreamProtocol, Refusal::Event),
+            Self::Answer(relay::Fault::Bytes(_)) => (ErrorKind::UpstreamProtocol, Refusal::Bytes),
+            Self::Invalid(_) | Self::Interim | Self::Answer(relay::Fault::Chunks(_)) => (ErrorKind::UpstreamProtocol, Refusal::Upstream),
             _ => (ErrorKind::UpstreamUnavailable, Refusal::Upstream),
         }
     }

@@ -176,16 +176,52 @@ fn an_answer_behind_another_is_not_that_of_a_call_that_waited_for_the_connection
     }
 }
 
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+#[test]
+fn a_fault_that_comes_with_the_answers_head_is_a_502_with_the_calls_id() {
+    let extended = format!("1;{}\r\nx\r\n0\r\n\r\n", "e".repeat(10_000));
+    let large = [STREAM, &chunk(&"x".repeat(2_000))].concat();
+    let large = String::from_utf8(large).expect("text");
+    for (answer, says) in [
+        (format!("{CHUNKED}{extended}"), "extensions exceed"),
+        (format!("{CHUNKED}fffffffffffffffff\r\n"), "chunk size"),
+        (format!("{CHUNKED}-1\r\n"), "chunk size"),
+        (format!("{CHUNKED}1\r\nxy\r\n"), "CRLF must end a chunk"),
+        (large, "limits.event_bytes"),
+    ] {
+        let penstock = Penstock::start(always(answer), "limits: { event_bytes: 1KiB }");
+        let before = penstock.descriptors();
+        let mut client = penstock.connect();
+        for _ in 0..2 {
+            let (status, body) = client.ask(&call(7));
+            assert_eq!(status, 502, "{body}");
+            assert!(body.contains("\"id\":7") && body.contains(says), "{says}: {body}");
+        }
+        drop(client);
+        eventually("every descriptor is closed", || penstock.descriptors() <= before);
+    }
+}
+
 #[test]
 fn chunked_framing_over_its_limits_ends_the_answer() {
     let extended = format!("1;{}\r\nx\r\n0\r\n\r\n", "e".repeat(100_000));
     for framing in [extended.as_str(), "fffffffffffffffff\r\n", "-1\r\n", "1\r\nxy\r\n"] {
-        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let penstock = Penstock::start(always(format!("{head}{framing}")), "");
+        let framing = framing.to_owned();
+        let upstream = upstream(move |mut stream| {
+            let _ = read_request(&mut stream);
+            let _ = stream.write_all(CHUNKED.as_bytes());
+            let _ = stream.write_all(&chunk("begun"));
+            std::thread::sleep(Duration::from_millis(100));
+            let _ = stream.write_all(framing.as_bytes());
+            let _ = read_request(&mut stream);
+        });
+        let penstock = Penstock::start(upstream, "");
         let before = penstock.descriptors();
         let mut client = penstock.connect();
         client.send(&call(1));
         let got = client.rest();
+        assert!(got.starts_with(b"HTTP/1.1 200 OK\r\n") && find(&got, b"begun").is_some());
         assert!(!got.ends_with(b"0\r\n\r\n") && got.len() < 2000, "{} bytes", got.len());
         drop(client);
         eventually("every descriptor is closed", || penstock.descriptors() <= before);

@@ -1,7 +1,6 @@
 //! An answer on its way to the agent.
 
 use std::future::poll_fn;
-use std::io;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -9,9 +8,10 @@ use std::time::Duration;
 use penstock_http1::{EventScanner, Framing, ResponseHead, ResponseOut, Version, write_response};
 use penstock_metrics::{Metric, Refusal};
 
-use super::body::{Body, State};
+use super::body::{Body, Fault, State};
 use super::{Begun, Exchange, READ_BYTES, cancels};
 use crate::io::Elapsed;
+use crate::pipeline::Failure;
 use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Gauge, Shard, View};
@@ -33,16 +33,20 @@ enum Ended {
 
 impl Exchange<'_> {
     /// Relays the answer to its end, and says what becomes of the agent's connection. It is cut past
-    /// `bytes_max`, its head included.
-    pub(crate) async fn answer(&mut self, begun: Begun, bytes_max: Option<u64>) -> Next {
-        let mut relay = Relay::new(self, begun, bytes_max);
+    /// `bytes_max`, its head included. An error where no byte of it was sent.
+    pub(crate) async fn answer(
+        &mut self,
+        begun: Begun,
+        bytes_max: Option<u64>,
+    ) -> Result<Next, Failure> {
+        let mut relay = Relay::new(self, begun, bytes_max)?;
         let ended = relay.run().await;
         let next = relay.next_call(ended);
         self.clean = ended == Ended::Clean && relay.reusable;
         if self.down.gone {
             self.shard.cells.inc(Metric::Disconnects);
         }
-        next
+        Ok(next)
     }
 }
 
@@ -97,18 +101,18 @@ impl Stream {
         }
     }
 
-    fn scan(&mut self, shard: &Shard, data: &[u8]) -> io::Result<()> {
-        self.events.feed(data, |_| {}).map_err(|error| {
-            shard.cells.refuse(Refusal::Event);
-            tracing::warn!(%error, "an upstream's stream was ended");
-            io::Error::other(error.to_string())
-        })
+    fn scan(&mut self, data: &[u8]) -> Result<(), Fault> {
+        self.events.feed(data, |_| {}).map_err(Fault::Event)
     }
 }
 
 impl<'a> Relay<'a> {
     /// Takes what was read of the answer.
-    fn new(exchange: &'a mut Exchange<'_>, begun: Begun, bytes_max: Option<u64>) -> Self {
+    fn new(
+        exchange: &'a mut Exchange<'_>,
+        begun: Begun,
+        bytes_max: Option<u64>,
+    ) -> Result<Self, Failure> {
         let Begun { head, bytes: head_bytes } = begun;
         let Exchange { down, shard, view, lease, buffer: piece, .. } = exchange;
         let old_peer = down.head.version == Version::Http10;
@@ -118,7 +122,6 @@ impl<'a> Relay<'a> {
             other => other,
         };
         let keep = down.head.keep_alive && framing != Framing::UntilClose && !shard.draining.get();
-        count(shard, down, head.status);
         let of_events = head.value(piece, "content-type").is_some_and(|value| {
             value.len() >= 17 && value[..17].eq_ignore_ascii_case(b"text/event-stream")
         });
@@ -140,13 +143,19 @@ impl<'a> Relay<'a> {
             shard,
             view,
         };
-        relay.then = relay.begin(&head, head_bytes);
+        relay.then = relay.begin(&head, head_bytes).map_err(|fault| {
+            if fault.is_the_upstreams() {
+                shard.cells.inc(Metric::UpstreamErrors);
+            }
+            Failure::Answer(fault)
+        })?;
+        count(shard, relay.down, head.status);
         shard.give_back(head);
-        relay
+        Ok(relay)
     }
 
     /// Puts the head that the agent is to see in place of the upstream's.
-    fn begin(&mut self, head: &ResponseHead, head_bytes: usize) -> Then {
+    fn begin(&mut self, head: &ResponseHead, head_bytes: usize) -> Result<Then, Fault> {
         let mut out = std::mem::take(&mut self.down.out);
         out.clear();
         let to = ResponseOut {
@@ -183,7 +192,7 @@ impl<'a> Relay<'a> {
                 return Ended::Cut;
             }
             self.then = match self.next().await {
-                Came::Bytes => self.take(0, &[]),
+                Came::Bytes => self.take(0, &[]).unwrap_or_else(|fault| self.fault(&fault)),
                 Came::End if self.body.ends_with_connection() => self.last_chunk(Ended::Whole),
                 Came::Drain if self.body.between_chunks() => self.last_chunk(Ended::Cut),
                 Came::Drain | Came::Gone => Then::End(Ended::Cut),
@@ -194,32 +203,31 @@ impl<'a> Relay<'a> {
 
     /// Reads the framing of what has come, `piece` from `at` on, and makes of it what is written next,
     /// behind the head where there is one.
-    fn take(&mut self, at: usize, head: &[u8]) -> Then {
-        let Self { body, piece, stream, shard, .. } = self;
-        let taken = body.take(piece, at, self.framing, &mut |data| match stream {
-            Some(stream) => stream.scan(shard, data),
+    fn take(&mut self, at: usize, head: &[u8]) -> Result<Then, Fault> {
+        let Self { body, piece, stream, .. } = self;
+        let state = body.take(piece, at, self.framing, &mut |data| match stream {
+            Some(stream) => stream.scan(data),
             None => Ok(()),
-        });
-        let Ok(state) = taken else { return self.cut() };
+        })?;
         if at > 0 {
             self.from = put_head(self.piece, at, head);
         }
         let passed = self.down.answer_bytes + (self.piece.len() - self.from) as u64;
-        let upstream = &self.lease.remote().config.name;
-        if self.bytes_max.is_some_and(|limit| passed > limit) {
-            self.shard.cells.refuse(Refusal::Bytes);
-            tracing::warn!(upstream, "an answer over the agent's byte limit was cut");
-            return self.cut();
+        if let Some(limit) = self.bytes_max
+            && passed > limit
+        {
+            return Err(Fault::Bytes(limit));
         }
-        match state {
+        Ok(match state {
             State::More => Then::More,
             State::End => Then::End(Ended::Clean),
             State::Surplus => {
                 self.shard.cells.inc(Metric::UpstreamErrors);
+                let upstream = &self.lease.remote().config.name;
                 tracing::warn!(upstream, "an upstream sent more than its answer; ignored");
                 Then::End(Ended::Whole)
             }
-        }
+        })
     }
 
     /// Waits for the answer's next bytes.
@@ -278,6 +286,18 @@ impl<'a> Relay<'a> {
             *self.piece = b"0\r\n\r\n".to_vec();
         }
         Then::End(ended)
+    }
+
+    /// Cuts an answer that cannot be passed on any further.
+    fn fault(&mut self, fault: &Fault) -> Then {
+        let upstream = &self.lease.remote().config.name;
+        tracing::warn!(upstream, %fault, "an answer was cut");
+        match fault {
+            Fault::Chunks(_) => {}
+            Fault::Event(_) => self.shard.cells.refuse(Refusal::Event),
+            Fault::Bytes(_) => self.shard.cells.refuse(Refusal::Bytes),
+        }
+        self.cut()
     }
 
     /// The agent must see that the answer is not whole: its connection ends without the framing's.

@@ -1,8 +1,24 @@
 //! The body of an upstream's answer: its framing read, and rewritten where the agent's differs.
 
-use std::io;
+use penstock_http1::{ChunkError, ChunkLimits, Chunked, EventTooLarge, Framing};
 
-use penstock_http1::{ChunkLimits, Chunked, Framing};
+/// Why an answer cannot be passed on, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("the framing of its body: {0}")]
+    Chunks(ChunkError),
+    #[error("{0} (`limits.event_bytes`)")]
+    Event(EventTooLarge),
+    #[error("it has more bytes than the {0} that the agent's `forward_bytes` leaves")]
+    Bytes(u64),
+}
+
+impl Fault {
+    /// Whether the upstream is at fault, and not a limit of the agent's own.
+    pub(super) fn is_the_upstreams(&self) -> bool {
+        !matches!(self, Self::Bytes(_))
+    }
+}
 
 /// Where a body is after a piece of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +62,8 @@ impl Body {
         piece: &mut Vec<u8>,
         at: usize,
         to: Framing,
-        scan: &mut impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<State> {
+        scan: &mut impl FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<State, Fault> {
         match self.framing {
             Framing::None => {
                 let surplus = piece.len() > at;
@@ -86,8 +102,8 @@ impl Body {
         piece: &mut Vec<u8>,
         at: usize,
         to: Framing,
-        scan: &mut impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<State> {
+        scan: &mut impl FnMut(&[u8]) -> Result<(), Fault>,
+    ) -> Result<State, Fault> {
         piece.splice(at..at, self.held.drain(..));
         let data_only = to != Framing::Chunked;
         let read = &piece[at..];
@@ -113,7 +129,7 @@ impl Body {
             }
         });
         fault?;
-        let fed = fed.map_err(|error| io::Error::other(error.to_string()))?;
+        let fed = fed.map_err(Fault::Chunks)?;
         let surplus = fed.ended && fed.consumed < read.len();
         if !fed.ended {
             self.held.extend_from_slice(&read[fed.consumed..]);
