@@ -41,7 +41,9 @@ impl Exchange<'_> {
     ) -> Result<Next, Failure> {
         let mut relay = Relay::new(self, begun, bytes_max)?;
         let ended = relay.run().await;
-        let next = relay.next_call(ended);
+        // The last of it may not have been taken.
+        let whole = ended != Ended::Cut && !relay.down.gone;
+        let next = next_call(whole, relay.framing, relay.keep);
         self.clean = ended == Ended::Clean && relay.reusable;
         if self.down.gone {
             self.shard.cells.inc(Metric::Disconnects);
@@ -306,15 +308,15 @@ impl<'a> Relay<'a> {
         (*self.piece, self.from) = (Vec::new(), 0);
         Then::End(Ended::Cut)
     }
+}
 
-    /// What becomes of the agent's connection.
-    fn next_call(&self, ended: Ended) -> Next {
-        match ended {
-            // Its end would look like the answer's.
-            Ended::Cut if self.framing == Framing::UntilClose => Next::Abort,
-            Ended::Clean | Ended::Whole if self.keep && !self.down.gone => Next::Keep,
-            Ended::Cut | Ended::Clean | Ended::Whole => Next::Close,
-        }
+/// What becomes of the agent's connection when its answer, in this framing, is `whole` or not.
+fn next_call(whole: bool, framing: Framing, keep: bool) -> Next {
+    match (whole, framing) {
+        // Its end would look like the answer's.
+        (false, Framing::UntilClose) => Next::Abort,
+        (true, _) if keep => Next::Keep,
+        _ => Next::Close,
     }
 }
 
@@ -344,7 +346,20 @@ enum Came {
 
 #[cfg(test)]
 mod tests {
-    use super::put_head;
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_not_whole_never_ends_like_one() {
+        for keep in [false, true] {
+            assert_eq!(next_call(false, Framing::UntilClose, keep), Next::Abort);
+            for framing in [Framing::None, Framing::Length(2), Framing::Chunked] {
+                assert_eq!(next_call(false, framing, keep), Next::Close);
+            }
+        }
+        assert_eq!(next_call(true, Framing::UntilClose, false), Next::Close);
+        assert_eq!(next_call(true, Framing::Chunked, false), Next::Close);
+        assert_eq!(next_call(true, Framing::Chunked, true), Next::Keep);
+    }
 
     #[test]
     fn a_head_takes_the_place_of_the_old_one_whichever_is_longer() {
