@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::HeaderMap;
 
 use super::Bridge;
-use crate::exchange::Audience;
+use crate::exchange::{Audience, HANDSHAKE_MAX};
 use crate::fault::Fault;
 use crate::headers::carried;
 use crate::link::Link;
@@ -130,10 +130,19 @@ impl Bridge {
         }
         if let Ok(mut shared) = self.shared.try_lock()
             && let Some(link) = shared.clone()
-            && is_idle(&link, now, idle)
         {
-            link.close("the server was unused for too long");
-            *shared = None;
+            if link.exchange().hangs(now) {
+                let minutes = HANDSHAKE_MAX.as_secs() / 60;
+                tracing::warn!(
+                    upstream = self.name,
+                    "the server did not answer `initialize` within {minutes} minutes; it is ended"
+                );
+                link.close(&format!("it did not answer `initialize` within {minutes} minutes"));
+                *shared = None;
+            } else if is_idle(&link, now, idle) {
+                link.close("the server was unused for too long");
+                *shared = None;
+            }
         }
         for link in links {
             let effects = link.exchange().sweep(now);
