@@ -29,6 +29,8 @@ enum Ended {
     Whole,
     /// Before it.
     Cut,
+    /// Before it, for the agent went away.
+    Left,
 }
 
 impl Exchange<'_> {
@@ -42,10 +44,10 @@ impl Exchange<'_> {
         let mut relay = Relay::new(self, begun, bytes_max)?;
         let ended = relay.run().await;
         // The last of it may not have been taken.
-        let whole = ended != Ended::Cut && !relay.down.gone;
+        let whole = matches!(ended, Ended::Clean | Ended::Whole) && !relay.down.gone;
         let next = next_call(whole, relay.framing, relay.keep);
         self.clean = ended == Ended::Clean && relay.reusable;
-        if self.down.gone {
+        if self.down.gone || ended == Ended::Left {
             self.shard.cells.inc(Metric::Disconnects);
         }
         Ok(next)
@@ -191,13 +193,14 @@ impl<'a> Relay<'a> {
                 return ended;
             }
             if self.down.gone || self.down.ended && self.ends_with_agent {
-                return Ended::Cut;
+                return Ended::Left;
             }
             self.then = match self.next().await {
                 Came::Bytes => self.take(0, &[]).unwrap_or_else(|fault| self.fault(&fault)),
                 Came::End if self.body.ends_with_connection() => self.last_chunk(Ended::Whole),
                 Came::Drain if self.body.between_chunks() => self.last_chunk(Ended::Cut),
-                Came::Drain | Came::Gone => Then::End(Ended::Cut),
+                Came::Drain => Then::End(Ended::Cut),
+                Came::Gone => Then::End(Ended::Left),
                 Came::End | Came::Fault => self.cut(),
             };
         }
