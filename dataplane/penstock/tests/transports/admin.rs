@@ -111,6 +111,35 @@ fn an_agent_that_leaves_a_stream_by_a_mere_end_is_counted() {
 }
 
 #[test]
+fn what_an_upstream_does_wrong_is_an_error_and_its_silence_a_timeout() {
+    let begun = [STREAM, &chunk("data: begun\n\n")].concat();
+    let ends = upstream(|mut stream| drop(read_request(&mut stream)));
+    let breaks_off = upstream(|mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(&[STREAM, b"5\r\nda"].concat());
+    });
+    for (upstream, errors, timeouts) in [
+        (falls_silent(Vec::new()), 0, 1),
+        (falls_silent(begun), 0, 1),
+        (falls_silent([STREAM, b"nonsense\r\n"].concat()), 1, 0),
+        (ends, 1, 0),
+        (breaks_off, 1, 0),
+    ] {
+        let limits = "first_byte_timeout: 500ms, stream_idle_timeout: 1s";
+        let setup = Setup::with(&format!("{{ url: \"http://{upstream}/mcp\", {limits} }}"));
+        let watched = Watched::over(setup, "");
+        let mut client = watched.penstock.connect();
+        client.send(&call(1));
+        let counted = || {
+            let (errors, timeouts) = ("upstream_errors_total", "upstream_timeouts_total");
+            (watched.metric(errors, ""), watched.metric(timeouts, ""))
+        };
+        eventually("it is counted", || counted() != (0, 0));
+        assert_eq!(counted(), (errors, timeouts));
+    }
+}
+
+#[test]
 fn a_page_under_a_name_of_its_own_reads_nothing() {
     let watched = Watched::start("");
     for (host, status) in [

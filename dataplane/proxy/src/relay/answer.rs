@@ -201,7 +201,14 @@ impl<'a> Relay<'a> {
                 Came::Drain if self.body.between_chunks() => self.last_chunk(Ended::Cut),
                 Came::Drain => Then::End(Ended::Cut),
                 Came::Gone => Then::End(Ended::Left),
-                Came::End | Came::Fault => self.cut(),
+                Came::Silence => {
+                    self.shard.cells.inc(Metric::UpstreamTimeouts);
+                    self.cut()
+                }
+                Came::End | Came::Fault => {
+                    self.shard.cells.inc(Metric::UpstreamErrors);
+                    self.cut()
+                }
             };
         }
     }
@@ -254,10 +261,7 @@ impl<'a> Relay<'a> {
                 stream.rests = true;
             }
         }
-        self.wait(limit).await.unwrap_or_else(|_| {
-            self.shard.cells.inc(Metric::UpstreamTimeouts);
-            Came::Fault
-        })
+        self.wait(limit).await.unwrap_or(Came::Silence)
     }
 
     async fn wait(&mut self, limit: Duration) -> Result<Came, Elapsed> {
@@ -302,12 +306,14 @@ impl<'a> Relay<'a> {
             Fault::Event(_) => self.shard.cells.refuse(Refusal::Event),
             Fault::Bytes(_) => self.shard.cells.refuse(Refusal::Bytes),
         }
+        if fault.is_the_upstreams() {
+            self.shard.cells.inc(Metric::UpstreamErrors);
+        }
         self.cut()
     }
 
     /// The agent must see that the answer is not whole: its connection ends without the framing's.
     fn cut(&mut self) -> Then {
-        self.shard.cells.inc(Metric::UpstreamErrors);
         (*self.piece, self.from) = (Vec::new(), 0);
         Then::End(Ended::Cut)
     }
@@ -339,8 +345,10 @@ enum Came {
     Bytes,
     /// The end of the upstream's side.
     End,
-    /// An error, or silence for too long.
+    /// An error.
     Fault,
+    /// Nothing, for too long.
+    Silence,
     /// The agent went away.
     Gone,
     /// Penstock is shutting down.

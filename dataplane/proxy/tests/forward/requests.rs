@@ -118,6 +118,7 @@ fn an_answer_over_the_byte_limit_is_cut() {
     assert!(got.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", got[..80].escape_ascii());
     assert!((10_000..=50 << 10).contains(&got.len()), "{}", got.len());
     assert_eq!(rig.refused("bytes"), 1);
+    assert_eq!(rig.metric("penstock_upstream_errors_total"), 0, "it did nothing wrong");
     // A request that is over it by itself does not go out.
     let mut stream = connect(&rig);
     let head =
@@ -144,6 +145,7 @@ fn an_answer_whose_beginning_is_over_the_byte_limit_is_a_502() {
     assert_eq!(status, 502, "{body}");
     assert!(body.contains("forward_bytes"), "{body}");
     assert_eq!(rig.refused("bytes"), 1);
+    assert_eq!(rig.metric("penstock_upstream_errors_total"), 0, "it did nothing wrong");
 }
 
 #[test]
