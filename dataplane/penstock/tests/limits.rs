@@ -401,13 +401,49 @@ fn a_stalled_upload_ends_within_first_byte_timeout() {
         &format!("{{ url: \"http://{stalled}/mcp\", first_byte_timeout: 1s }}"),
         "limits: { body_bytes: 64MiB }",
     );
-    let large = post(&format!(
-        r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{}"}}}}}}"#,
-        "x".repeat(32 << 20)
-    ));
+    let large = call_with(&"x".repeat(32 << 20));
     let began = Instant::now();
     let (status, body) = penstock.connect().ask(&large);
     assert_eq!(status, 504, "{body}");
     assert!(body.contains("first_byte_timeout"), "{body}");
     assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_upload_that_an_upstream_takes_slowly_and_steadily_is_held_once_and_not_cut() {
+    const BODY_BYTES: usize = 32 << 20;
+    let slow = upstream(|mut stream| {
+        let small = socket2::SockRef::from(&stream).set_recv_buffer_size(128 << 10);
+        small.expect("a small buffer");
+        let (began, mut got, mut piece) = (Instant::now(), 0, vec![0; 32 << 10]);
+        while got < BODY_BYTES {
+            if began.elapsed() < 4 * SECOND {
+                sleep(SECOND / 20);
+            }
+            match stream.read(&mut piece) {
+                Ok(read) if read > 0 => got += read,
+                _ => return,
+            }
+        }
+        let _ = stream.write_all(&ok("{}"));
+    });
+    let penstock = Penstock::with(
+        &format!("{{ url: \"http://{slow}/mcp\", first_byte_timeout: 500ms }}"),
+        "limits: { body_bytes: 64MiB }",
+    );
+    let before = penstock.resident_kib();
+    let mut client = penstock.connect();
+    client.send(&call_with(&"x".repeat(BODY_BYTES)));
+    sleep(2 * SECOND);
+    let grown = penstock.resident_kib().saturating_sub(before);
+    assert!(grown < (BODY_BYTES as u64 >> 10) * 3 / 2, "{grown} KiB for a body of {BODY_BYTES}");
+    let (status, body) = client.answer().expect("an answer");
+    assert_eq!(status, 200, "{body}");
+}
+
+/// A `tools/call` with this argument.
+fn call_with(argument: &str) -> Vec<u8> {
+    post(&format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{argument}"}}}}}}"#
+    ))
 }

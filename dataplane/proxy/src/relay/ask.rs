@@ -6,7 +6,7 @@ use std::task::Poll;
 use penstock_http1::ResponseHead;
 use penstock_metrics::Metric;
 
-use super::{Begun, Exchange, JOIN_BYTES, READ_BYTES, cancels};
+use super::{Begun, Exchange, JOIN_BYTES, PIECE_BYTES, READ_BYTES, cancels};
 use crate::io::{Pace, Unwritten};
 use crate::pipeline::{Failure, idempotent};
 
@@ -87,21 +87,30 @@ impl Exchange<'_> {
         let Self { down, lease, buffer, .. } = self;
         let limit = lease.remote().config.first_byte_timeout;
         let before = lease.conn.written_bytes();
+        let large = down.framed().len() > JOIN_BYTES;
+        let mut at = if large { 0 } else { down.framed().len() };
+        // The head has a buffer of its own: it may have to go once more.
         let mut out = std::mem::take(&mut down.out);
-        let mut large_body = down.framed().len() > JOIN_BYTES;
         let error = loop {
             let pace = Some(Pace::new(&lease.timer, limit));
-            let (result, bytes) = lease.conn.write(out, 0, pace).await;
-            // It may have to go once more.
+            let (result, mut bytes) = lease.conn.write(out, 0, pace).await;
             if down.out.is_empty() {
-                down.out = bytes;
+                down.out = std::mem::take(&mut bytes);
             }
             match result {
-                Ok(()) if !std::mem::take(&mut large_body) => return Ok(()),
-                Ok(()) => out = down.framed().to_vec(),
+                Ok(()) => {}
                 Err(Unwritten::Slow) => return Err(Failure::Timeout.into()),
                 Err(Unwritten::Broken(error)) => break error,
             }
+            let left = &down.framed()[at..];
+            if left.is_empty() {
+                return Ok(());
+            }
+            let piece = &left[..left.len().min(PIECE_BYTES)];
+            at += piece.len();
+            bytes.clear();
+            bytes.extend_from_slice(piece);
+            out = bytes;
         };
         // The upstream may have answered before it stopped reading; if so, that is the answer.
         let early = lease.timer.within(limit, lease.conn.read(buffer, READ_BYTES));

@@ -19,6 +19,8 @@ pub(crate) use body::Fault;
 const READ_BYTES: usize = 64 << 10;
 /// A request's body up to this size is copied behind its head, so that both leave in one write.
 const JOIN_BYTES: usize = 32 << 10;
+/// A larger one goes through a buffer of this size.
+const PIECE_BYTES: usize = 128 << 10;
 
 /// How a request's head is to be forwarded.
 pub(crate) struct Call<'a> {
@@ -86,7 +88,7 @@ fn cancels(down: &Downstream) -> bool {
 }
 
 /// Writes the request as the upstream is to see it into the buffer that goes out, without a large body,
-/// which follows from where it is.
+/// which follows piece by piece.
 pub(crate) fn write_request(down: &mut Downstream, call: &Call<'_>) {
     let mut out = std::mem::take(&mut down.out);
     out.clear();
