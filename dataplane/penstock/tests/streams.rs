@@ -273,6 +273,31 @@ fn an_idle_stream_takes_at_most_4_kib_and_what_it_took_serves_the_next() {
     }
 }
 
+/// A call is read into buffers that fit it before anybody knows that a stream answers it.
+#[test]
+fn a_stream_that_answers_a_call_takes_little_more_once_it_rests() {
+    const STREAM_BYTES_MAX: u64 = 6 << 10;
+    const STREAMS: usize = 250;
+    const AT_ONCE: usize = 50;
+    let argument = "x".repeat(10 << 10);
+    let request = common::post(&format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{argument}"}}}}}}"#
+    ));
+    let (tell, _gone) = mpsc::channel();
+    let penstock = Penstock::start(silent_stream(tell), "");
+    // What these took while they began serves those that come after them.
+    let rested = || {
+        let some = open(&penstock, &request, AT_ONCE);
+        std::thread::sleep(Duration::from_millis(1500));
+        some
+    };
+    let _first = rested();
+    let before = penstock.resident_kib();
+    let _others: Vec<_> = (0..STREAMS / AT_ONCE).map(|_| rested()).collect();
+    let bytes = penstock.resident_kib().saturating_sub(before) * 1024 / STREAMS as u64;
+    assert!(bytes <= STREAM_BYTES_MAX, "{bytes} bytes a stream");
+}
+
 #[test]
 fn a_stream_that_rests_has_forgotten_its_request_and_nothing_else() {
     for (request, noted) in [

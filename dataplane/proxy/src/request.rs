@@ -385,6 +385,7 @@ impl Downstream {
         (self.decoded, self.out) = (Vec::new(), Vec::new());
         self.head.fields = Vec::new();
         self.message = penstock_mcp::Message::new();
+        self.conn.forget_spare();
     }
 
     /// Whether a stream is what is asked for, so that long silence is to be expected.

@@ -20,6 +20,9 @@ const TLS_BUFFER_BYTES: usize = 64 << 10;
 /// The largest buffer that a connection keeps between calls.
 pub(crate) const KEPT_BYTES_MAX: usize = 128 << 10;
 
+/// How many times the size of what is to be read a buffer may have.
+const SPARE_EXCESS_MAX: usize = 4;
+
 /// The read in flight lives here and not in the future that waits for it, so that a wait may be
 /// dropped at any time: the bytes are there for the next one.
 enum Reader {
@@ -188,8 +191,12 @@ impl Conn {
         loop {
             match std::mem::replace(&mut self.reader, Reader::Gone) {
                 Reader::Idle(half) => {
-                    let spare = std::mem::take(&mut self.spare);
-                    let read = if lazy { half.read_lazily(want) } else { half.read(spare, want) };
+                    let read = if lazy {
+                        self.forget_spare();
+                        half.read_lazily(want)
+                    } else {
+                        half.read(self.spare_for(want), want)
+                    };
                     self.reader = Reader::Reading(read);
                 }
                 Reader::Reading(mut read) => {
@@ -437,6 +444,20 @@ impl Conn {
         if (self.spare.capacity()..=KEPT_BYTES_MAX).contains(&buffer.capacity()) {
             self.spare = buffer;
         }
+    }
+
+    /// The spare buffer, unless it is much larger than what is to be read: it may be held for as long as
+    /// the peer says nothing, and cannot be taken back.
+    fn spare_for(&mut self, want: usize) -> Vec<u8> {
+        if self.spare.capacity() > want.saturating_mul(SPARE_EXCESS_MAX) {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.spare)
+    }
+
+    /// Gives the spare buffer back: the connection is about to rest.
+    pub(crate) fn forget_spare(&mut self) {
+        self.spare = Vec::new();
     }
 }
 
