@@ -123,12 +123,15 @@ fn read_lazily<S: Watch>(
     whole: fn(OwnedReadHalf<S>) -> ReadHalf,
     want: usize,
 ) -> impl Future<Output = ReadDone> {
-    // SAFETY: `watch` takes the stream by shared reference and the write half, the only other holder,
-    // is used on this thread alone and never holds a reference across an await.
+    // SAFETY: the reference is gone at the end of the line, and the write half, the only other holder, is
+    // used on this thread alone.
     let descriptor = unsafe { &*half.0.get() }.as_raw_fd();
     async move {
         let result = loop {
-            // SAFETY: as above.
+            // SAFETY: the future holds this shared reference for as long as it waits, while the write half
+            // makes exclusive ones. That is sound only as `readable` of monoio 0.2.4 uses the reference in its
+            // first poll alone, within which nothing is written: it clones the descriptor into the
+            // operation, and then waits for that. Hence `=0.2.4` in Cargo.toml; look again before it moves.
             let ready = unsafe { &*half.0.get() }.watch().await;
             if let Some(result) = receive(ready, descriptor, want) {
                 break result;
