@@ -51,6 +51,39 @@ fn an_event_is_passed_on_as_soon_as_it_came() {
     client.until(b"0\r\n\r\n");
 }
 
+/// HTTP/1.0 knows no chunks: an answer without a length ends with the connection, and one that is cut
+/// must not.
+#[test]
+fn an_agent_of_http_1_0_gets_a_chunked_answer_to_the_end_of_its_connection() {
+    for whole in [true, false] {
+        let upstream = common::upstream(move |mut stream| {
+            let _ = read_request(&mut stream);
+            let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let _ = stream.write_all(&[&head[..], b"5\r\nhello\r\n6;x\r\n wo"].concat());
+            std::thread::sleep(Duration::from_millis(100));
+            if whole {
+                let _ = stream.write_all(b"rld\r\n0\r\nX-Sum: 1\r\n\r\n");
+                let _ = read_request(&mut stream);
+            }
+        });
+        let penstock = Penstock::start(upstream, "");
+        let mut client = penstock.connect();
+        let request = String::from_utf8(call(1)).expect("text").replace(" HTTP/1.1", " HTTP/1.0");
+        client.send(request.as_bytes());
+        let head = String::from_utf8(client.until(b"\r\n\r\n")).expect("text");
+        assert!(head.contains(" 200 ") && !head.to_ascii_lowercase().contains("chunked"), "{head}");
+        let mut body = client.buffered().to_vec();
+        let end = std::io::Read::read_to_end(&mut client.stream, &mut body);
+        if whole {
+            assert!(end.is_ok(), "{end:?}");
+            assert_eq!(body, b"hello world");
+        } else {
+            let error = end.expect_err("a reset");
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        }
+    }
+}
+
 #[test]
 fn a_modern_agent_that_disconnects_cancels_at_once() {
     let (tell, gone) = mpsc::channel();

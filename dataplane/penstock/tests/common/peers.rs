@@ -193,9 +193,9 @@ impl<S: Read + Write> Client<S> {
         self.seen.drain(..end).collect()
     }
 
-    /// Bytes that were read and not yet used.
-    pub fn buffered(&self) -> usize {
-        self.seen.len()
+    /// What was read and not yet used.
+    pub fn buffered(&self) -> &[u8] {
+        &self.seen
     }
 
     /// Reads to the end of the connection.
