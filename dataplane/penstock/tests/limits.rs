@@ -129,7 +129,7 @@ fn an_agent_that_reads_slowly_and_steadily_gets_its_answer() {
     socket2::SockRef::from(&client.stream).set_recv_buffer_size(128 << 10).expect("a small buffer");
     client.send(&call(1));
     client.until(b"\r\n\r\n");
-    let (mut got, mut piece) = (client.buffered(), vec![0; 32 << 10]);
+    let (mut got, mut piece) = (client.buffered().len(), vec![0; 32 << 10]);
     let began = Instant::now();
     while got < BODY_BYTES {
         // Far less in a timeout than the kernel wants free before it lets a write go on.
@@ -340,6 +340,19 @@ fn an_answers_head_that_drips_is_ended_by_first_byte_timeout() {
     assert_eq!(status, 504, "{body}");
     assert!(body.contains("first_byte_timeout"), "{body}");
     assert!(began.elapsed() < 3 * SECOND, "{:?}", began.elapsed());
+}
+
+#[test]
+fn interim_answers_have_a_limit_and_up_to_it_the_answer_counts() {
+    const INTERIM_MAX: usize = 100;
+    for (interim, status) in [(INTERIM_MAX, 200), (INTERIM_MAX + 1, 502)] {
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(interim);
+        let penstock = Penstock::start(always([hints.into_bytes(), ok("{}")].concat()), "");
+        let (got, body) = penstock.connect().ask(&call(7));
+        assert_eq!(got, status, "{body}");
+        assert!(status == 200 || body.contains("more than 100 interim answers"), "{body}");
+        assert!(status == 200 || body.contains("\"id\":7"), "{body}");
+    }
 }
 
 #[test]

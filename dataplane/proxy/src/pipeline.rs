@@ -14,7 +14,7 @@ use penstock_metrics::{Metric, Refusal};
 
 use crate::access::{Noted, printable};
 use crate::caller::{AGENT_HEADER, agent_of};
-use crate::relay::{self, Call, Exchange, Forwarded};
+use crate::relay::{self, Call, Exchange, Forwarded, INTERIM_MAX};
 use crate::request::{Downstream, Next};
 use crate::respond::Answer;
 use crate::shard::{Gauge, Shard, View};
@@ -272,7 +272,7 @@ pub(crate) enum Failure {
     Draining,
     #[error("its answer is not valid HTTP: {0}")]
     Invalid(penstock_http1::HeadError),
-    #[error("it sent more than 100 interim answers (1xx) and none that counts")]
+    #[error("it sent more than {} interim answers (1xx) and none that counts", INTERIM_MAX)]
     Interim,
     #[error("its answer cannot be passed on: {0}")]
     Answer(relay::Fault),
@@ -290,7 +290,9 @@ impl Failure {
             Self::Draining => (ErrorKind::Draining, Refusal::Draining),
             Self::Answer(relay::Fault::Event(_)) => (ErrorKind::UpstreamProtocol, Refusal::Event),
             Self::Answer(relay::Fault::Bytes(_)) => (ErrorKind::UpstreamProtocol, Refusal::Bytes),
-            Self::Invalid(_) | Self::Interim | Self::Answer(relay::Fault::Chunks(_)) => (ErrorKind::UpstreamProtocol, Refusal::Upstream),
+            Self::Invalid(_) | Self::Interim | Self::Answer(relay::Fault::Chunks(_)) => {
+                (ErrorKind::UpstreamProtocol, Refusal::Upstream)
+            }
             _ => (ErrorKind::UpstreamUnavailable, Refusal::Upstream),
         }
     }

@@ -168,7 +168,5 @@ fn a_reload_moves_it() {
     eventually("the new one answers", || std::net::TcpStream::connect(new).is_ok());
     watched.admin = new;
     assert_eq!(watched.get("/readyz").0, 200);
-    eventually("the old one is closed", || {
-        std::net::TcpStream::connect(old).is_err()
-    });
+    eventually("the old one is closed", || std::net::TcpStream::connect(old).is_err());
 }

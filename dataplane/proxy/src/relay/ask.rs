@@ -11,7 +11,7 @@ use crate::io::{Pace, Unwritten};
 use crate::pipeline::{Failure, idempotent};
 
 /// Interim answers to one request: `100 Continue`, `103 Early Hints`.
-const INTERIM_MAX: usize = 100;
+pub(crate) const INTERIM_MAX: usize = 100;
 
 /// Why there is no answer's head.
 enum Unanswered {

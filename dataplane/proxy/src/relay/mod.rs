@@ -13,6 +13,7 @@ use crate::caller::AGENT_HEADER;
 use crate::request::Downstream;
 use crate::shard::{Shard, View};
 use crate::upstream::Lease;
+pub(crate) use ask::INTERIM_MAX;
 pub(crate) use body::Fault;
 
 /// A read of an answer's next piece.
