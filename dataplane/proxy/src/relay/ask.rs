@@ -39,7 +39,7 @@ impl Exchange<'_> {
         match self.try_to_ask().await {
             // A kept connection that the upstream was just closing: the request may go once more.
             Err(Unanswered::Lost { sent, .. })
-                if (!sent || idempotent(self.down)) && !self.down.gone => {}
+                if self.lease.reused && (!sent || idempotent(self.down)) && !self.down.gone => {}
             asked => return self.told(asked),
         }
         self.shard.cells.inc(Metric::UpstreamRetries);
@@ -149,9 +149,11 @@ impl Exchange<'_> {
                 }
                 let more = poll_fn(|cx| match lease.conn.poll_read(cx, buffer, want, lazy) {
                     Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Ok(read)),
-                    Poll::Ready(Ok(_)) => Poll::Ready(Err(lost(buffer, Failure::Closed))),
+                    Poll::Ready(Ok(_)) => {
+                        Poll::Ready(Err(lost(buffer.is_empty() && interim == 0, Failure::Closed)))
+                    },
                     Poll::Ready(Err(error)) => {
-                        Poll::Ready(Err(lost(buffer, Failure::Broken(error))))
+                        Poll::Ready(Err(lost(buffer.is_empty() && interim == 0, Failure::Broken(error))))
                     }
                     Poll::Pending if down.poll_ended(cx, lazy, cancels).is_ready() && cancels => {
                         Poll::Ready(Err(Unanswered::Gone))
@@ -171,9 +173,9 @@ impl Exchange<'_> {
     }
 }
 
-/// What it means that the connection ends after these bytes of an answer.
-fn lost(answer: &[u8], failure: Failure) -> Unanswered {
-    if answer.is_empty() {
+/// What it means that the connection ends, before any byte of an answer or behind one.
+fn lost(before: bool, failure: Failure) -> Unanswered {
+    if before {
         Unanswered::Lost { failure, sent: true }
     } else {
         Unanswered::Failed(failure)
