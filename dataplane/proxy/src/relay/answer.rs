@@ -278,7 +278,7 @@ impl<'a> Relay<'a> {
             Poll::Ready(Ok(_)) => Poll::Ready(Came::Bytes),
             Poll::Ready(Err(_)) => Poll::Ready(Came::Fault),
             Poll::Pending
-                if down.poll_ended(cx, lazy, lazy || *ends).is_ready() && (*ends || down.gone) =>
+                if down.poll_ended(cx, lazy, *ends).is_ready() && (*ends || down.gone) =>
             {
                 Poll::Ready(Came::Gone)
             }
