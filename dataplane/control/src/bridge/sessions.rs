@@ -80,12 +80,12 @@ impl Bridge {
     }
 
     /// Ends a session and, where it is its own, its connection.
-    pub(crate) fn end_session(&self, id: &str, why: &str) -> bool {
+    pub(crate) fn end_session(&self, id: &str, why: &str) {
         let session = {
             let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
             sessions.remove(id)
         };
-        let Some(Session { link, client }) = session else { return false };
+        let Some(Session { link, client }) = session else { return };
         self.metrics.sessions.dec();
         if self.transport.is_shared() {
             let effects = link.exchange().leave(client);
@@ -93,7 +93,6 @@ impl Bridge {
         } else {
             link.close(why);
         }
-        true
     }
 
     /// Ends what is over or was unused for `idle`, and closes cancelled requests' streams.
