@@ -9,9 +9,9 @@ use penstock_http1::{EventScanner, Framing, ResponseHead, ResponseOut, Version, 
 use penstock_metrics::{Metric, Refusal};
 
 use super::body::{Body, Fault, State};
+use super::failure::Failure;
 use super::{Begun, Exchange, READ_BYTES, cancels};
 use crate::io::Elapsed;
-use crate::pipeline::Failure;
 use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Gauge, Shard, View};

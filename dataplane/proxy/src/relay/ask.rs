@@ -3,15 +3,16 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use penstock_http1::ResponseHead;
+use penstock_http1::{ResponseHead, Verb};
 use penstock_metrics::Metric;
 
+use super::failure::Failure;
 use super::{Begun, Exchange, JOIN_BYTES, PIECE_BYTES, READ_BYTES, cancels};
 use crate::io::{Pace, Unwritten};
-use crate::pipeline::{Failure, idempotent};
+use crate::request::Downstream;
 
 /// Interim answers to one request: `100 Continue`, `103 Early Hints`.
-pub(crate) const INTERIM_MAX: usize = 100;
+pub(super) const INTERIM_MAX: usize = 100;
 
 /// Why there is no answer's head.
 enum Unanswered {
@@ -151,10 +152,11 @@ impl Exchange<'_> {
                     Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Ok(read)),
                     Poll::Ready(Ok(_)) => {
                         Poll::Ready(Err(lost(buffer.is_empty() && interim == 0, Failure::Closed)))
-                    },
-                    Poll::Ready(Err(error)) => {
-                        Poll::Ready(Err(lost(buffer.is_empty() && interim == 0, Failure::Broken(error))))
                     }
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(lost(
+                        buffer.is_empty() && interim == 0,
+                        Failure::Broken(error),
+                    ))),
                     Poll::Pending if down.poll_ended(cx, lazy, cancels).is_ready() && cancels => {
                         Poll::Ready(Err(Unanswered::Gone))
                     }
@@ -175,9 +177,16 @@ impl Exchange<'_> {
 
 /// What it means that the connection ends, before any byte of an answer or behind one.
 fn lost(before: bool, failure: Failure) -> Unanswered {
-    if before {
-        Unanswered::Lost { failure, sent: true }
-    } else {
-        Unanswered::Failed(failure)
+    if before { Unanswered::Lost { failure, sent: true } } else { Unanswered::Failed(failure) }
+}
+
+/// Whether the request could be sent again with no harm.
+fn idempotent(down: &Downstream) -> bool {
+    match down.head.verb {
+        Verb::Post => {
+            let known = down.message.single().and_then(|one| one.known);
+            known.is_some_and(penstock_mcp::Method::idempotent)
+        }
+        verb => matches!(verb, Verb::Get | Verb::Options | Verb::Delete),
     }
 }

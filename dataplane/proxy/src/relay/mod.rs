@@ -3,6 +3,7 @@
 mod answer;
 mod ask;
 mod body;
+mod failure;
 
 use std::rc::Rc;
 
@@ -13,8 +14,7 @@ use crate::caller::AGENT_HEADER;
 use crate::request::Downstream;
 use crate::shard::{Shard, View};
 use crate::upstream::Lease;
-pub(crate) use ask::INTERIM_MAX;
-pub(crate) use body::Fault;
+pub(crate) use failure::Failure;
 
 /// A read of an answer's next piece.
 const READ_BYTES: usize = 64 << 10;
