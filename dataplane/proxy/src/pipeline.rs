@@ -12,8 +12,8 @@ use penstock_metrics::{Metric, Refusal};
 
 use crate::access::{Noted, printable};
 use crate::caller::{AGENT_HEADER, agent_of};
+use crate::downstream::{Downstream, Next};
 use crate::relay::{self, Call, Exchange, Failure, Forwarded};
-use crate::request::{Downstream, Next};
 use crate::respond::Answer;
 use crate::shard::{Gauge, Shard, View};
 use crate::upstream::Pool;

@@ -12,10 +12,10 @@ use penstock_http1::ResponseHead;
 use penstock_metrics::{Cells, Metric, Refusal};
 
 use crate::caller::Caller;
+use crate::downstream::Downstream;
 use crate::forward::Forward;
 use crate::identity::Identity;
 use crate::io::{Listener, Socket, Timers};
-use crate::request::Downstream;
 use crate::respond::Answer;
 use crate::start::{Bound, Shared};
 use crate::upstream::Pool;

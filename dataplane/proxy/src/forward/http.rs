@@ -10,9 +10,9 @@ use penstock_metrics::Metric;
 
 use super::Errand;
 use super::refused::Refused;
+use crate::downstream::{Downstream, Next};
 use crate::io::Conn;
 use crate::relay::{self, Call, Exchange, Forwarded};
-use crate::request::{Downstream, Next};
 use crate::shard::{Shard, View};
 use crate::upstream::{Addresses, Pool};
 use crate::world::Remote;

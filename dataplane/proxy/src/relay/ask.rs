@@ -8,8 +8,8 @@ use penstock_metrics::Metric;
 
 use super::failure::Failure;
 use super::{Begun, Exchange, JOIN_BYTES, PIECE_BYTES, READ_BYTES, cancels};
+use crate::downstream::Downstream;
 use crate::io::{Pace, Unwritten};
-use crate::request::Downstream;
 
 /// Interim answers to one request: `100 Continue`, `103 Early Hints`.
 pub(super) const INTERIM_MAX: usize = 100;

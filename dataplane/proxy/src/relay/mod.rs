@@ -11,7 +11,7 @@ use penstock_http1::{RequestOut, ResponseHead, Verb};
 use penstock_mcp::Era;
 
 use crate::caller::AGENT_HEADER;
-use crate::request::Downstream;
+use crate::downstream::Downstream;
 use crate::shard::{Shard, View};
 use crate::upstream::Lease;
 pub(crate) use failure::Failure;

@@ -105,7 +105,7 @@ fn an_answer_over_the_byte_limit_is_cut() {
             let _ = stream.write_all(&[b'x'; 10_000]);
             // What is over the limit comes when the beginning is on its way.
             std::thread::sleep(Duration::from_millis(300));
-            let _ = stream.write_all(&[b'x'; 90_000]);
+            let _ = stream.write_all(&vec![b'x'; 90_000]);
         }
     });
     let mut setup = setup(&[&long.to_string()]);
