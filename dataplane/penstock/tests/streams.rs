@@ -95,6 +95,59 @@ fn a_modern_agent_that_disconnects_cancels_at_once() {
     gone.recv_timeout(Duration::from_secs(5)).expect("the upstream's connection is closed");
 }
 
+#[test]
+fn a_modern_agent_that_disconnects_while_its_call_waits_for_a_place_cancels_it() {
+    let (tell, asked) = mpsc::channel();
+    let upstream = common::upstream(move |mut stream| {
+        while read_request(&mut stream).is_some() {
+            let _ = tell.send(());
+            std::thread::sleep(Duration::from_secs(1));
+            let _ = stream.write_all(&ok("{}"));
+        }
+    });
+    let penstock =
+        Penstock::with(&format!("{{ url: \"http://{upstream}/mcp\", connections: 1 }}"), "");
+    let (mut first, mut second) = (penstock.connect(), penstock.connect());
+    first.send(&modern_call(1));
+    asked.recv_timeout(PATIENCE).expect("the first is under way");
+    second.send(&modern_call(2));
+    std::thread::sleep(Duration::from_millis(200));
+    drop(second);
+    assert_eq!(first.answer(), Some((200, "{}".into())));
+    let more = asked.recv_timeout(Duration::from_millis(500));
+    assert!(more.is_err(), "the second was sent although nobody waited for it");
+}
+
+#[test]
+fn a_modern_agent_that_disconnects_while_its_call_is_sent_cancels_it() {
+    const ARGUMENT_BYTES: usize = 32 << 20;
+    let (tell, taken) = mpsc::channel();
+    let upstream = common::upstream(move |mut stream| {
+        // Long enough for the buffers on the way to be full, and for the agent to leave.
+        std::thread::sleep(Duration::from_secs(2));
+        let (mut all, mut piece) = (0, vec![0; 1 << 20]);
+        while let Ok(read) = std::io::Read::read(&mut stream, &mut piece)
+            && read > 0
+            && all < ARGUMENT_BYTES
+        {
+            all += read;
+        }
+        let _ = tell.send(all);
+    });
+    let penstock = Penstock::start(upstream, "limits: { body_bytes: 64MiB }");
+    let mut client = penstock.connect();
+    let argument = "x".repeat(ARGUMENT_BYTES);
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{argument}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+    );
+    let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: t\r\n";
+    client.send(&common::post_with(fields, &body));
+    std::thread::sleep(Duration::from_millis(500));
+    drop(client);
+    let taken = taken.recv_timeout(PATIENCE).expect("the upstream was asked");
+    assert!(0 < taken && taken < ARGUMENT_BYTES, "{taken} bytes were sent to the end");
+}
+
 /// An end behind more than is read ahead cannot be seen, so that it counts as one.
 #[test]
 fn an_agent_that_hides_its_leaving_behind_bytes_is_gone_all_the_same() {

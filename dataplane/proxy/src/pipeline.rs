@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use penstock_config::HostHeader;
@@ -16,7 +17,7 @@ use crate::downstream::{Downstream, Next};
 use crate::relay::{self, Call, Exchange, Failure, Forwarded};
 use crate::respond::Answer;
 use crate::shard::{Gauge, Shard, View};
-use crate::upstream::Pool;
+use crate::upstream::{ConnectError, Lease, Pool};
 use crate::world::Route;
 
 /// The methods that a virtual server's path takes.
@@ -53,8 +54,12 @@ async fn call<'v>(
     let Some(pool) = view.pools.get(route.remote) else { return Ok(Next::Close) };
     write_request(down, view, pool, route);
     let failed = |failure| Box::new(Sorry::Failed { pool, failure, _open: open });
-    let lease = match pool.lease().await {
+    let lease = match lease(down, pool).await {
         Ok(lease) => lease,
+        Err(ConnectError::Left) => {
+            shard.cells.inc(Metric::Disconnects);
+            return Ok(Next::Close);
+        }
         Err(error) => return Err(failed(error.into())),
     };
     let mut exchange = Exchange::new(down, shard, view, lease);
@@ -66,6 +71,15 @@ async fn call<'v>(
     let next = exchange.answer(begun, None).await.map_err(failed)?;
     exchange.end();
     Ok(next)
+}
+
+/// A connection for the call, unless its agent cancels it while it waits for a place.
+async fn lease(down: &mut Downstream, pool: &Rc<Pool>) -> Result<Lease, ConnectError> {
+    let left = &mut |cx: &mut Context<'_>| {
+        let lazy = down.asks_for_stream();
+        if relay::cancels(down) { down.poll_ended(cx, lazy, true) } else { Poll::Pending }
+    };
+    pool.lease(left).await
 }
 
 /// What is said instead of an upstream's answer.

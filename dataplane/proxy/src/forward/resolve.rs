@@ -99,12 +99,12 @@ async fn ask(shard: &Rc<Shard>, host: &str) -> Result<(Vec<IpAddr>, Duration), S
     let view = shard.view();
     let control = view.pools.get(view.world.control()).ok_or("there is no control thread")?;
     let failed = |error: &dyn std::fmt::Display| format!("the control thread: {error}");
-    let mut lease = control.lease().await.map_err(|error| failed(&error))?;
+    let mut lease = control.lease(&mut |_| Poll::Pending).await.map_err(|error| failed(&error))?;
     let answer = match exchange(&mut lease, host).await {
         // A kept connection may be ending just now.
         Err(_) if lease.reused => {
             drop(lease);
-            lease = control.fresh().await.map_err(|error| failed(&error))?;
+            lease = control.fresh(&mut |_| Poll::Pending).await.map_err(|error| failed(&error))?;
             exchange(&mut lease, host).await
         }
         answer => answer,

@@ -1,6 +1,7 @@
 //! Asking the upstream: the request goes out, the head of its answer comes in.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
 
 use penstock_http1::{ResponseHead, Verb};
@@ -85,41 +86,63 @@ impl Exchange<'_> {
 
     /// Writes the request.
     async fn send(&mut self) -> Result<(), Unanswered> {
-        let Self { down, lease, buffer, .. } = self;
+        let Self { down, lease, .. } = self;
         let limit = lease.remote().config.first_byte_timeout;
         let before = lease.conn.written_bytes();
-        let large = down.framed().len() > JOIN_BYTES;
-        let mut at = if large { 0 } else { down.framed().len() };
-        // The head has a buffer of its own: it may have to go once more.
-        let mut out = std::mem::take(&mut down.out);
-        let error = loop {
-            let pace = Some(Pace::new(&lease.timer, limit));
-            let (result, mut bytes) = lease.conn.write(out, 0, pace).await;
-            if down.out.is_empty() {
-                down.out = std::mem::take(&mut bytes);
-            }
-            match result {
-                Ok(()) => {}
-                Err(Unwritten::Slow) => return Err(Failure::Timeout.into()),
-                Err(Unwritten::Broken(error)) => break error,
-            }
-            let left = &down.framed()[at..];
-            if left.is_empty() {
-                return Ok(());
-            }
-            let piece = &left[..left.len().min(PIECE_BYTES)];
-            at += piece.len();
-            bytes.clear();
-            bytes.extend_from_slice(piece);
-            out = bytes;
+        let out = std::mem::take(&mut down.out);
+        let pace = Some(Pace::new(&lease.timer, limit));
+        let (mut written, out) = lease.conn.write(out, 0, pace).await;
+        // It may have to go once more.
+        down.out = out;
+        if written.is_ok() && down.framed().len() > JOIN_BYTES {
+            // Rare, and large: the task of every connection would have to hold it.
+            written = Box::pin(self.send_body()).await?;
+        }
+        let error = match written {
+            Ok(()) => return Ok(()),
+            Err(Unwritten::Slow) => return Err(Failure::Timeout.into()),
+            Err(Unwritten::Broken(error)) => error,
         };
         // The upstream may have answered before it stopped reading; if so, that is the answer.
+        let Self { lease, buffer, .. } = self;
         let early = lease.timer.within(limit, lease.conn.read(buffer, READ_BYTES));
         if matches!(early.await, Ok(Ok(read)) if read > 0) {
             return Ok(());
         }
         let sent = lease.conn.written_bytes() != before;
         Err(Unanswered::Lost { failure: Failure::Broken(error), sent })
+    }
+
+    /// Writes a large body through a buffer of its own, and sees the agent leave meanwhile.
+    async fn send_body(&mut self) -> Result<Result<(), Unwritten>, Unanswered> {
+        let Self { down, lease, .. } = self;
+        let limit = lease.remote().config.first_byte_timeout;
+        let (lazy, cancels) = (down.asks_for_stream(), cancels(down));
+        let (mut at, mut piece) = (0, Vec::new());
+        loop {
+            let left = &down.framed()[at..];
+            if left.is_empty() {
+                return Ok(Ok(()));
+            }
+            let next = &left[..left.len().min(PIECE_BYTES)];
+            at += next.len();
+            piece.clear();
+            piece.extend_from_slice(next);
+            let pace = Some(Pace::new(&lease.timer, limit));
+            let mut write = pin!(lease.conn.write(piece, 0, pace));
+            let written = poll_fn(|cx| match write.as_mut().poll(cx) {
+                Poll::Ready(written) => Poll::Ready(Some(written)),
+                Poll::Pending if cancels && down.poll_ended(cx, lazy, true).is_ready() => {
+                    Poll::Ready(None)
+                }
+                Poll::Pending => Poll::Pending,
+            });
+            let (result, bytes) = written.await.ok_or(Unanswered::Gone)?;
+            if result.is_err() {
+                return Ok(result);
+            }
+            piece = bytes;
+        }
     }
 
     /// Reads until the answer's head is whole; its length.

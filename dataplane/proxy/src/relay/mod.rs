@@ -84,7 +84,7 @@ impl<'a> Exchange<'a> {
 
 /// Whether the agent's going away ends the wait for an answer: in the modern era it is the cancel;
 /// in the legacy one a call goes on, and only what nobody else could read ends.
-fn cancels(down: &Downstream) -> bool {
+pub(crate) fn cancels(down: &Downstream) -> bool {
     down.era == Era::Modern || down.head.verb != Verb::Post
 }
 

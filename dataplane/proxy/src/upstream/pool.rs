@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -84,13 +85,17 @@ impl Pool {
         !self.closed.get()
     }
 
-    /// A connection that carries nothing else.
-    pub(crate) async fn lease(self: &Rc<Self>) -> Result<Lease, ConnectError> {
+    /// A connection that carries nothing else. `left` is asked while a place is waited for, whether there
+    /// is anybody still to wait for it.
+    pub(crate) async fn lease(
+        self: &Rc<Self>,
+        left: &mut dyn FnMut(&mut Context<'_>) -> Poll<()>,
+    ) -> Result<Lease, ConnectError> {
         if let Some(lease) = self.reuse() {
             return Ok(lease);
         }
         // Rare, and large: the task of every connection would have to hold it.
-        Box::pin(self.fresh()).await
+        Box::pin(self.fresh(left)).await
     }
 
     /// An idle connection whose peer has neither closed it nor said anything out of turn.
@@ -122,7 +127,10 @@ impl Pool {
     }
 
     /// A new connection, made within `connect_timeout`.
-    pub(crate) async fn fresh(self: &Rc<Self>) -> Result<Lease, ConnectError> {
+    pub(crate) async fn fresh(
+        self: &Rc<Self>,
+        left: &mut dyn FnMut(&mut Context<'_>) -> Poll<()>,
+    ) -> Result<Lease, ConnectError> {
         let timer = self.timers.timer();
         let limit = self.remote.config.connect_timeout;
         let place = async {
@@ -136,10 +144,16 @@ impl Pool {
                 }
             }
         };
-        let slot = match timer.within(limit, place).await {
-            Ok(Ok(slot)) => slot,
-            Ok(Err(lease)) => return Ok(lease),
-            Err(_) => return Err(ConnectError::Full),
+        let mut place = pin!(timer.within(limit, place));
+        // What follows is not given up: a connection that is dropped half made may lose its descriptor.
+        let place = poll_fn(|cx| match place.as_mut().poll(cx) {
+            Poll::Ready(place) => Poll::Ready(place.map_err(|_| ConnectError::Full)),
+            Poll::Pending if left(cx).is_ready() => Poll::Ready(Err(ConnectError::Left)),
+            Poll::Pending => Poll::Pending,
+        });
+        let slot = match place.await? {
+            Ok(slot) => slot,
+            Err(lease) => return Ok(lease),
         };
         let conn = self.connect(&timer).await?;
         Ok(Lease { conn, timer, reused: false, slot })
