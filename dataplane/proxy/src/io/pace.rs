@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::round::Pended;
 use super::timer::{TICK_MS, Timer};
 
 /// How often a waiting write is looked at within the time that its peer may take nothing.
@@ -54,6 +55,7 @@ pin_project_lite::pin_project! {
         // What waited when it was last looked at, and since when no less did; below zero before.
         waiting: i32,
         since_ms: u64,
+        pended: Pended,
         #[pin]
         write: F,
     }
@@ -64,7 +66,15 @@ impl<'a, F> Paced<'a, F> {
         let next_look_ms = pace.map_or(u64::MAX, |pace| {
             pace.timer.now_ms().saturating_add(pace.pause_ms / LOOKS).saturating_add(TICK_MS)
         });
-        Self { pace, descriptor, next_look_ms, waiting: -1, since_ms: 0, write }
+        Self {
+            pace,
+            descriptor,
+            next_look_ms,
+            waiting: -1,
+            since_ms: 0,
+            pended: Pended::default(),
+            write,
+        }
     }
 }
 
@@ -74,6 +84,10 @@ impl<F: Future> Future for Paced<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let written = this.write.poll(cx);
+        match &written {
+            Poll::Ready(_) => this.pended.done(),
+            Poll::Pending => *this.pended = Pended::now(),
+        }
         let Some(pace) = this.pace else { return written.map(Some) };
         let now = pace.timer.now_ms();
         let output = match written {

@@ -2,18 +2,19 @@
 //!
 //! monoio hands its ring's submissions over, and learns what came of them, between two rounds of a
 //! shard's tasks. A read that was begun in this round is pending whatever lies in its socket. That a
-//! round is over shows in any read: one that was found pending is only ever found done in a later one.
+//! round is over shows in any read or write: what was found pending is only ever found done in a later one.
+//! Writes show it soonest, for most are done as they are handed over.
 
 use std::cell::Cell;
 
 thread_local! {
-    /// How often a read of this thread's was found pending.
+    /// How often a read or write of this thread's was found pending.
     static PENDING: Cell<u64> = const { Cell::new(0) };
-    /// The latest of these findings whose read has been done since.
+    /// The latest of these findings after which that was found done.
     static OVER: Cell<u64> = const { Cell::new(0) };
 }
 
-/// A moment at which a read was found pending.
+/// A moment at which a read or write was found pending.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pended(u64);
 
@@ -24,7 +25,7 @@ impl Pended {
         Self(now)
     }
 
-    /// That read is done.
+    /// It is done.
     pub(super) fn done(self) {
         OVER.set(OVER.get().max(self.0));
     }
