@@ -248,7 +248,7 @@ pub(crate) static UPSTREAM: Section = Section {
             "first_byte_timeout",
             Time("100ms", "1d"),
             "5m",
-            "How long the first byte of an answer may take.",
+            "How long the first byte of an answer may take, and before it the upstream no byte of a request.",
         ),
         key(
             "stream_idle_timeout",

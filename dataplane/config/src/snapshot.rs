@@ -124,7 +124,7 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// How long a connection may take to be made, TLS included.
     pub connect_timeout: Duration,
-    /// How long the first byte of an answer may take.
+    /// How long the first byte of an answer may take, and before it the upstream no byte of a request.
     pub first_byte_timeout: Duration,
     /// How long a begun answer may be silent; event streams too.
     pub stream_idle_timeout: Duration,

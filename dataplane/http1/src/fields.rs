@@ -3,7 +3,7 @@
 use crate::error::HeadError;
 use crate::message::{FIELDS_MAX, HeadLimits, Version};
 use crate::names::{Kind, LineFault, Named, field_name, is_token_byte, trim};
-use crate::span::Span;
+use crate::span::{Span, offset};
 
 /// Most options that Connection is read for: each may cost a look at every field.
 const CONNECTION_OPTIONS_MAX: usize = 32;
@@ -68,7 +68,7 @@ pub(crate) fn take(
     }
     if let Some(last) = fields.last_mut() {
         // The closing blank line follows the last field.
-        last.end = Span::new(0, end.saturating_sub(2)).end;
+        last.end = offset(end.saturating_sub(2));
     }
 }
 

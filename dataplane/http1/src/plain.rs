@@ -5,10 +5,10 @@
 
 use memchr::memchr;
 
-use crate::fields::Field;
-use crate::message::{FIELDS_MAX, HeadLimits, Version};
+use crate::fields::{Field, fields_max};
+use crate::message::{HeadLimits, Version};
 use crate::names::{is_control, is_token_byte, trim};
-use crate::span::Span;
+use crate::span::{Span, offset};
 
 /// A start line: its parts, and its length with its end.
 pub(crate) type StartLine<A, B> = (A, B, Version, usize);
@@ -55,7 +55,7 @@ pub(crate) fn fields(
     limits: &HeadLimits,
     fields: &mut Vec<Field>,
 ) -> Option<usize> {
-    let fields_max = limits.fields.min(FIELDS_MAX);
+    let fields_max = fields_max(limits);
     let window = buf.get(..limits.bytes.min(u32::MAX as usize)).unwrap_or(buf);
     fields.clear();
     loop {
@@ -71,7 +71,7 @@ pub(crate) fn fields(
         }
         let next = at + name + 1 + value.len() + 2;
         let (name, value) = (Span::new(at, at + name), Span::locate(buf, trim(value)));
-        fields.push(Field::new(name, value, Span::new(next, next).end));
+        fields.push(Field::new(name, value, offset(next)));
         at = next;
     }
 }

@@ -61,8 +61,9 @@ impl RequestHead {
     /// Parses the head at the start of `buf`.
     ///
     /// `Ok(Some(n))`: complete, and its body starts at `n`. `Ok(None)`: call again with the
-    /// same buffer grown at its end; what was searched is not searched again. Up to two empty
-    /// lines before the head are skipped.
+    /// same buffer grown at its end; until then the fields of this head mean nothing. What came
+    /// first is read twice at most, what came later is searched once. Up to two empty lines before
+    /// the head are skipped.
     pub fn parse(&mut self, buf: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
         if let Some(end) = self.read_plain(buf, limits) {
             return Ok(Some(end));

@@ -1,4 +1,5 @@
-//! Finds where a head ends, however its bytes arrive, looking at each byte once.
+//! Finds where a head ends, however its bytes arrive, looking at each byte once. It is asked where a head
+//! was not plain and whole in what came first.
 
 use memchr::memchr2;
 

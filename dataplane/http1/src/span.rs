@@ -36,13 +36,9 @@ impl Span {
         self.start as usize..self.end as usize
     }
 
-    /// Offsets past `u32::MAX` saturate: every caller bounds its input far below that.
     #[inline]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self {
-            start: u32::try_from(start).unwrap_or(u32::MAX),
-            end: u32::try_from(end).unwrap_or(u32::MAX),
-        }
+        Self { start: offset(start), end: offset(end) }
     }
 
     /// Where `part`, a slice of `buf`, lies in it.
@@ -51,6 +47,12 @@ impl Span {
         let start = part.as_ptr().addr().wrapping_sub(buf.as_ptr().addr());
         Self::new(start, start.saturating_add(part.len()))
     }
+}
+
+/// An index as spans have it. Those past `u32::MAX` saturate: every caller bounds its input far below.
+#[inline]
+pub(crate) fn offset(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 
 mod common;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::{
-    Penstock, Setup, always, call, chunk, eventually, ok, post, post_with, read_request, refused,
-    then_the_next_call_works, upstream,
+    Client, Penstock, Setup, always, call, chunk, eventually, ok, post, post_with, read_request,
+    refused, then_the_next_call_works, upstream,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -115,9 +115,31 @@ fn an_agent_that_reads_nothing_is_let_go() {
     let mut client = penstock.connect();
     client.send(&call(1));
     sleep(Duration::from_millis(300));
-    // The call itself goes on, and its connection to the upstream is kept.
-    eventually("the agent's connection is closed", || penstock.descriptors() <= before + 1);
+    // The upstream's goes with it: what is left of the answer is not read.
+    eventually("both connections are closed", || penstock.descriptors() == before);
     assert!(penstock.resident_kib() < 64 << 10, "{} KiB", penstock.resident_kib());
+}
+
+#[test]
+fn an_agent_that_reads_slowly_and_steadily_gets_its_answer() {
+    const BODY_BYTES: usize = 12 << 20;
+    let upstream = always(ok(&"x".repeat(BODY_BYTES)));
+    let penstock = Penstock::start(upstream, "limits: { write_timeout: 500ms }");
+    let mut client = penstock.connect();
+    socket2::SockRef::from(&client.stream).set_recv_buffer_size(128 << 10).expect("a small buffer");
+    client.send(&call(1));
+    client.until(b"\r\n\r\n");
+    let (mut got, mut piece) = (client.buffered().len(), vec![0; 32 << 10]);
+    let began = Instant::now();
+    while got < BODY_BYTES {
+        // Far less in a timeout than the kernel wants free before it lets a write go on.
+        if began.elapsed() < 4 * SECOND {
+            sleep(SECOND / 20);
+        }
+        let read = client.stream.read(&mut piece).expect("it goes on");
+        assert!(read > 0, "cut after {got} bytes and {:?}", began.elapsed());
+        got += read;
+    }
 }
 
 #[test]
@@ -148,6 +170,25 @@ fn connections_over_their_limit_are_refused_until_one_is_free() {
         client.send(&call(4));
         client.answer().is_some_and(|(status, _)| status == 200)
     });
+}
+
+#[test]
+fn connections_far_over_their_limit_are_closed_without_a_word() {
+    const TOLD_MAX: usize = 64;
+    let penstock = Penstock::start(always(ok("{}")), "limits: { connections: 2 }");
+    let (mut first, _second) = (penstock.connect(), penstock.connect());
+    assert_eq!(first.ask(&call(1)).0, 200);
+    let before = penstock.descriptors();
+    let mut others: Vec<_> = (0..3 * TOLD_MAX).map(|_| penstock.connect()).collect();
+    eventually("the rest is closed", || penstock.descriptors() <= before + TOLD_MAX);
+    let told = others.iter_mut().filter_map(Client::answer).map(|answer| answer.0);
+    // While they came, those told first may have gone.
+    let told: Vec<u16> = told.collect();
+    assert!(told.iter().all(|status| *status == 503), "{told:?}");
+    assert!((TOLD_MAX..2 * TOLD_MAX).contains(&told.len()), "{} were told", told.len());
+    assert_eq!(first.ask(&call(2)).0, 200);
+    drop(others);
+    eventually("every descriptor is closed", || penstock.descriptors() <= before);
 }
 
 #[test]
@@ -302,6 +343,19 @@ fn an_answers_head_that_drips_is_ended_by_first_byte_timeout() {
 }
 
 #[test]
+fn interim_answers_have_a_limit_and_up_to_it_the_answer_counts() {
+    const INTERIM_MAX: usize = 100;
+    for (interim, status) in [(INTERIM_MAX, 200), (INTERIM_MAX + 1, 502)] {
+        let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(interim);
+        let penstock = Penstock::start(always([hints.into_bytes(), ok("{}")].concat()), "");
+        let (got, body) = penstock.connect().ask(&call(7));
+        assert_eq!(got, status, "{body}");
+        assert!(status == 200 || body.contains("more than 100 interim answers"), "{body}");
+        assert!(status == 200 || body.contains("\"id\":7"), "{body}");
+    }
+}
+
+#[test]
 fn a_stream_silent_for_stream_idle_timeout_is_cut() {
     let penstock = start(endless(), "stream_idle_timeout: 1s");
     let before = penstock.descriptors();
@@ -360,13 +414,49 @@ fn a_stalled_upload_ends_within_first_byte_timeout() {
         &format!("{{ url: \"http://{stalled}/mcp\", first_byte_timeout: 1s }}"),
         "limits: { body_bytes: 64MiB }",
     );
-    let large = post(&format!(
-        r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{}"}}}}}}"#,
-        "x".repeat(32 << 20)
-    ));
+    let large = call_with(&"x".repeat(32 << 20));
     let began = Instant::now();
     let (status, body) = penstock.connect().ask(&large);
     assert_eq!(status, 504, "{body}");
     assert!(body.contains("first_byte_timeout"), "{body}");
     assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_upload_that_an_upstream_takes_slowly_and_steadily_is_held_once_and_not_cut() {
+    const BODY_BYTES: usize = 32 << 20;
+    let slow = upstream(|mut stream| {
+        let small = socket2::SockRef::from(&stream).set_recv_buffer_size(128 << 10);
+        small.expect("a small buffer");
+        let (began, mut got, mut piece) = (Instant::now(), 0, vec![0; 32 << 10]);
+        while got < BODY_BYTES {
+            if began.elapsed() < 4 * SECOND {
+                sleep(SECOND / 20);
+            }
+            match stream.read(&mut piece) {
+                Ok(read) if read > 0 => got += read,
+                _ => return,
+            }
+        }
+        let _ = stream.write_all(&ok("{}"));
+    });
+    let penstock = Penstock::with(
+        &format!("{{ url: \"http://{slow}/mcp\", first_byte_timeout: 500ms }}"),
+        "limits: { body_bytes: 64MiB }",
+    );
+    let before = penstock.resident_kib();
+    let mut client = penstock.connect();
+    client.send(&call_with(&"x".repeat(BODY_BYTES)));
+    sleep(2 * SECOND);
+    let grown = penstock.resident_kib().saturating_sub(before);
+    assert!(grown < (BODY_BYTES as u64 >> 10) * 3 / 2, "{grown} KiB for a body of {BODY_BYTES}");
+    let (status, body) = client.answer().expect("an answer");
+    assert_eq!(status, 200, "{body}");
+}
+
+/// A `tools/call` with this argument.
+fn call_with(argument: &str) -> Vec<u8> {
+    post(&format!(
+        r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{argument}"}}}}}}"#
+    ))
 }

@@ -51,6 +51,39 @@ fn an_event_is_passed_on_as_soon_as_it_came() {
     client.until(b"0\r\n\r\n");
 }
 
+/// HTTP/1.0 knows no chunks: an answer without a length ends with the connection, and one that is cut
+/// must not.
+#[test]
+fn an_agent_of_http_1_0_gets_a_chunked_answer_to_the_end_of_its_connection() {
+    for whole in [true, false] {
+        let upstream = common::upstream(move |mut stream| {
+            let _ = read_request(&mut stream);
+            let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let _ = stream.write_all(&[&head[..], b"5\r\nhello\r\n6;x\r\n wo"].concat());
+            std::thread::sleep(Duration::from_millis(100));
+            if whole {
+                let _ = stream.write_all(b"rld\r\n0\r\nX-Sum: 1\r\n\r\n");
+                let _ = read_request(&mut stream);
+            }
+        });
+        let penstock = Penstock::start(upstream, "");
+        let mut client = penstock.connect();
+        let request = String::from_utf8(call(1)).expect("text").replace(" HTTP/1.1", " HTTP/1.0");
+        client.send(request.as_bytes());
+        let head = String::from_utf8(client.until(b"\r\n\r\n")).expect("text");
+        assert!(head.contains(" 200 ") && !head.to_ascii_lowercase().contains("chunked"), "{head}");
+        let mut body = client.buffered().to_vec();
+        let end = std::io::Read::read_to_end(&mut client.stream, &mut body);
+        if whole {
+            assert!(end.is_ok(), "{end:?}");
+            assert_eq!(body, b"hello world");
+        } else {
+            let error = end.expect_err("a reset");
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        }
+    }
+}
+
 #[test]
 fn a_modern_agent_that_disconnects_cancels_at_once() {
     let (tell, gone) = mpsc::channel();
@@ -60,6 +93,59 @@ fn a_modern_agent_that_disconnects_cancels_at_once() {
     client.until(b"begun");
     drop(client);
     gone.recv_timeout(Duration::from_secs(5)).expect("the upstream's connection is closed");
+}
+
+#[test]
+fn a_modern_agent_that_disconnects_while_its_call_waits_for_a_place_cancels_it() {
+    let (tell, asked) = mpsc::channel();
+    let upstream = common::upstream(move |mut stream| {
+        while read_request(&mut stream).is_some() {
+            let _ = tell.send(());
+            std::thread::sleep(Duration::from_secs(1));
+            let _ = stream.write_all(&ok("{}"));
+        }
+    });
+    let penstock =
+        Penstock::with(&format!("{{ url: \"http://{upstream}/mcp\", connections: 1 }}"), "");
+    let (mut first, mut second) = (penstock.connect(), penstock.connect());
+    first.send(&modern_call(1));
+    asked.recv_timeout(PATIENCE).expect("the first is under way");
+    second.send(&modern_call(2));
+    std::thread::sleep(Duration::from_millis(200));
+    drop(second);
+    assert_eq!(first.answer(), Some((200, "{}".into())));
+    let more = asked.recv_timeout(Duration::from_millis(500));
+    assert!(more.is_err(), "the second was sent although nobody waited for it");
+}
+
+#[test]
+fn a_modern_agent_that_disconnects_while_its_call_is_sent_cancels_it() {
+    const ARGUMENT_BYTES: usize = 32 << 20;
+    let (tell, taken) = mpsc::channel();
+    let upstream = common::upstream(move |mut stream| {
+        // Long enough for the buffers on the way to be full, and for the agent to leave.
+        std::thread::sleep(Duration::from_secs(2));
+        let (mut all, mut piece) = (0, vec![0; 1 << 20]);
+        while let Ok(read) = std::io::Read::read(&mut stream, &mut piece)
+            && read > 0
+            && all < ARGUMENT_BYTES
+        {
+            all += read;
+        }
+        let _ = tell.send(all);
+    });
+    let penstock = Penstock::start(upstream, "limits: { body_bytes: 64MiB }");
+    let mut client = penstock.connect();
+    let argument = "x".repeat(ARGUMENT_BYTES);
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{argument}"}},"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
+    );
+    let fields = "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: t\r\n";
+    client.send(&common::post_with(fields, &body));
+    std::thread::sleep(Duration::from_millis(500));
+    drop(client);
+    let taken = taken.recv_timeout(PATIENCE).expect("the upstream was asked");
+    assert!(0 < taken && taken < ARGUMENT_BYTES, "{taken} bytes were sent to the end");
 }
 
 /// An end behind more than is read ahead cannot be seen, so that it counts as one.
@@ -271,6 +357,31 @@ fn an_idle_stream_takes_at_most_4_kib_and_what_it_took_serves_the_next() {
             drop(again);
         }
     }
+}
+
+/// A call is read into buffers that fit it before anybody knows that a stream answers it.
+#[test]
+fn a_stream_that_answers_a_call_takes_little_more_once_it_rests() {
+    const STREAM_BYTES_MAX: u64 = 6 << 10;
+    const STREAMS: usize = 250;
+    const AT_ONCE: usize = 50;
+    let argument = "x".repeat(10 << 10);
+    let request = common::post(&format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"t","arguments":{{"a":"{argument}"}}}}}}"#
+    ));
+    let (tell, _gone) = mpsc::channel();
+    let penstock = Penstock::start(silent_stream(tell), "");
+    // What these took while they began serves those that come after them.
+    let rested = || {
+        let some = open(&penstock, &request, AT_ONCE);
+        std::thread::sleep(Duration::from_millis(1500));
+        some
+    };
+    let _first = rested();
+    let before = penstock.resident_kib();
+    let _others: Vec<_> = (0..STREAMS / AT_ONCE).map(|_| rested()).collect();
+    let bytes = penstock.resident_kib().saturating_sub(before) * 1024 / STREAMS as u64;
+    assert!(bytes <= STREAM_BYTES_MAX, "{bytes} bytes a stream");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The access log's line of a call.
 
+use crate::downstream::Downstream;
 use crate::identity::Identity;
-use crate::request::Downstream;
 use crate::shard::View;
 
 /// How much of what a peer calls something is shown.

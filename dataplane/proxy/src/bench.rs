@@ -44,7 +44,7 @@ pub fn on_a_shard<T>(
     let remote = remote.ok_or_else(|| io::Error::other("a world without its control thread"))?;
     run(&Engine::Epoll("a bench".into()), async {
         let pool = Pool::new(remote, Arc::<Cells>::default(), Timers::new());
-        pool.lease().await.map_err(io::Error::other)?.keep();
+        pool.lease(&mut |_| Poll::Pending).await.map_err(io::Error::other)?.keep();
         Ok(with(Rc::new(Parts { world, pool, _upstream: upstream })))
     })?
 }
@@ -55,7 +55,8 @@ impl Parts {
     /// Its read is in flight throughout, so that the kernel has no part in it. The read that each
     /// answer ends, and that the pool begins again, is not in it.
     pub fn lend(&self) -> bool {
-        let lease = pin!(self.pool.lease()).poll(&mut Context::from_waker(Waker::noop()));
+        let mut left = |_: &mut Context<'_>| Poll::Pending;
+        let lease = pin!(self.pool.lease(&mut left)).poll(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(Ok(lease)) = lease else { return false };
         let reused = lease.reused;
         lease.keep();

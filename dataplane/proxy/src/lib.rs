@@ -9,12 +9,12 @@ mod attest;
 #[cfg(feature = "bench")]
 pub mod bench;
 mod caller;
+mod downstream;
 mod forward;
 mod identity;
 mod io;
 mod pipeline;
 mod relay;
-mod request;
 mod respond;
 mod rules;
 mod shard;

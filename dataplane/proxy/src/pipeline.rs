@@ -1,10 +1,9 @@
 //! The way of a call, step by step.
 
 use std::borrow::Cow;
-use std::future::Future;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use penstock_config::HostHeader;
@@ -14,11 +13,11 @@ use penstock_metrics::{Metric, Refusal};
 
 use crate::access::{Noted, printable};
 use crate::caller::{AGENT_HEADER, agent_of};
-use crate::relay::{self, Call, Exchange, Forwarded};
-use crate::request::{Downstream, Next};
+use crate::downstream::{Downstream, Next};
+use crate::relay::{self, Call, Exchange, Failure, Forwarded};
 use crate::respond::Answer;
 use crate::shard::{Gauge, Shard, View};
-use crate::upstream::Pool;
+use crate::upstream::{ConnectError, Lease, Pool};
 use crate::world::Route;
 
 /// The methods that a virtual server's path takes.
@@ -33,7 +32,7 @@ pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<Vi
     }
     let next = match call(down, shard, view).await {
         Ok(next) => next,
-        Err(sorry) => sorry.await,
+        Err(sorry) => Box::pin(sorry.say(down, shard)).await,
     };
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     shard.cells.latency.record(micros);
@@ -44,51 +43,82 @@ pub(crate) async fn serve(down: &mut Downstream, shard: &Rc<Shard>, view: &Rc<Vi
     next
 }
 
-/// The steps of a call. What is said instead of an answer is in a box: it is large and seldom, and
+/// The steps of a call. What is to be said instead of an answer is in a box: it is large and seldom, and
 /// the task of a connection has room for all that it may have to wait for.
-async fn call<'a>(
-    down: &'a mut Downstream,
-    shard: &'a Rc<Shard>,
-    view: &'a View,
-) -> Result<Next, Pin<Box<dyn Future<Output = Next> + 'a>>> {
-    let (route, open) = match prepare(down, shard, view).await {
-        Ok(prepared) => prepared,
-        Err(refused) => return Err(Box::pin(refuse(down, shard, refused))),
-    };
+async fn call<'v>(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    view: &'v View,
+) -> Result<Next, Box<Sorry<'v>>> {
+    let (route, open) = prepare(down, shard, view).await.map_err(Box::new)?;
     let Some(pool) = view.pools.get(route.remote) else { return Ok(Next::Close) };
     write_request(down, view, pool, route);
-    let lease = match pool.lease().await {
+    let failed = |failure| Box::new(Sorry::Failed { pool, failure, _open: open });
+    let lease = match lease(down, pool).await {
         Ok(lease) => lease,
-        Err(error) => return Err(Box::pin(fail(down, shard, pool, error.into(), open))),
+        Err(ConnectError::Left) => {
+            shard.cells.inc(Metric::Disconnects);
+            return Ok(Next::Close);
+        }
+        Err(error) => return Err(failed(error.into())),
     };
     let mut exchange = Exchange::new(down, shard, view, lease);
     let begun = match exchange.ask().await {
         Ok(Some(begun)) => begun,
         Ok(None) => return Ok(Next::Close),
-        Err(failure) => return Err(Box::pin(fail(down, shard, pool, failure, open))),
+        Err(failure) => return Err(failed(failure)),
     };
-    let next = exchange.answer(begun, None).await;
+    let next = exchange.answer(begun, None).await.map_err(failed)?;
     exchange.end();
     Ok(next)
 }
 
-/// A refusal, and whether the connection is still at a message's end.
-struct Refused {
-    answer: Answer,
-    keep: bool,
+/// A connection for the call, unless its agent cancels it while it waits for a place.
+async fn lease(down: &mut Downstream, pool: &Rc<Pool>) -> Result<Lease, ConnectError> {
+    let left = &mut |cx: &mut Context<'_>| {
+        let lazy = down.asks_for_stream();
+        if relay::cancels(down) { down.poll_ended(cx, lazy, true) } else { Poll::Pending }
+    };
+    pool.lease(left).await
 }
 
-impl Refused {
+/// What is said instead of an upstream's answer.
+enum Sorry<'v> {
+    /// The call is not forwarded.
+    Refused {
+        answer: Answer,
+        /// Whether the connection is still at a message's end.
+        keep: bool,
+    },
+    /// The upstream gave no answer.
+    Failed { pool: &'v Pool, failure: Failure, _open: Gauge },
+}
+
+impl Sorry<'_> {
     fn unread(answer: Answer) -> Self {
-        Self { answer, keep: false }
+        Self::Refused { answer, keep: false }
     }
-}
 
-/// Says why a call is not forwarded.
-async fn refuse(down: &mut Downstream, shard: &Rc<Shard>, refused: Refused) -> Next {
-    let keep = refused.keep && down.head.keep_alive && !shard.draining.get();
-    refused.answer.write(down, shard, keep).await;
-    if keep { Next::Keep } else { Next::Linger }
+    async fn say(self: Box<Self>, down: &mut Downstream, shard: &Rc<Shard>) -> Next {
+        let goes_on = down.head.keep_alive && !shard.draining.get();
+        match *self {
+            Self::Refused { answer, keep } => {
+                let keep = keep && goes_on;
+                answer.write(down, shard, keep).await;
+                if keep { Next::Keep } else { Next::Linger }
+            }
+            Self::Failed { pool, failure, _open } => {
+                let keep = goes_on && !down.gone;
+                let id = down.message.reply_id().map(|id| id.of(down.body()));
+                let name = &pool.remote.config.name;
+                tracing::warn!(upstream = name, error = %failure, "call failed");
+                let (kind, refusal) = failure.kind();
+                let message = format!("upstream `{name}`: {failure}");
+                Answer::error(kind, refusal, id, &message).write(down, shard, keep).await;
+                if keep { Next::Keep } else { Next::Close }
+            }
+        }
+    }
 }
 
 /// Everything up to the decision to forward.
@@ -96,33 +126,33 @@ async fn prepare<'v>(
     down: &mut Downstream,
     shard: &Rc<Shard>,
     view: &'v View,
-) -> Result<(&'v Route, Gauge), Refused> {
+) -> Result<(&'v Route, Gauge), Sorry<'v>> {
     let limits = view.world.limits();
-    check_source(down).map_err(Refused::unread)?;
+    check_source(down).map_err(Sorry::unread)?;
     let path = down.head.path.of(&down.buffer);
     let route = view.world.route(path).ok_or_else(|| {
         let message = format!(
             "no virtual server has the path `{}`; check the client's URL against `servers`",
             printable(path)
         );
-        Refused::unread(Answer::error(ErrorKind::NotFound, Refusal::Path, None, &message))
+        Sorry::unread(Answer::error(ErrorKind::NotFound, Refusal::Path, None, &message))
     })?;
     if !matches!(down.head.verb, Verb::Post | Verb::Get | Verb::Delete | Verb::Options) {
-        return Err(Refused::unread(Answer::method(ALLOW)));
+        return Err(Sorry::unread(Answer::method(ALLOW)));
     }
     // MCP knows no such body. A server that leaves it unread would take it for its next request, on a
     // connection that others' calls go by.
     if down.head.verb != Verb::Post && has_body(down.head.framing) {
-        return Err(Refused::unread(Answer::malformed(&"only a POST has a body here")));
+        return Err(Sorry::unread(Answer::malformed(&"only a POST has a body here")));
     }
     if shard.cells.value(Metric::CallsOpen) >= u64::from(limits.calls) {
-        return Err(Refused::unread(Answer::busy("calls")));
+        return Err(Sorry::unread(Answer::busy("calls")));
     }
     // From here on it takes memory, so from here on it counts.
     let open = Gauge::up(shard, Metric::CallsOpen);
-    down.read_body(shard, limits).await.map_err(Refused::unread)?;
+    down.read_body(shard, limits).await.map_err(Sorry::unread)?;
     let era = read(down, ScanLimits { depth: limits.json_depth, batch: limits.batch_messages });
-    down.era = era.map_err(|answer| Refused { answer, keep: true })?;
+    down.era = era.map_err(|answer| Sorry::Refused { answer, keep: true })?;
     Ok((route, open))
 }
 
@@ -214,24 +244,6 @@ fn write_request(down: &mut Downstream, view: &View, pool: &Pool, route: &Route)
     relay::write_request(down, &call);
 }
 
-/// Says that the upstream gave no answer.
-async fn fail(
-    down: &mut Downstream,
-    shard: &Rc<Shard>,
-    pool: &Pool,
-    failure: Failure,
-    _open: Gauge,
-) -> Next {
-    let id = down.message.reply_id().map(|id| id.of(down.body()));
-    let keep = down.head.keep_alive && !shard.draining.get() && !down.gone;
-    let name = &pool.remote.config.name;
-    tracing::warn!(upstream = name, error = %failure, "call failed");
-    let (kind, refusal) = failure.kind();
-    let message = format!("upstream `{name}`: {failure}");
-    Answer::error(kind, refusal, id, &message).write(down, shard, keep).await;
-    if keep { Next::Keep } else { Next::Close }
-}
-
 /// The upstream's own path with the agent's query behind it, unless it has one of its own: of a
 /// parameter that stands twice many servers take the last, which would be the agent's.
 fn request_target<'p>(down: &Downstream, path: &'p str) -> Cow<'p, [u8]> {
@@ -251,50 +263,4 @@ fn forwarded(down: &Downstream, host: &[u8]) -> Vec<u8> {
     let scheme = if down.rules.tls.is_some() { "https" } else { "http" };
     let asked = down.head.host.map_or(host, |asked| asked.of(&down.buffer));
     format!("for={node};host=\"{}\";proto={scheme}", printable(asked)).into_bytes()
-}
-
-/// What went wrong between the request and the end of its answer's head.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    #[error(transparent)]
-    Connect(#[from] crate::upstream::ConnectError),
-    #[error("it closed the connection before it answered; the call may have been carried out")]
-    Closed,
-    #[error("its connection broke before it answered ({0}); the call may have been carried out")]
-    Broken(std::io::Error),
-    #[error("it did not answer within `first_byte_timeout`; the call may have been carried out")]
-    Timeout,
-    #[error("penstock is shutting down; try again, another one will answer")]
-    Draining,
-    #[error("its answer is not valid HTTP: {0}")]
-    Invalid(penstock_http1::HeadError),
-    #[error("it sent more than 100 interim answers (1xx) and none that counts")]
-    Interim,
-}
-
-impl Failure {
-    pub(crate) fn kind(&self) -> (ErrorKind, Refusal) {
-        match self {
-            Self::Timeout | Self::Connect(crate::upstream::ConnectError::Timeout) => {
-                (ErrorKind::UpstreamTimeout, Refusal::UpstreamSlow)
-            }
-            Self::Connect(crate::upstream::ConnectError::Full) => {
-                (ErrorKind::TooManyCalls, Refusal::Busy)
-            }
-            Self::Draining => (ErrorKind::Draining, Refusal::Draining),
-            Self::Invalid(_) | Self::Interim => (ErrorKind::UpstreamProtocol, Refusal::Upstream),
-            _ => (ErrorKind::UpstreamUnavailable, Refusal::Upstream),
-        }
-    }
-}
-
-/// Whether the request could be sent again with no harm.
-pub(crate) fn idempotent(down: &Downstream) -> bool {
-    match down.head.verb {
-        Verb::Post => {
-            let known = down.message.single().and_then(|one| one.known);
-            known.is_some_and(penstock_mcp::Method::idempotent)
-        }
-        verb => matches!(verb, Verb::Get | Verb::Options | Verb::Delete),
-    }
 }

@@ -6,7 +6,7 @@ use penstock_http1::{HeadError, Verb, reason, write_phrased};
 use penstock_mcp::ErrorKind;
 use penstock_metrics::{Metric, Refusal};
 
-use crate::request::Downstream;
+use crate::downstream::Downstream;
 use crate::shard::Shard;
 
 /// The interim answer to `Expect: 100-continue`.

@@ -9,13 +9,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use penstock_http1::ResponseHead;
-use penstock_metrics::{Cells, Metric};
+use penstock_metrics::{Cells, Metric, Refusal};
 
 use crate::caller::Caller;
+use crate::downstream::Downstream;
 use crate::forward::Forward;
 use crate::identity::Identity;
 use crate::io::{Listener, Socket, Timers};
-use crate::request::Downstream;
+use crate::respond::Answer;
 use crate::start::{Bound, Shared};
 use crate::upstream::Pool;
 use crate::world::{ListenerRules, World};
@@ -25,6 +26,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a connection on which nothing was said yet is kept when draining begins.
 const DRAIN_FIRST_REQUEST_MS: u64 = 1000;
+
+/// Connections over `limits.connections` that one shard holds at a time, to tell them so. With TLS that
+/// would cost a handshake each: there they are just closed.
+const TOLD_MAX: u64 = 64;
 
 /// Heads of answers that are kept for the next ones.
 const HEADS_KEPT: usize = 64;
@@ -38,6 +43,8 @@ pub(crate) struct Shard {
     #[expect(clippy::vec_box, reason = "a call takes one out and puts it back, as a pointer")]
     heads: RefCell<Vec<Box<ResponseHead>>>,
     view: RefCell<Rc<View>>,
+    /// Connections from agents that are open.
+    agents: Cell<u64>,
     pub(crate) draining: Cell<bool>,
     drain_began_ms: Cell<u64>,
 }
@@ -113,6 +120,11 @@ impl Shard {
         self.shared.attest.as_ref()?.agent(socket.descriptor())
     }
 
+    /// Whether there are more connections from agents than these beside `limits.connections`.
+    fn is_over(&self, view: &View, more: u64) -> bool {
+        self.agents.get() > u64::from(view.world.limits().connections) + more
+    }
+
     fn pool(&self, remote: &Arc<crate::world::Remote>) -> Rc<Pool> {
         Pool::new(Arc::clone(remote), Arc::clone(&self.cells), Rc::clone(&self.timers))
     }
@@ -135,6 +147,7 @@ pub(crate) async fn run(
         forward: Forward::default(),
         heads: RefCell::default(),
         view: RefCell::new(empty),
+        agents: Cell::new(0),
         draining: Cell::new(false),
         drain_began_ms: Cell::new(0),
     });
@@ -204,8 +217,13 @@ async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize) {
                     continue;
                 }
                 shard.cells.inc(Metric::Connections);
+                let place = Place::take(&shard, rules.inner);
+                if !rules.inner && shard.is_over(&view, TOLD_MAX) {
+                    shard.cells.refuse(Refusal::Busy);
+                    continue;
+                }
                 let caller = Caller::new(shard.attested(&socket, rules, &view), &view.world);
-                let down = Downstream::new(&shard, socket, peer, caller, Arc::clone(rules));
+                let down = Downstream::new(&shard, socket, peer, caller, Arc::clone(rules), place);
                 monoio::spawn(connection(Rc::clone(&shard), down));
             }
             Err(_) if shard.draining.get() => return,
@@ -226,7 +244,14 @@ fn rules_name(view: &View, index: usize) -> &str {
 fn connection(shard: Rc<Shard>, mut down: Downstream) -> impl Future<Output = ()> {
     let secures = down.rules.tls.is_some();
     async move {
-        if !secures || secure(&shard, &mut down).await {
+        // The control thread's own have a place whatever agents do: the calls behind them have theirs.
+        if !down.rules.inner && shard.is_over(&shard.view(), 0) {
+            if secures {
+                return shard.cells.refuse(Refusal::Busy);
+            }
+            // Rare, and large, as in `serve`.
+            Box::pin(down.refuse(&shard, Answer::busy("connections"))).await;
+        } else if !secures || secure(&shard, &mut down).await {
             down.serve(&shard).await;
         }
     }
@@ -253,6 +278,27 @@ async fn handshake(shard: &Shard, down: &mut Downstream) -> io::Result<()> {
     whole.unwrap_or_else(|_| Err(io::Error::other("it took longer than `head_timeout`")))
 }
 
+/// The place of an open connection, among the agents' unless it is the control thread's.
+pub(crate) struct Place {
+    shard: Rc<Shard>,
+    inner: bool,
+}
+
+impl Place {
+    pub(crate) fn take(shard: &Rc<Shard>, inner: bool) -> Self {
+        shard.cells.inc(Metric::ConnectionsOpen);
+        shard.agents.set(shard.agents.get() + u64::from(!inner));
+        Self { shard: Rc::clone(shard), inner }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shard.cells.dec(Metric::ConnectionsOpen);
+        self.shard.agents.set(self.shard.agents.get().saturating_sub(u64::from(!self.inner)));
+    }
+}
+
 /// A gauge that goes down when this is dropped.
 pub(crate) struct Gauge(Rc<Shard>, Metric);
 
@@ -275,7 +321,7 @@ mod tests {
 
     /// Room for what a connection may have to wait for, all of it, from its accept to its end.
     #[cfg(target_pointer_width = "64")]
-    const TASK_BYTES_MAX: usize = 1728;
+    const TASK_BYTES_MAX: usize = 1800;
 
     #[test]
     #[cfg(target_pointer_width = "64")]

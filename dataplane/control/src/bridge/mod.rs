@@ -184,9 +184,10 @@ impl Bridge {
         }
         let id = session_id(headers)?;
         let Session { link, client } = self.session(id).ok_or(Fault::SessionUnknown)?;
-        // Who ends its session waits for no answer any more, not even for an error.
-        let effects = link.exchange().leave(client);
-        link.carry_out_later(effects);
+        if !self.transport.is_shared() {
+            // Who ends its session waits for no answer any more, not even for the error of its end.
+            link.exchange().leave(client);
+        }
         self.end_session(id, "the session was ended by its client");
         Ok(empty(StatusCode::NO_CONTENT))
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::HeaderMap;
 
 use super::Bridge;
-use crate::exchange::Audience;
+use crate::exchange::{Audience, HANDSHAKE_MAX};
 use crate::fault::Fault;
 use crate::headers::carried;
 use crate::link::Link;
@@ -80,12 +80,12 @@ impl Bridge {
     }
 
     /// Ends a session and, where it is its own, its connection.
-    pub(crate) fn end_session(&self, id: &str, why: &str) -> bool {
+    pub(crate) fn end_session(&self, id: &str, why: &str) {
         let session = {
             let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
             sessions.remove(id)
         };
-        let Some(Session { link, client }) = session else { return false };
+        let Some(Session { link, client }) = session else { return };
         self.metrics.sessions.dec();
         if self.transport.is_shared() {
             let effects = link.exchange().leave(client);
@@ -93,7 +93,6 @@ impl Bridge {
         } else {
             link.close(why);
         }
-        true
     }
 
     /// Ends what is over or was unused for `idle`, and closes cancelled requests' streams.
@@ -130,10 +129,19 @@ impl Bridge {
         }
         if let Ok(mut shared) = self.shared.try_lock()
             && let Some(link) = shared.clone()
-            && is_idle(&link, now, idle)
         {
-            link.close("the server was unused for too long");
-            *shared = None;
+            if link.exchange().hangs(now) {
+                let minutes = HANDSHAKE_MAX.as_secs() / 60;
+                tracing::warn!(
+                    upstream = self.name,
+                    "the server did not answer `initialize` within {minutes} minutes; it is ended"
+                );
+                link.close(&format!("it did not answer `initialize` within {minutes} minutes"));
+                *shared = None;
+            } else if is_idle(&link, now, idle) {
+                link.close("the server was unused for too long");
+                *shared = None;
+            }
         }
         for link in links {
             let effects = link.exchange().sweep(now);

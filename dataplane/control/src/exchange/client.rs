@@ -33,16 +33,23 @@ impl Exchange {
         number
     }
 
-    /// Ends a session: its streams close, and a shared process is told to drop its requests.
+    /// Ends a session: its streams close, and a shared process is told to drop those of its requests that
+    /// it was sent, but for an `initialize` that others wait for.
     pub(crate) fn leave(&mut self, client: u64) -> Effects {
         let mut effects = Effects::default();
         self.clients.remove(&client);
         self.streams.retain(|_, stream| stream.client != Some(client));
         let ids = self.ids(|pending| pending.client == Some(client));
         if self.audience == Audience::Many {
-            // Others wait for the same `initialize`.
-            let ids: Vec<u64> = ids.into_iter().filter(|&id| !self.handshake.asks(id)).collect();
-            self.cancel(&ids, &mut effects);
+            let mut heard_of = Vec::new();
+            for id in ids {
+                if self.handshake.forget(id) {
+                    self.pending.remove(&id);
+                } else if !self.handshake.asks(id) {
+                    heard_of.push(id);
+                }
+            }
+            self.cancel(&heard_of, &mut effects);
         } else {
             self.pending.retain(|_, pending| pending.client != Some(client));
         }

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use crate::fault::{Fault, error_json};
 use crate::wire::{Message, own_number};
 use client::Client;
+pub(crate) use handshake::HANDSHAKE_MAX;
 use handshake::Handshake;
 pub(crate) use stream::{Event, EventId};
 use stream::{STREAM_QUEUE, Stream};
@@ -114,6 +115,11 @@ impl Exchange {
         self.clients.is_empty() && self.pending.is_empty()
     }
 
+    /// Whether `initialize` was never answered.
+    pub(crate) fn hangs(&self, now: Instant) -> bool {
+        self.handshake.is_overdue(now)
+    }
+
     /// When a message last passed.
     pub(crate) fn used(&self) -> Instant {
         self.used
@@ -122,9 +128,17 @@ impl Exchange {
     /// Answers a request whose message could not be handed to the server.
     pub(crate) fn refuse(&mut self, id: u64, why: &str) -> Effects {
         let mut effects = Effects::default();
-        if let Some(pending) = self.pending.remove(&id) {
-            let error = Fault::Upstream(why.into()).json(Some(&pending.id));
-            self.answer(&pending, error, true, &mut effects);
+        let mut ids = vec![id];
+        if self.handshake.asks(id)
+            && let Handshake::Asked { waiting, .. } = std::mem::take(&mut self.handshake)
+        {
+            ids.extend(waiting);
+        }
+        for id in ids {
+            if let Some(pending) = self.pending.remove(&id) {
+                let error = Fault::Upstream(why.into()).json(Some(&pending.id));
+                self.answer(&pending, error, true, &mut effects);
+            }
         }
         effects
     }

@@ -68,7 +68,9 @@ impl Exchange {
                     return;
                 }
                 Handshake::Fresh => {
-                    self.handshake = Handshake::Asked { id: number, waiting: Vec::new() };
+                    let since = Instant::now();
+                    let waiting = Vec::new();
+                    self.handshake = Handshake::Asked { id: number, waiting, since };
                 }
             }
         }

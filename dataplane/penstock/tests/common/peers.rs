@@ -193,6 +193,11 @@ impl<S: Read + Write> Client<S> {
         self.seen.drain(..end).collect()
     }
 
+    /// What was read and not yet used.
+    pub fn buffered(&self) -> &[u8] {
+        &self.seen
+    }
+
     /// Reads to the end of the connection.
     pub fn rest(&mut self) -> Vec<u8> {
         while more(&mut self.stream, &mut self.seen).is_some() {}

@@ -116,6 +116,34 @@ fn a_kept_connection_that_the_upstream_closed_is_not_used_again() {
 }
 
 #[test]
+fn a_request_is_not_repeated_on_a_new_connection_or_after_an_interim_answer() {
+    let list = post(r#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#);
+    for served in [0, 1] {
+        let asked = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&asked);
+        let upstream = upstream(move |mut stream| {
+            while read_request(&mut stream).is_some() {
+                if count.fetch_add(1, Ordering::SeqCst) == served {
+                    // Nothing at all, or a word that is no answer yet.
+                    let hint = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(served as usize);
+                    let _ = stream.write_all(hint.as_bytes());
+                    return std::thread::sleep(Duration::from_millis(30));
+                }
+                let _ = stream.write_all(&ok("{}"));
+            }
+        });
+        let penstock = Penstock::start(upstream, "");
+        let mut client = penstock.connect();
+        for _ in 0..served {
+            assert_eq!(client.ask(&list).0, 200);
+        }
+        let (status, body) = client.ask(&list);
+        assert_eq!(status, 502, "{body}");
+        assert_eq!(asked.load(Ordering::SeqCst), served + 1);
+    }
+}
+
+#[test]
 fn an_answer_cut_short_is_seen_to_be() {
     let upstream = upstream(|mut stream| {
         let _ = read_request(&mut stream);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    Client, Penstock, always, call, chunk, eventually, find, modern_call, ok, read_request, reset,
-    then_the_next_call_works, upstream,
+    Client, Penstock, Setup, always, call, chunk, eventually, find, modern_call, ok, read_request,
+    reset, then_the_next_call_works, upstream,
 };
 
 const STREAM: &[u8] =
@@ -130,16 +130,98 @@ fn an_answer_that_comes_before_it_was_asked_for_is_nobodys() {
     }
 }
 
+/// An answer of the size of penstock's first read, so that what comes behind it is still in the socket
+/// when the next call is to go out.
+fn as_long_as_a_read() -> Vec<u8> {
+    const READ_BYTES: usize = 16 << 10;
+    let rest = READ_BYTES - ok(&"x".repeat(10_000)).len();
+    let answer = ok(&"x".repeat(10_000 + rest));
+    assert_eq!(answer.len(), READ_BYTES);
+    answer
+}
+
+#[test]
+fn an_answer_behind_another_is_not_that_of_a_call_sent_ahead() {
+    for backend in ["auto", "epoll"] {
+        let hasty = always([as_long_as_a_read(), ok("evil")].concat());
+        let penstock = Setup::to(hasty).backend(backend).start();
+        let mut client = penstock.connect();
+        client.send(&(1..5).flat_map(call).collect::<Vec<u8>>());
+        for id in 1..5 {
+            let (status, body) = client.answer().expect("an answer");
+            assert!(status == 200 && body != "evil", "call {id} on {backend}: {status} {body}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_behind_another_is_not_that_of_a_call_that_waited_for_the_connection() {
+    for backend in ["auto", "epoll"] {
+        let hasty = upstream(|mut stream| {
+            while read_request(&mut stream).is_some() {
+                std::thread::sleep(Duration::from_millis(300));
+                let _ = stream.write_all(&[as_long_as_a_read(), ok("evil")].concat());
+            }
+        });
+        let entry = format!("{{ url: \"http://{hasty}/mcp\", connections: 1 }}");
+        let penstock = Setup::with(&entry).backend(backend).start();
+        let (mut first, mut second) = (penstock.connect(), penstock.connect());
+        first.send(&call(1));
+        std::thread::sleep(Duration::from_millis(100));
+        second.send(&call(2));
+        for client in [&mut first, &mut second] {
+            let (status, body) = client.answer().expect("an answer");
+            assert!(status == 200 && body != "evil", "on {backend}: {status} {body}");
+        }
+    }
+}
+
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+#[test]
+fn a_fault_that_comes_with_the_answers_head_is_a_502_with_the_calls_id() {
+    let extended = format!("1;{}\r\nx\r\n0\r\n\r\n", "e".repeat(10_000));
+    let large = [STREAM, &chunk(&"x".repeat(2_000))].concat();
+    let large = String::from_utf8(large).expect("text");
+    for (answer, says) in [
+        (format!("{CHUNKED}{extended}"), "extensions exceed"),
+        (format!("{CHUNKED}fffffffffffffffff\r\n"), "chunk size"),
+        (format!("{CHUNKED}-1\r\n"), "chunk size"),
+        (format!("{CHUNKED}1\r\nxy\r\n"), "CRLF must end a chunk"),
+        (large, "limits.event_bytes"),
+    ] {
+        let penstock = Penstock::start(always(answer), "limits: { event_bytes: 1KiB }");
+        let before = penstock.descriptors();
+        let mut client = penstock.connect();
+        for _ in 0..2 {
+            let (status, body) = client.ask(&call(7));
+            assert_eq!(status, 502, "{body}");
+            assert!(body.contains("\"id\":7") && body.contains(says), "{says}: {body}");
+        }
+        drop(client);
+        eventually("every descriptor is closed", || penstock.descriptors() <= before);
+    }
+}
+
 #[test]
 fn chunked_framing_over_its_limits_ends_the_answer() {
     let extended = format!("1;{}\r\nx\r\n0\r\n\r\n", "e".repeat(100_000));
     for framing in [extended.as_str(), "fffffffffffffffff\r\n", "-1\r\n", "1\r\nxy\r\n"] {
-        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let penstock = Penstock::start(always(format!("{head}{framing}")), "");
+        let framing = framing.to_owned();
+        let upstream = upstream(move |mut stream| {
+            let _ = read_request(&mut stream);
+            let _ = stream.write_all(CHUNKED.as_bytes());
+            let _ = stream.write_all(&chunk("begun"));
+            std::thread::sleep(Duration::from_millis(100));
+            let _ = stream.write_all(framing.as_bytes());
+            let _ = read_request(&mut stream);
+        });
+        let penstock = Penstock::start(upstream, "");
         let before = penstock.descriptors();
         let mut client = penstock.connect();
         client.send(&call(1));
         let got = client.rest();
+        assert!(got.starts_with(b"HTTP/1.1 200 OK\r\n") && find(&got, b"begun").is_some());
         assert!(!got.ends_with(b"0\r\n\r\n") && got.len() < 2000, "{} bytes", got.len());
         drop(client);
         eventually("every descriptor is closed", || penstock.descriptors() <= before);

@@ -1,6 +1,12 @@
 //! The operators' listener tells what the shards did.
 
-use crate::common::{Client, Penstock, Setup, always, call, free_port, ok};
+use std::io::Write as _;
+use std::net::{Shutdown, SocketAddr};
+
+use crate::common::{
+    Client, Penstock, Setup, always, call, chunk, eventually, free_port, modern_call, ok,
+    read_request, upstream,
+};
 
 struct Watched {
     penstock: Penstock,
@@ -9,9 +15,13 @@ struct Watched {
 
 impl Watched {
     fn start(more: &str) -> Self {
+        Self::over(Setup::to(always(ok("{}"))), more)
+    }
+
+    fn over(setup: Setup, more: &str) -> Self {
         let admin = free_port();
         let more = format!("admin: {{ address: \"{admin}\" }}\n{more}");
-        Self { penstock: Setup::to(always(ok("{}"))).more(&more).start(), admin }
+        Self { penstock: setup.more(&more).start(), admin }
     }
 
     fn get(&self, path: &str) -> (u16, String) {
@@ -74,6 +84,61 @@ fn every_answer_is_counted_and_every_refusal_by_its_reason() {
     }
 }
 
+const STREAM: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// An upstream that sends this and then nothing, until its peer goes.
+fn falls_silent(sent: Vec<u8>) -> SocketAddr {
+    upstream(move |mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(&sent);
+        let _ = read_request(&mut stream);
+    })
+}
+
+#[test]
+fn an_agent_that_leaves_a_stream_by_a_mere_end_is_counted() {
+    let upstream = falls_silent([STREAM, &chunk("data: begun\n\n")].concat());
+    for request in [call(1), modern_call(1)] {
+        let watched = Watched::over(Setup::to(upstream), "");
+        let mut client = watched.penstock.connect();
+        client.send(&request);
+        client.until(b"begun");
+        client.stream.shutdown(Shutdown::Write).expect("a half-close");
+        eventually("it is counted", || watched.metric("disconnects_total", "") == 1);
+        assert_eq!(watched.metric("upstream_errors_total", ""), 0);
+    }
+}
+
+#[test]
+fn what_an_upstream_does_wrong_is_an_error_and_its_silence_a_timeout() {
+    let begun = [STREAM, &chunk("data: begun\n\n")].concat();
+    let ends = upstream(|mut stream| drop(read_request(&mut stream)));
+    let breaks_off = upstream(|mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(&[STREAM, b"5\r\nda"].concat());
+    });
+    for (upstream, errors, timeouts) in [
+        (falls_silent(Vec::new()), 0, 1),
+        (falls_silent(begun), 0, 1),
+        (falls_silent([STREAM, b"nonsense\r\n"].concat()), 1, 0),
+        (ends, 1, 0),
+        (breaks_off, 1, 0),
+    ] {
+        let limits = "first_byte_timeout: 500ms, stream_idle_timeout: 1s";
+        let setup = Setup::with(&format!("{{ url: \"http://{upstream}/mcp\", {limits} }}"));
+        let watched = Watched::over(setup, "");
+        let mut client = watched.penstock.connect();
+        client.send(&call(1));
+        let counted = || {
+            let (errors, timeouts) = ("upstream_errors_total", "upstream_timeouts_total");
+            (watched.metric(errors, ""), watched.metric(timeouts, ""))
+        };
+        eventually("it is counted", || counted() != (0, 0));
+        assert_eq!(counted(), (errors, timeouts));
+    }
+}
+
 #[test]
 fn a_page_under_a_name_of_its_own_reads_nothing() {
     let watched = Watched::start("");
@@ -100,10 +165,8 @@ fn a_reload_moves_it() {
     let text = text.replace(&old.to_string(), &new.to_string());
     std::fs::write(&watched.penstock.config, text).expect("it is written");
     watched.penstock.signal("HUP");
-    crate::common::eventually("the new one answers", || std::net::TcpStream::connect(new).is_ok());
+    eventually("the new one answers", || std::net::TcpStream::connect(new).is_ok());
     watched.admin = new;
     assert_eq!(watched.get("/readyz").0, 200);
-    crate::common::eventually("the old one is closed", || {
-        std::net::TcpStream::connect(old).is_err()
-    });
+    eventually("the old one is closed", || std::net::TcpStream::connect(old).is_err());
 }

@@ -10,9 +10,9 @@ use penstock_metrics::Metric;
 
 use super::Errand;
 use super::refused::Refused;
+use crate::downstream::{Downstream, Next};
 use crate::io::Conn;
 use crate::relay::{self, Call, Exchange, Forwarded};
-use crate::request::{Downstream, Next};
 use crate::shard::{Shard, View};
 use crate::upstream::{Addresses, Pool};
 use crate::world::Remote;
@@ -62,11 +62,9 @@ pub(super) async fn run(
     let remote = Arc::new(remote(errand));
     let lease = Pool::once(conn, remote, Arc::clone(&shard.cells), &shard.timers);
     let mut exchange = Exchange::new(down, shard, view, lease);
-    let begun = exchange.ask_once().await;
-    let begun =
-        begun.map_err(|failure| Refused::Exchange { to: errand.to.to_string(), failure })?;
-    let next = match begun {
-        Some(begun) => exchange.answer(begun, bytes_max).await,
+    let failed = |failure| Refused::Exchange { to: errand.to.to_string(), failure };
+    let next = match exchange.ask_once().await.map_err(failed)? {
+        Some(begun) => exchange.answer(begun, bytes_max).await.map_err(failed)?,
         None => Next::Close,
     };
     errand.received = down.answer_bytes;

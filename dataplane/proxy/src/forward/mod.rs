@@ -26,7 +26,7 @@ use penstock_config::Agent;
 use penstock_http1::Verb;
 use penstock_metrics::Metric;
 
-use crate::request::{Downstream, Next};
+use crate::downstream::{Downstream, Next};
 use crate::shard::{Gauge, Shard, View};
 use destination::Destination;
 use refused::Refused;

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use penstock_http1::Framing;
 use penstock_metrics::Refusal;
 
-use crate::pipeline::Failure;
-use crate::request::{Downstream, Next};
+use crate::downstream::{Downstream, Next};
+use crate::relay::Failure;
 use crate::respond::Answer;
 use crate::shard::Shard;
 

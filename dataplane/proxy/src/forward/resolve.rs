@@ -99,12 +99,12 @@ async fn ask(shard: &Rc<Shard>, host: &str) -> Result<(Vec<IpAddr>, Duration), S
     let view = shard.view();
     let control = view.pools.get(view.world.control()).ok_or("there is no control thread")?;
     let failed = |error: &dyn std::fmt::Display| format!("the control thread: {error}");
-    let mut lease = control.lease().await.map_err(|error| failed(&error))?;
+    let mut lease = control.lease(&mut |_| Poll::Pending).await.map_err(|error| failed(&error))?;
     let answer = match exchange(&mut lease, host).await {
         // A kept connection may be ending just now.
         Err(_) if lease.reused => {
             drop(lease);
-            lease = control.fresh().await.map_err(|error| failed(&error))?;
+            lease = control.fresh(&mut |_| Poll::Pending).await.map_err(|error| failed(&error))?;
             exchange(&mut lease, host).await
         }
         answer => answer,
@@ -120,7 +120,7 @@ async fn ask(shard: &Rc<Shard>, host: &str) -> Result<(Vec<IpAddr>, Duration), S
 /// Status and body of one request and its answer.
 async fn exchange(lease: &mut Lease, host: &str) -> std::io::Result<(u16, String)> {
     let request = format!("GET /resolve/{host} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    lease.conn.write(request.into_bytes(), 0).await.0?;
+    lease.conn.write(request.into_bytes(), 0, None).await.0.map_err(std::io::Error::from)?;
     let (mut head, mut buffer) = (ResponseHead::new(), Vec::new());
     let mut head_bytes = None;
     loop {

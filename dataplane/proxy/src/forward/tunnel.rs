@@ -14,8 +14,8 @@ use super::flow::{Flow, MOVES_IN_A_ROW};
 use super::hello::{self, Opening};
 use super::refused::shown;
 use super::{Errand, allow};
+use crate::downstream::{Downstream, Next};
 use crate::io::Conn;
-use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Shard, View};
 

@@ -9,13 +9,19 @@ use monoio::buf::IoBuf as _;
 use monoio::io::AsyncWriteRent as _;
 use rustls::pki_types::CertificateDer;
 
+use super::engine::nonblocking;
 use super::flight::{ReadHalf, Reading, Socket, WriteHalf, Writing};
+use super::pace::{Pace, Paced, Unwritten};
+use super::round::Pended;
 
 /// Plaintext that TLS may hold before it is written out.
 const TLS_BUFFER_BYTES: usize = 64 << 10;
 
 /// The largest buffer that a connection keeps between calls.
 pub(crate) const KEPT_BYTES_MAX: usize = 128 << 10;
+
+/// How many times the size of what is to be read a buffer may have.
+const SPARE_EXCESS_MAX: usize = 4;
 
 /// The read in flight lives here and not in the future that waits for it, so that a wait may be
 /// dropped at any time: the bytes are there for the next one.
@@ -36,6 +42,8 @@ enum Writer {
 pub(crate) struct Conn {
     descriptor: RawFd,
     reader: Reader,
+    /// When the read in flight was last found pending.
+    pended: Pended,
     writer: Writer,
     /// Whether a write began and did not end well: what the peer got ends anywhere.
     torn: bool,
@@ -66,8 +74,16 @@ impl Conn {
     pub(crate) fn new(socket: Socket) -> Self {
         let (descriptor, reader, writer) = socket.split();
         let (reader, writer) = (Reader::Idle(reader), Writer::Idle(writer));
-        let (tls, spare) = (None, Vec::new());
-        Self { descriptor, reader, writer, torn: false, tls, spare, written_bytes: 0 }
+        Self {
+            descriptor,
+            reader,
+            pended: Pended::default(),
+            writer,
+            torn: false,
+            tls: None,
+            spare: Vec::new(),
+            written_bytes: 0,
+        }
     }
 
     /// Makes it a TLS connection: the handshake, to its end.
@@ -175,21 +191,44 @@ impl Conn {
         loop {
             match std::mem::replace(&mut self.reader, Reader::Gone) {
                 Reader::Idle(half) => {
-                    let spare = std::mem::take(&mut self.spare);
-                    let read = if lazy { half.read_lazily(want) } else { half.read(spare, want) };
+                    let read = if lazy {
+                        self.forget_spare();
+                        half.read_lazily(want)
+                    } else {
+                        half.read(self.spare_for(want), want)
+                    };
                     self.reader = Reader::Reading(read);
                 }
                 Reader::Reading(mut read) => {
                     let Poll::Ready((result, half)) = read.as_mut().poll(cx) else {
                         self.reader = Reader::Reading(read);
+                        self.pended = Pended::now();
                         return Poll::Pending;
                     };
+                    self.pended.done();
                     self.reader = Reader::Idle(half);
                     return Poll::Ready(result);
                 }
                 Reader::Gone => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             }
         }
+    }
+
+    /// Whether the kernel was asked for what the read in flight is to bring since that was last polled.
+    pub(crate) fn was_asked(&self) -> bool {
+        // epoll asks as it polls.
+        nonblocking() || self.pended.is_over()
+    }
+
+    /// Whether nothing lies in the socket, the end included, for a read that the kernel has not seen.
+    pub(crate) fn is_silent(&self) -> bool {
+        let mut byte = 0_u8;
+        // SAFETY: the descriptor is open while either half is held; the kernel writes one byte at most.
+        let peeked = unsafe {
+            let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+            libc::recv(self.descriptor, (&raw mut byte).cast(), 1, flags)
+        };
+        peeked < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
     }
 
     /// Feeds raw bytes to TLS; none are the end of the socket, and an error unless TLS said so first:
@@ -217,27 +256,29 @@ impl Conn {
         if out.is_empty() {
             return Ok(());
         }
-        self.write_raw(out, 0).await.0
+        self.write_raw(out, 0, None).await.0.map_err(io::Error::from)
     }
 
-    /// Writes `bytes[from..]` whole; the buffer comes back for reuse. This and what waits for it are
-    /// blocks: an `async fn` holds its arguments twice, and a connection has room for this all its life.
+    /// Writes `bytes[from..]` whole, for as long as the peer keeps pace; the buffer comes back for reuse.
+    /// This and what waits for it are blocks: an `async fn` holds its arguments twice, and a connection
+    /// has room for this all its life.
     pub(crate) fn write(
         &mut self,
         bytes: Vec<u8>,
         from: usize,
-    ) -> impl Future<Output = (io::Result<()>, Vec<u8>)> {
+        pace: Option<Pace<'_>>,
+    ) -> impl Future<Output = (Result<(), Unwritten>, Vec<u8>)> {
         let mut at = from;
         async move {
             if self.tls.is_none() {
-                return self.write_raw(bytes, at).await;
+                return self.write_raw(bytes, at, pace).await;
             }
             while at < bytes.len() {
                 let sealed = match self.seal(&bytes, &mut at) {
                     Ok(sealed) => sealed,
-                    Err(error) => return (Err(error), bytes),
+                    Err(error) => return (Err(error.into()), bytes),
                 };
-                if let (Err(error), _) = self.write_raw(sealed, 0).await {
+                if let (Err(error), _) = self.write_raw(sealed, 0, pace).await {
                     return (Err(error), bytes);
                 }
             }
@@ -263,27 +304,41 @@ impl Conn {
         &mut self,
         mut bytes: Vec<u8>,
         from: usize,
-    ) -> impl Future<Output = (io::Result<()>, Vec<u8>)> {
+        pace: Option<Pace<'_>>,
+    ) -> impl Future<Output = (Result<(), Unwritten>, Vec<u8>)> {
         let mut at = from;
         async move {
-            self.torn = true;
+            // What was torn may still be written by the kernel: nothing may come behind it.
+            if std::mem::replace(&mut self.torn, true) {
+                return (Err(io::Error::from(io::ErrorKind::NotConnected).into()), bytes);
+            }
             while at < bytes.len() {
                 let rest = std::mem::take(&mut bytes).slice(at..);
-                let (result, rest) = match &mut self.writer {
-                    Writer::Idle(WriteHalf::Tcp(half)) => half.write(rest).await,
-                    Writer::Idle(WriteHalf::Unix(half)) => half.write(rest).await,
-                    Writer::Writing(_) | Writer::Gone => {
-                        (Err(io::ErrorKind::NotConnected.into()), rest)
+                let descriptor = self.descriptor;
+                let written = match &mut self.writer {
+                    Writer::Idle(WriteHalf::Tcp(half)) => {
+                        Paced::new(pace, descriptor, half.write(rest)).await
                     }
+                    Writer::Idle(WriteHalf::Unix(half)) => {
+                        Paced::new(pace, descriptor, half.write(rest)).await
+                    }
+                    Writer::Writing(_) | Writer::Gone => {
+                        Some((Err(io::ErrorKind::NotConnected.into()), rest))
+                    }
+                };
+                let Some((result, rest)) = written else {
+                    return (Err(Unwritten::Slow), Vec::new());
                 };
                 bytes = rest.into_inner();
                 match result {
-                    Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), bytes),
+                    Ok(0) => {
+                        return (Err(io::Error::from(io::ErrorKind::WriteZero).into()), bytes);
+                    }
                     Ok(written) => {
                         at += written;
                         self.written_bytes += written as u64;
                     }
-                    Err(error) => return (Err(error), bytes),
+                    Err(error) => return (Err(error.into()), bytes),
                 }
             }
             self.torn = false;
@@ -315,13 +370,21 @@ impl Conn {
 
     fn start_write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         match std::mem::replace(&mut self.writer, Writer::Gone) {
-            Writer::Idle(half) => {
+            Writer::Idle(half) if !self.torn => {
                 self.torn = true;
                 self.writer = Writer::Writing(half.write(bytes));
                 Ok(())
             }
-            Writer::Writing(_) | Writer::Gone => Err(io::ErrorKind::NotConnected.into()),
+            other => {
+                self.writer = other;
+                Err(io::ErrorKind::NotConnected.into())
+            }
         }
+    }
+
+    /// Whether a write began and did not end well, so that no other may follow.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// Waits for the write that was begun; its buffer comes back for reuse.
@@ -333,7 +396,6 @@ impl Conn {
         self.writer = Writer::Idle(half);
         if result.is_ok() {
             self.torn = false;
-            self.written_bytes += bytes.len() as u64;
         }
         Poll::Ready(result.map(|()| bytes))
     }
@@ -357,7 +419,8 @@ impl Conn {
         self.shut();
     }
 
-    /// Resets a TCP connection: the peer sees an error and not an end.
+    /// Resets a TCP connection: the peer sees an error and not an end. A Unix socket knows no such thing,
+    /// and stays as it is.
     pub(crate) fn abort(&mut self) {
         // SAFETY: the descriptor is open while either half is held; the address is plain data of the
         // size that is told.
@@ -370,7 +433,7 @@ impl Conn {
         }
     }
 
-    /// Bytes that the kernel has taken to be sent, TLS's own included.
+    /// Bytes that the kernel has taken of writes that were awaited, TLS's own included.
     pub(crate) fn written_bytes(&self) -> u64 {
         self.written_bytes
     }
@@ -382,12 +445,83 @@ impl Conn {
             self.spare = buffer;
         }
     }
+
+    /// The spare buffer, unless it is much larger than what is to be read: it may be held for as long as
+    /// the peer says nothing, and cannot be taken back.
+    fn spare_for(&mut self, want: usize) -> Vec<u8> {
+        if self.spare.capacity() > want.saturating_mul(SPARE_EXCESS_MAX) {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.spare)
+    }
+
+    /// Gives the spare buffer back: the connection is about to rest.
+    pub(crate) fn forget_spare(&mut self) {
+        self.spare = Vec::new();
+    }
 }
 
 impl Drop for Conn {
     fn drop(&mut self) {
         // A read in flight holds the descriptor open until the kernel has ended it: end it now.
-        // SAFETY: as in `finish`.
+        // SAFETY: as in `shut`.
         unsafe { libc::shutdown(self.descriptor, libc::SHUT_RDWR) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use monoio::net::UnixStream;
+
+    use super::*;
+    use crate::io::{Engine, run};
+
+    /// Runs `test` with one end of a pair of sockets, the other given as well.
+    fn with_conn(test: impl AsyncFn(Conn, std::os::unix::net::UnixStream)) {
+        for engine in [Engine::IoUring, Engine::Epoll("a test".into())] {
+            let (near, far) = std::os::unix::net::UnixStream::pair().expect("a pair");
+            near.set_nonblocking(engine != Engine::IoUring).expect("its mode");
+            run(&engine, async {
+                let near = UnixStream::from_std(near).expect("a socket");
+                test(Conn::new(Socket::Unix(near)), far).await;
+            })
+            .expect("an engine");
+        }
+    }
+
+    fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
+        std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn nothing_follows_a_write_that_nobody_waited_for_to_the_end() {
+        with_conn(async |mut conn, _far| {
+            let large = vec![0; 8 << 20];
+            assert!(poll_once(conn.write(large, 0, None)).is_pending());
+            assert!(conn.is_torn());
+            let (written, _) = conn.write(b"more".to_vec(), 0, None).await;
+            assert!(written.is_err(), "it may stand in the middle of the first");
+            assert!(conn.begin_write(b"more".to_vec()).is_err());
+            assert!(conn.begin_end().is_err());
+        });
+    }
+
+    #[test]
+    fn a_write_that_is_refused_leaves_the_one_under_way_alone() {
+        with_conn(async |mut conn, far| {
+            conn.begin_write(vec![1; 8 << 20]).expect("nothing is under way");
+            assert!(conn.begin_write(vec![2; 1]).is_err());
+            let reads = std::thread::spawn(move || {
+                let mut far = far;
+                let mut all = vec![0; 8 << 20];
+                std::io::Read::read_exact(&mut far, &mut all).expect("all of it");
+                all.iter().all(|byte| *byte == 1)
+            });
+            let written = poll_fn(|cx| conn.poll_written(cx)).await;
+            assert_eq!(written.expect("it is written").len(), 8 << 20);
+            assert!(!conn.is_torn() && reads.join().expect("a reader"));
+        });
     }
 }

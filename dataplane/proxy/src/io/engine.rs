@@ -119,37 +119,6 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     }
 }
 
-impl Socket {
-    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
-        let descriptor = match self {
-            Self::Tcp(stream) => stream.as_raw_fd(),
-            Self::Unix(stream) => stream.as_raw_fd(),
-        };
-        // SAFETY: the descriptor is open while `self` is, which is borrowed for as long.
-        unsafe { BorrowedFd::borrow_raw(descriptor) }
-    }
-
-    /// Whether the peer's end was opened by this very process, which the kernel knows of a Unix
-    /// socket.
-    pub(crate) fn is_own(&self) -> bool {
-        let Self::Unix(stream) = self else { return false };
-        // SAFETY: ucred is plain data, valid when zeroed; the call gets its true size.
-        let peer = unsafe {
-            let mut peer: libc::ucred = std::mem::zeroed();
-            let mut size = libc::socklen_t::try_from(size_of::<libc::ucred>()).unwrap_or_default();
-            let asked = libc::getsockopt(
-                stream.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_PEERCRED,
-                (&raw mut peer).cast(),
-                &raw mut size,
-            );
-            (asked == 0).then_some(peer.pid)
-        };
-        peer.and_then(|pid| u32::try_from(pid).ok()) == Some(std::process::id())
-    }
-}
-
 /// A listening socket on a shard.
 pub(crate) enum Listener {
     Tcp(monoio::net::TcpListener),

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 
 use monoio::buf::{IoBuf, SliceMut};
@@ -39,6 +39,35 @@ pub(super) type Writing = Pin<Box<dyn Future<Output = WriteDone>>>;
 type WriteDone = (io::Result<()>, WriteHalf, Vec<u8>);
 
 impl Socket {
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        let descriptor = match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
+        };
+        // SAFETY: the descriptor is open while `self` is, which is borrowed for as long.
+        unsafe { BorrowedFd::borrow_raw(descriptor) }
+    }
+
+    /// Whether the peer's end was opened by this very process, which the kernel knows of a Unix
+    /// socket.
+    pub(crate) fn is_own(&self) -> bool {
+        let Self::Unix(stream) = self else { return false };
+        // SAFETY: ucred is plain data, valid when zeroed; the call gets its true size.
+        let peer = unsafe {
+            let mut peer: libc::ucred = std::mem::zeroed();
+            let mut size = libc::socklen_t::try_from(size_of::<libc::ucred>()).unwrap_or_default();
+            let asked = libc::getsockopt(
+                stream.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                (&raw mut peer).cast(),
+                &raw mut size,
+            );
+            (asked == 0).then_some(peer.pid)
+        };
+        peer.and_then(|pid| u32::try_from(pid).ok()) == Some(std::process::id())
+    }
+
     pub(super) fn split(self) -> (RawFd, ReadHalf, WriteHalf) {
         match self {
             Self::Tcp(stream) => {
@@ -123,12 +152,15 @@ fn read_lazily<S: Watch>(
     whole: fn(OwnedReadHalf<S>) -> ReadHalf,
     want: usize,
 ) -> impl Future<Output = ReadDone> {
-    // SAFETY: `watch` takes the stream by shared reference and the write half, the only other holder,
-    // is used on this thread alone and never holds a reference across an await.
+    // SAFETY: the reference is gone at the end of the line, and the write half, the only other holder, is
+    // used on this thread alone.
     let descriptor = unsafe { &*half.0.get() }.as_raw_fd();
     async move {
         let result = loop {
-            // SAFETY: as above.
+            // SAFETY: the future holds this shared reference for as long as it waits, while the write half
+            // makes exclusive ones. That is sound only as `readable` of monoio 0.2.4 uses the reference in its
+            // first poll alone, within which nothing is written: it clones the descriptor into the
+            // operation, and then waits for that. Hence `=0.2.4` in Cargo.toml; look again before it moves.
             let ready = unsafe { &*half.0.get() }.watch().await;
             if let Some(result) = receive(ready, descriptor, want) {
                 break result;

@@ -6,6 +6,8 @@
 mod conn;
 mod engine;
 mod flight;
+mod pace;
+mod round;
 mod timer;
 mod tls;
 
@@ -13,5 +15,6 @@ pub(crate) use conn::{Conn, KEPT_BYTES_MAX};
 pub use engine::{Engine, choose_engine, raise_descriptor_limit};
 pub(crate) use engine::{Listener, nonblocking, pin_to, run};
 pub(crate) use flight::Socket;
+pub(crate) use pace::{Pace, Unwritten};
 pub(crate) use timer::{Elapsed, Timer, Timers};
 pub(crate) use tls::{client_config, server_config};

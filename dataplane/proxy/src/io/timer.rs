@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// The longest time between two ticks, in milliseconds.
-const TICK_MS: u64 = 100;
+pub(super) const TICK_MS: u64 = 100;
 
 /// All timers of a shard.
 pub(crate) struct Timers {
@@ -96,11 +96,17 @@ impl Timer {
         Within { timer: self, deadline_ms, future }
     }
 
-    fn set(&self, deadline_ms: u64) {
-        self.timers.slots.borrow_mut()[self.index].deadline_ms = deadline_ms;
+    /// Milliseconds since the shard began, as of the last tick.
+    pub(super) fn now_ms(&self) -> u64 {
+        self.timers.now_ms()
     }
 
-    fn wait(&self, deadline_ms: u64, cx: &Context<'_>) {
+    /// Nobody waits any more.
+    pub(super) fn rest(&self) {
+        self.timers.slots.borrow_mut()[self.index].deadline_ms = u64::MAX;
+    }
+
+    pub(super) fn wait(&self, deadline_ms: u64, cx: &Context<'_>) {
         let slot = &mut self.timers.slots.borrow_mut()[self.index];
         slot.deadline_ms = deadline_ms;
         match &slot.waker {
@@ -133,7 +139,7 @@ impl<F: Future> Future for Within<'_, F> {
                 return Poll::Pending;
             }
         };
-        this.timer.set(u64::MAX);
+        this.timer.rest();
         Poll::Ready(output)
     }
 }

@@ -1,7 +1,6 @@
 //! An answer on its way to the agent.
 
 use std::future::poll_fn;
-use std::io;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -9,10 +8,11 @@ use std::time::Duration;
 use penstock_http1::{EventScanner, Framing, ResponseHead, ResponseOut, Version, write_response};
 use penstock_metrics::{Metric, Refusal};
 
-use super::body::{Body, State};
+use super::body::{Body, Fault, State};
+use super::failure::Failure;
 use super::{Begun, Exchange, READ_BYTES, cancels};
+use crate::downstream::{Downstream, Next};
 use crate::io::Elapsed;
-use crate::request::{Downstream, Next};
 use crate::respond::count;
 use crate::shard::{Gauge, Shard, View};
 use crate::upstream::{FIRST_READ_BYTES, Lease};
@@ -29,20 +29,28 @@ enum Ended {
     Whole,
     /// Before it.
     Cut,
+    /// Before it, for the agent went away.
+    Left,
 }
 
 impl Exchange<'_> {
     /// Relays the answer to its end, and says what becomes of the agent's connection. It is cut past
-    /// `bytes_max`, its head included.
-    pub(crate) async fn answer(&mut self, begun: Begun, bytes_max: Option<u64>) -> Next {
-        let mut relay = Relay::new(self, begun, bytes_max);
+    /// `bytes_max`, its head included. An error where no byte of it was sent.
+    pub(crate) async fn answer(
+        &mut self,
+        begun: Begun,
+        bytes_max: Option<u64>,
+    ) -> Result<Next, Failure> {
+        let mut relay = Relay::new(self, begun, bytes_max)?;
         let ended = relay.run().await;
-        let next = relay.next_call(ended);
+        // The last of it may not have been taken.
+        let whole = matches!(ended, Ended::Clean | Ended::Whole) && !relay.down.gone;
+        let next = next_call(whole, relay.framing, relay.keep);
         self.clean = ended == Ended::Clean && relay.reusable;
-        if self.down.gone {
+        if self.down.gone || ended == Ended::Left {
             self.shard.cells.inc(Metric::Disconnects);
         }
-        next
+        Ok(next)
     }
 }
 
@@ -97,18 +105,18 @@ impl Stream {
         }
     }
 
-    fn scan(&mut self, shard: &Shard, data: &[u8]) -> io::Result<()> {
-        self.events.feed(data, |_| {}).map_err(|error| {
-            shard.cells.refuse(Refusal::Event);
-            tracing::warn!(%error, "an upstream's stream was ended");
-            io::Error::other(error.to_string())
-        })
+    fn scan(&mut self, data: &[u8]) -> Result<(), Fault> {
+        self.events.feed(data, |_| {}).map_err(Fault::Event)
     }
 }
 
 impl<'a> Relay<'a> {
     /// Takes what was read of the answer.
-    fn new(exchange: &'a mut Exchange<'_>, begun: Begun, bytes_max: Option<u64>) -> Self {
+    fn new(
+        exchange: &'a mut Exchange<'_>,
+        begun: Begun,
+        bytes_max: Option<u64>,
+    ) -> Result<Self, Failure> {
         let Begun { head, bytes: head_bytes } = begun;
         let Exchange { down, shard, view, lease, buffer: piece, .. } = exchange;
         let old_peer = down.head.version == Version::Http10;
@@ -118,7 +126,6 @@ impl<'a> Relay<'a> {
             other => other,
         };
         let keep = down.head.keep_alive && framing != Framing::UntilClose && !shard.draining.get();
-        count(shard, down, head.status);
         let of_events = head.value(piece, "content-type").is_some_and(|value| {
             value.len() >= 17 && value[..17].eq_ignore_ascii_case(b"text/event-stream")
         });
@@ -140,13 +147,19 @@ impl<'a> Relay<'a> {
             shard,
             view,
         };
-        relay.then = relay.begin(&head, head_bytes);
+        relay.then = relay.begin(&head, head_bytes).map_err(|fault| {
+            if fault.is_the_upstreams() {
+                shard.cells.inc(Metric::UpstreamErrors);
+            }
+            Failure::Answer(fault)
+        })?;
+        count(shard, relay.down, head.status);
         shard.give_back(head);
-        relay
+        Ok(relay)
     }
 
     /// Puts the head that the agent is to see in place of the upstream's.
-    fn begin(&mut self, head: &ResponseHead, head_bytes: usize) -> Then {
+    fn begin(&mut self, head: &ResponseHead, head_bytes: usize) -> Result<Then, Fault> {
         let mut out = std::mem::take(&mut self.down.out);
         out.clear();
         let to = ResponseOut {
@@ -180,46 +193,53 @@ impl<'a> Relay<'a> {
                 return ended;
             }
             if self.down.gone || self.down.ended && self.ends_with_agent {
-                return Ended::Cut;
+                return Ended::Left;
             }
             self.then = match self.next().await {
-                Came::Bytes => self.take(0, &[]),
+                Came::Bytes => self.take(0, &[]).unwrap_or_else(|fault| self.fault(&fault)),
                 Came::End if self.body.ends_with_connection() => self.last_chunk(Ended::Whole),
                 Came::Drain if self.body.between_chunks() => self.last_chunk(Ended::Cut),
-                Came::Drain | Came::Gone => Then::End(Ended::Cut),
-                Came::End | Came::Fault => self.cut(),
+                Came::Drain => Then::End(Ended::Cut),
+                Came::Gone => Then::End(Ended::Left),
+                Came::Silence => {
+                    self.shard.cells.inc(Metric::UpstreamTimeouts);
+                    self.cut()
+                }
+                Came::End | Came::Fault => {
+                    self.shard.cells.inc(Metric::UpstreamErrors);
+                    self.cut()
+                }
             };
         }
     }
 
     /// Reads the framing of what has come, `piece` from `at` on, and makes of it what is written next,
     /// behind the head where there is one.
-    fn take(&mut self, at: usize, head: &[u8]) -> Then {
-        let Self { body, piece, stream, shard, .. } = self;
-        let taken = body.take(piece, at, self.framing, &mut |data| match stream {
-            Some(stream) => stream.scan(shard, data),
+    fn take(&mut self, at: usize, head: &[u8]) -> Result<Then, Fault> {
+        let Self { body, piece, stream, .. } = self;
+        let state = body.take(piece, at, self.framing, &mut |data| match stream {
+            Some(stream) => stream.scan(data),
             None => Ok(()),
-        });
-        let Ok(state) = taken else { return self.cut() };
+        })?;
         if at > 0 {
             self.from = put_head(self.piece, at, head);
         }
         let passed = self.down.answer_bytes + (self.piece.len() - self.from) as u64;
-        let upstream = &self.lease.remote().config.name;
-        if self.bytes_max.is_some_and(|limit| passed > limit) {
-            self.shard.cells.refuse(Refusal::Bytes);
-            tracing::warn!(upstream, "an answer over the agent's byte limit was cut");
-            return self.cut();
+        if let Some(limit) = self.bytes_max
+            && passed > limit
+        {
+            return Err(Fault::Bytes(limit));
         }
-        match state {
+        Ok(match state {
             State::More => Then::More,
             State::End => Then::End(Ended::Clean),
             State::Surplus => {
                 self.shard.cells.inc(Metric::UpstreamErrors);
+                let upstream = &self.lease.remote().config.name;
                 tracing::warn!(upstream, "an upstream sent more than its answer; ignored");
                 Then::End(Ended::Whole)
             }
-        }
+        })
     }
 
     /// Waits for the answer's next bytes.
@@ -241,10 +261,7 @@ impl<'a> Relay<'a> {
                 stream.rests = true;
             }
         }
-        self.wait(limit).await.unwrap_or_else(|_| {
-            self.shard.cells.inc(Metric::UpstreamTimeouts);
-            Came::Fault
-        })
+        self.wait(limit).await.unwrap_or(Came::Silence)
     }
 
     async fn wait(&mut self, limit: Duration) -> Result<Came, Elapsed> {
@@ -261,7 +278,7 @@ impl<'a> Relay<'a> {
             Poll::Ready(Ok(_)) => Poll::Ready(Came::Bytes),
             Poll::Ready(Err(_)) => Poll::Ready(Came::Fault),
             Poll::Pending
-                if down.poll_ended(cx, lazy, lazy || *ends).is_ready() && (*ends || down.gone) =>
+                if down.poll_ended(cx, lazy, *ends).is_ready() && (*ends || down.gone) =>
             {
                 Poll::Ready(Came::Gone)
             }
@@ -280,21 +297,35 @@ impl<'a> Relay<'a> {
         Then::End(ended)
     }
 
+    /// Cuts an answer that cannot be passed on any further.
+    fn fault(&mut self, fault: &Fault) -> Then {
+        let upstream = &self.lease.remote().config.name;
+        tracing::warn!(upstream, %fault, "an answer was cut");
+        match fault {
+            Fault::Chunks(_) => {}
+            Fault::Event(_) => self.shard.cells.refuse(Refusal::Event),
+            Fault::Bytes(_) => self.shard.cells.refuse(Refusal::Bytes),
+        }
+        if fault.is_the_upstreams() {
+            self.shard.cells.inc(Metric::UpstreamErrors);
+        }
+        self.cut()
+    }
+
     /// The agent must see that the answer is not whole: its connection ends without the framing's.
     fn cut(&mut self) -> Then {
-        self.shard.cells.inc(Metric::UpstreamErrors);
         (*self.piece, self.from) = (Vec::new(), 0);
         Then::End(Ended::Cut)
     }
+}
 
-    /// What becomes of the agent's connection.
-    fn next_call(&self, ended: Ended) -> Next {
-        match ended {
-            // Its end would look like the answer's.
-            Ended::Cut if self.framing == Framing::UntilClose => Next::Abort,
-            Ended::Clean | Ended::Whole if self.keep && !self.down.gone => Next::Keep,
-            Ended::Cut | Ended::Clean | Ended::Whole => Next::Close,
-        }
+/// What becomes of the agent's connection when its answer, in this framing, is `whole` or not.
+fn next_call(whole: bool, framing: Framing, keep: bool) -> Next {
+    match (whole, framing) {
+        // Its end would look like the answer's.
+        (false, Framing::UntilClose) => Next::Abort,
+        (true, _) if keep => Next::Keep,
+        _ => Next::Close,
     }
 }
 
@@ -314,8 +345,10 @@ enum Came {
     Bytes,
     /// The end of the upstream's side.
     End,
-    /// An error, or silence for too long.
+    /// An error.
     Fault,
+    /// Nothing, for too long.
+    Silence,
     /// The agent went away.
     Gone,
     /// Penstock is shutting down.
@@ -324,7 +357,20 @@ enum Came {
 
 #[cfg(test)]
 mod tests {
-    use super::put_head;
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_not_whole_never_ends_like_one() {
+        for keep in [false, true] {
+            assert_eq!(next_call(false, Framing::UntilClose, keep), Next::Abort);
+            for framing in [Framing::None, Framing::Length(2), Framing::Chunked] {
+                assert_eq!(next_call(false, framing, keep), Next::Close);
+            }
+        }
+        assert_eq!(next_call(true, Framing::UntilClose, false), Next::Close);
+        assert_eq!(next_call(true, Framing::Chunked, false), Next::Close);
+        assert_eq!(next_call(true, Framing::Chunked, true), Next::Keep);
+    }
 
     #[test]
     fn a_head_takes_the_place_of_the_old_one_whichever_is_longer() {

@@ -1,16 +1,19 @@
 //! Asking the upstream: the request goes out, the head of its answer comes in.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
 
-use penstock_http1::ResponseHead;
+use penstock_http1::{ResponseHead, Verb};
 use penstock_metrics::Metric;
 
-use super::{Begun, Exchange, JOIN_BYTES, READ_BYTES, cancels};
-use crate::pipeline::{Failure, idempotent};
+use super::failure::Failure;
+use super::{Begun, Exchange, JOIN_BYTES, PIECE_BYTES, READ_BYTES, cancels};
+use crate::downstream::Downstream;
+use crate::io::{Pace, Unwritten};
 
 /// Interim answers to one request: `100 Continue`, `103 Early Hints`.
-const INTERIM_MAX: usize = 100;
+pub(super) const INTERIM_MAX: usize = 100;
 
 /// Why there is no answer's head.
 enum Unanswered {
@@ -38,7 +41,7 @@ impl Exchange<'_> {
         match self.try_to_ask().await {
             // A kept connection that the upstream was just closing: the request may go once more.
             Err(Unanswered::Lost { sent, .. })
-                if (!sent || idempotent(self.down)) && !self.down.gone => {}
+                if self.lease.reused && (!sent || idempotent(self.down)) && !self.down.gone => {}
             asked => return self.told(asked),
         }
         self.shard.cells.inc(Metric::UpstreamRetries);
@@ -83,31 +86,63 @@ impl Exchange<'_> {
 
     /// Writes the request.
     async fn send(&mut self) -> Result<(), Unanswered> {
-        let Self { down, lease, buffer, .. } = self;
+        let Self { down, lease, .. } = self;
         let limit = lease.remote().config.first_byte_timeout;
         let before = lease.conn.written_bytes();
-        let mut out = std::mem::take(&mut down.out);
-        let mut large_body = down.framed().len() > JOIN_BYTES;
-        let error = loop {
-            let written = lease.timer.within(limit, lease.conn.write(out, 0)).await;
-            let (result, bytes) = written.map_err(|_| Failure::Timeout)?;
-            // It may have to go once more.
-            if down.out.is_empty() {
-                down.out = bytes;
-            }
-            match result {
-                Ok(()) if !std::mem::take(&mut large_body) => return Ok(()),
-                Ok(()) => out = down.framed().to_vec(),
-                Err(error) => break error,
-            }
+        let out = std::mem::take(&mut down.out);
+        let pace = Some(Pace::new(&lease.timer, limit));
+        let (mut written, out) = lease.conn.write(out, 0, pace).await;
+        // It may have to go once more.
+        down.out = out;
+        if written.is_ok() && down.framed().len() > JOIN_BYTES {
+            // Rare, and large: the task of every connection would have to hold it.
+            written = Box::pin(self.send_body()).await?;
+        }
+        let error = match written {
+            Ok(()) => return Ok(()),
+            Err(Unwritten::Slow) => return Err(Failure::Timeout.into()),
+            Err(Unwritten::Broken(error)) => error,
         };
         // The upstream may have answered before it stopped reading; if so, that is the answer.
+        let Self { lease, buffer, .. } = self;
         let early = lease.timer.within(limit, lease.conn.read(buffer, READ_BYTES));
         if matches!(early.await, Ok(Ok(read)) if read > 0) {
             return Ok(());
         }
         let sent = lease.conn.written_bytes() != before;
         Err(Unanswered::Lost { failure: Failure::Broken(error), sent })
+    }
+
+    /// Writes a large body through a buffer of its own, and sees the agent leave meanwhile.
+    async fn send_body(&mut self) -> Result<Result<(), Unwritten>, Unanswered> {
+        let Self { down, lease, .. } = self;
+        let limit = lease.remote().config.first_byte_timeout;
+        let (lazy, cancels) = (down.asks_for_stream(), cancels(down));
+        let (mut at, mut piece) = (0, Vec::new());
+        loop {
+            let left = &down.framed()[at..];
+            if left.is_empty() {
+                return Ok(Ok(()));
+            }
+            let next = &left[..left.len().min(PIECE_BYTES)];
+            at += next.len();
+            piece.clear();
+            piece.extend_from_slice(next);
+            let pace = Some(Pace::new(&lease.timer, limit));
+            let mut write = pin!(lease.conn.write(piece, 0, pace));
+            let written = poll_fn(|cx| match write.as_mut().poll(cx) {
+                Poll::Ready(written) => Poll::Ready(Some(written)),
+                Poll::Pending if cancels && down.poll_ended(cx, lazy, true).is_ready() => {
+                    Poll::Ready(None)
+                }
+                Poll::Pending => Poll::Pending,
+            });
+            let (result, bytes) = written.await.ok_or(Unanswered::Gone)?;
+            if result.is_err() {
+                return Ok(result);
+            }
+            piece = bytes;
+        }
     }
 
     /// Reads until the answer's head is whole; its length.
@@ -138,10 +173,13 @@ impl Exchange<'_> {
                 }
                 let more = poll_fn(|cx| match lease.conn.poll_read(cx, buffer, want, lazy) {
                     Poll::Ready(Ok(read)) if read > 0 => Poll::Ready(Ok(read)),
-                    Poll::Ready(Ok(_)) => Poll::Ready(Err(lost(buffer, Failure::Closed))),
-                    Poll::Ready(Err(error)) => {
-                        Poll::Ready(Err(lost(buffer, Failure::Broken(error))))
+                    Poll::Ready(Ok(_)) => {
+                        Poll::Ready(Err(lost(buffer.is_empty() && interim == 0, Failure::Closed)))
                     }
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(lost(
+                        buffer.is_empty() && interim == 0,
+                        Failure::Broken(error),
+                    ))),
                     Poll::Pending if down.poll_ended(cx, lazy, cancels).is_ready() && cancels => {
                         Poll::Ready(Err(Unanswered::Gone))
                     }
@@ -160,11 +198,18 @@ impl Exchange<'_> {
     }
 }
 
-/// What it means that the connection ends after these bytes of an answer.
-fn lost(answer: &[u8], failure: Failure) -> Unanswered {
-    if answer.is_empty() {
-        Unanswered::Lost { failure, sent: true }
-    } else {
-        Unanswered::Failed(failure)
+/// What it means that the connection ends, before any byte of an answer or behind one.
+fn lost(before: bool, failure: Failure) -> Unanswered {
+    if before { Unanswered::Lost { failure, sent: true } } else { Unanswered::Failed(failure) }
+}
+
+/// Whether the request could be sent again with no harm.
+fn idempotent(down: &Downstream) -> bool {
+    match down.head.verb {
+        Verb::Post => {
+            let known = down.message.single().and_then(|one| one.known);
+            known.is_some_and(penstock_mcp::Method::idempotent)
+        }
+        verb => matches!(verb, Verb::Get | Verb::Options | Verb::Delete),
     }
 }

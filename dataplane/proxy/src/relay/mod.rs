@@ -3,6 +3,7 @@
 mod answer;
 mod ask;
 mod body;
+mod failure;
 
 use std::rc::Rc;
 
@@ -10,14 +11,17 @@ use penstock_http1::{RequestOut, ResponseHead, Verb};
 use penstock_mcp::Era;
 
 use crate::caller::AGENT_HEADER;
-use crate::request::Downstream;
+use crate::downstream::Downstream;
 use crate::shard::{Shard, View};
 use crate::upstream::Lease;
+pub(crate) use failure::Failure;
 
 /// A read of an answer's next piece.
 const READ_BYTES: usize = 64 << 10;
 /// A request's body up to this size is copied behind its head, so that both leave in one write.
 const JOIN_BYTES: usize = 32 << 10;
+/// A larger one goes through a buffer of this size.
+const PIECE_BYTES: usize = 128 << 10;
 
 /// How a request's head is to be forwarded.
 pub(crate) struct Call<'a> {
@@ -80,12 +84,12 @@ impl<'a> Exchange<'a> {
 
 /// Whether the agent's going away ends the wait for an answer: in the modern era it is the cancel;
 /// in the legacy one a call goes on, and only what nobody else could read ends.
-fn cancels(down: &Downstream) -> bool {
+pub(crate) fn cancels(down: &Downstream) -> bool {
     down.era == Era::Modern || down.head.verb != Verb::Post
 }
 
 /// Writes the request as the upstream is to see it into the buffer that goes out, without a large body,
-/// which follows from where it is.
+/// which follows piece by piece.
 pub(crate) fn write_request(down: &mut Downstream, call: &Call<'_>) {
     let mut out = std::mem::take(&mut down.out);
     out.clear();

@@ -31,6 +31,8 @@ pub(crate) enum ConnectError {
     Timeout,
     #[error("all `connections` to it were in use for longer than `connect_timeout`")]
     Full,
+    #[error("nobody waits for it any more")]
+    Left,
 }
 
 /// A connection to the remote, ready to carry a request. The caller limits the whole.

@@ -3,8 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::peers::{answer, connect, head, rest, server, whole_answer};
+use super::peers::{answer, ask, connect, head, rest, server, whole_answer};
 use super::rig::{allow, logged, setup};
 
 type Heads = Arc<Mutex<Vec<String>>>;
@@ -101,7 +102,10 @@ fn an_answer_over_the_byte_limit_is_cut() {
     let long = server(|mut stream| {
         if request(&mut stream).is_some() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
-            let _ = stream.write_all(&vec![b'x'; 100_000]);
+            let _ = stream.write_all(&[b'x'; 10_000]);
+            // What is over the limit comes when the beginning is on its way.
+            std::thread::sleep(Duration::from_millis(300));
+            let _ = stream.write_all(&vec![b'x'; 90_000]);
         }
     });
     let mut setup = setup(&[&long.to_string()]);
@@ -110,9 +114,11 @@ fn an_answer_over_the_byte_limit_is_cut() {
     let mut stream = connect(&rig);
     let head = format!("GET http://{long}/ HTTP/1.1\r\nHost: {long}\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("it is sent");
-    let got = rest(&mut stream).len();
-    assert!(got <= 50 << 10, "{got}");
+    let got = rest(&mut stream);
+    assert!(got.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", got[..80].escape_ascii());
+    assert!((10_000..=50 << 10).contains(&got.len()), "{}", got.len());
     assert_eq!(rig.refused("bytes"), 1);
+    assert_eq!(rig.metric("penstock_upstream_errors_total"), 0, "it did nothing wrong");
     // A request that is over it by itself does not go out.
     let mut stream = connect(&rig);
     let head =
@@ -121,6 +127,25 @@ fn an_answer_over_the_byte_limit_is_cut() {
     let (status, body) = answer(&mut stream);
     assert_eq!(status, 413);
     assert!(body.contains("agents.claude.forward_bytes"), "{body}");
+}
+
+#[test]
+fn an_answer_whose_beginning_is_over_the_byte_limit_is_a_502() {
+    let long = server(|mut stream| {
+        if request(&mut stream).is_some() {
+            let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n";
+            let _ = stream.write_all(&[&head[..], &[b'x'; 5000]].concat());
+        }
+    });
+    let mut setup = setup(&[&long.to_string()]);
+    setup.agent = ", forward_bytes: 1KiB".into();
+    let rig = setup.start();
+    let head = format!("GET http://{long}/ HTTP/1.1\r\nHost: {long}\r\n\r\n");
+    let (status, body) = ask(&rig, &head);
+    assert_eq!(status, 502, "{body}");
+    assert!(body.contains("forward_bytes"), "{body}");
+    assert_eq!(rig.refused("bytes"), 1);
+    assert_eq!(rig.metric("penstock_upstream_errors_total"), 0, "it did nothing wrong");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use penstock_config::agent_id;
 
 use super::peers::{answer, ask, connect, echo, echoes, opened, tunnel};
-use super::rig::{allow, logged};
+use super::rig::{allow, eventually, logged, setup};
 
 #[test]
 fn only_an_agent_that_the_kernel_attests_is_served() {
@@ -110,4 +110,25 @@ fn nobody_else_can_say_for_whom_a_request_is() {
     };
     assert_eq!(said(""), Vec::<String>::new());
     assert_eq!(said("claude"), [format!("penstock-agent: {:x}", agent_id("claude"))]);
+}
+
+#[test]
+fn the_control_thread_comes_back_however_many_agents_there_are() {
+    let mut setup = setup(&["127.0.0.1:9"]);
+    setup.more = "limits: { connections: 1 }".into();
+    let rig = setup.start();
+    let agent = connect(&rig);
+    let head = b"GET /mcp/none HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut many: Vec<_> = (0..3).map(|_| rig.front()).collect();
+    for front in &mut many {
+        front.write_all(head).expect("it is sent");
+        assert_eq!(answer(front).0, 404);
+    }
+    // Nor do they take an agent's place.
+    drop(agent);
+    eventually("the agent's place is free", || {
+        let mut agent = connect(&rig);
+        agent.write_all(b"CONNECT x HTTP/1.1\r\nHost: x\r\n\r\n").is_ok()
+            && answer(&mut agent).0 == 400
+    });
 }
