@@ -77,6 +77,8 @@ fn run(args: &[&str]) -> Result<ExitCode> {
     let paths = paths::Paths::find()?;
     match args {
         [] | ["help" | "--help" | "-h", ..] => print!("{USAGE}"),
+        // The load harness has a help of its own.
+        [command, "--help" | "-h", ..] if *command != "loadtest" => print!("{USAGE}"),
         ["setup"] => setup::for_build(&paths)?,
         ["setup", "--tests"] => {
             setup::for_build(&paths)?;
