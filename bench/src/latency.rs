@@ -4,15 +4,18 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::load::Pace;
-use crate::report::{Table, median, ratio};
+use crate::report::{Table, lower_quartile, median, ratio};
 use crate::rig::{Rig, SIZES, Setting, Target};
 
 const CONNECTIONS: usize = 32;
+/// A host that takes a core away for ten milliseconds, now and then, delays more than one call in a
+/// hundred of a long round. Of many short ones some are spared, and the lower quartile is one of those.
+const SHORTER: u32 = 6;
 pub(crate) const TARGETS: [Target; 3] = [Target::Direct, Target::Nginx, Target::Penstock];
 /// Per mille.
 const PERCENTILES: [usize; 2] = [500, 990];
 
-/// One target at one size: medians over the rounds of percentiles over every call of a round.
+/// One target at one size: lower quartiles over the rounds of percentiles over every call of a round.
 #[derive(Debug, Serialize)]
 pub(crate) struct Latency {
     answer_bytes: usize,
@@ -28,8 +31,15 @@ pub(crate) struct Latency {
 
 pub(crate) fn measure(setting: &Setting, rig: &Rig) -> Result<Vec<Latency>> {
     let mut found = Vec::new();
+    let long = setting;
+    let setting = &Setting {
+        rounds: long.rounds * SHORTER as usize,
+        warm_up: long.warm_up / SHORTER,
+        duration: long.duration / SHORTER,
+        ..long.clone()
+    };
     for size in SIZES {
-        let offered = saturating_rate(setting, rig, size)? / 2.0;
+        let offered = saturating_rate(long, rig, size)? / 2.0;
         let pace = Pace::Open { calls_per_second: offered };
         let mut rounds: Vec<Vec<Latency>> = TARGETS.iter().map(|_| Vec::new()).collect();
         for round in 1..=setting.rounds {
@@ -50,12 +60,14 @@ pub(crate) fn measure(setting: &Setting, rig: &Rig) -> Result<Vec<Latency>> {
             }
         }
         for (target, rounds) in TARGETS.iter().zip(&rounds) {
-            let of = |value: fn(&Latency) -> f64| median(rounds.iter().map(value));
+            let of = |value: fn(&Latency) -> f64| lower_quartile(rounds.iter().map(value));
             found.push(Latency {
                 answer_bytes: size,
                 target: *target,
                 offered_calls_per_second: offered,
-                answered_calls_per_second: of(|one| one.answered_calls_per_second),
+                answered_calls_per_second: median(
+                    rounds.iter().map(|one| one.answered_calls_per_second),
+                ),
                 p50_us: of(|one| one.p50_us),
                 p99_us: of(|one| one.p99_us),
                 calls: rounds.iter().map(|one| one.calls).sum(),

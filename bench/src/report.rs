@@ -59,9 +59,19 @@ impl Table {
 
 /// The middle of all values; of an even number, the lower middle, which was measured.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    quantile(values, 2)
+}
+
+/// A quarter of all values is below it: for what a host that takes a core away can only make worse.
+pub(crate) fn lower_quartile(values: impl Iterator<Item = f64>) -> f64 {
+    quantile(values, 4)
+}
+
+/// The last value of the first so-manieth.
+fn quantile(values: impl Iterator<Item = f64>, parts: usize) -> f64 {
     let mut sorted: Vec<f64> = values.collect();
     sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+    sorted.get(sorted.len().saturating_sub(1) / parts).copied().unwrap_or(f64::NAN)
 }
 
 pub(crate) fn ratio(value: f64, base: f64) -> String {
@@ -76,5 +86,11 @@ mod tests {
     fn one_disturbed_round_does_not_move_the_median() {
         let median = median([15.1, 15.0, 99.0, 15.2, 15.3].into_iter());
         assert!((median - 15.2).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn rounds_that_were_mostly_disturbed_leave_the_lower_quartile() {
+        let quartile = lower_quartile([2.0, 9.0, 1.2, 1.1, 8.0, 7.0, 9.0, 1.3].into_iter());
+        assert!((quartile - 1.2).abs() < f64::EPSILON);
     }
 }

@@ -17,7 +17,8 @@ mod units;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::exit::{EXIT_CODES, Exit};
 use crate::report::commands::{self, CompareArgs, ReportArgs};
@@ -64,10 +65,14 @@ Examples:
   penstock-loadtest report run.json --html run.html
   penstock-loadtest report run.json --assert 'p99<2ms,errors=0,cpu<50us'
 
-Bounds speak of the whole run; of a search, of the step at the highest rate that it found. Exits with
-0 where all of them hold, with 1 where one does not or was not measured, with 2 where the report
-cannot be read or a file not be written. Fields that this version does not know are skipped; a report
-of another schema version is refused.";
+Bounds speak of the whole run; of a search, of the step at the highest rate that it found. Fields that
+this version does not know are skipped; a report of another schema version is refused.
+
+Exit codes:
+  0  every bound holds, or there is none
+  1  a bound does not hold, or speaks of something that was not measured
+  2  the command line is wrong, the report cannot be read, or a file not be written
+  4  the run was interrupted: whether the bounds hold is not known";
 
 const COMPARE_HELP: &str = "\
 Examples:
@@ -77,12 +82,17 @@ Examples:
   penstock-loadtest compare a1.json b1.json --base a2.json --new b2.json    several runs of each
 
 A bound is a value (p50 or any percentile, mean, max, rate, errors, error-rate, cpu, rss), a relation
-(< <= = >= >) and a factor that ends in x: the new against so many times the base's. Exits with 0
-where all of them hold, with 1 where one does not or was not measured in both, with 2 where a report
-cannot be read or a file not be written.";
+(< <= = >= >) and a factor that ends in x: the new against so many times the base's.
+
+Exit codes:
+  0  every bound holds, or there is none
+  1  a bound does not hold, or speaks of something that was not measured in both
+  2  the command line is wrong, a report cannot be read, or a file not be written
+  4  a run of either was interrupted: whether the bounds hold is not known";
 
 fn main() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
+    let done = match arguments.command {
         Command::Run(run) => run::run(*run),
         Command::Mock(mock) => {
             mock::serve(&mock).map(|()| Exit::Held).map_err(|error| (Exit::Failed, error))
@@ -104,4 +114,22 @@ fn main() -> ExitCode {
             exit.into()
         }
     }
+}
+
+/// Ends with what clap says, or with more where it is known what was meant.
+fn refuse(error: &clap::Error) -> ! {
+    let word = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => word.clone(),
+        _ => String::new(),
+    };
+    let number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    if error.kind() == ErrorKind::UnknownArgument && number {
+        // A shell has made several words of one `$(pidof …)`.
+        let said = format!(
+            "unexpected argument '{word}'; if it is a process, --pid takes one: write \
+             $(pidof -s penstock)"
+        );
+        Arguments::command().error(ErrorKind::UnknownArgument, said).exit()
+    }
+    error.exit()
 }

@@ -88,7 +88,8 @@ impl Desk {
 
     /// What the command did; every file that it names is there.
     fn run(&self, command: &str) -> Output {
-        let mut words = words(&command.replace("$(pidof penstock)", &self.mock.pid().to_string()));
+        let mut words =
+            words(&command.replace("$(pidof -s penstock)", &self.mock.pid().to_string()));
         if words[0] == "run" {
             self.shorten(&mut words);
         }
@@ -118,7 +119,9 @@ impl Desk {
         }
         // A recording is short as it is.
         if !replay {
-            more.extend([("--duration", "300ms".to_owned()), ("--warm-up", "0s".to_owned())]);
+            // So long that there are as many calls as a p99 takes.
+            let step = if scenario { "2s" } else { "300ms" };
+            more.extend([("--duration", step.to_owned()), ("--warm-up", "0s".to_owned())]);
         }
         for (flag, said) in more {
             match value(words, flag) {

@@ -138,6 +138,33 @@ fn an_interrupt_gives_the_report_so_far() {
 }
 
 #[test]
+fn an_interrupt_before_the_first_answer_leaves_an_older_report() {
+    // It takes connections and says nothing.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/mcp", mute.local_addr().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let json = dir.path().join("base.json");
+    fs::write(&json, "an older one").unwrap();
+    let running = program(&["run", &url, "--assert", "errors=0", "--json", json.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first call is under way.
+    let held = mute.accept().unwrap();
+    let pid = Pid::from_raw(running.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let output = running.wait_with_output().unwrap();
+    drop(held);
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let (said, told) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(said.contains("the target had not answered the first call"), "{said}");
+    assert!(said.contains("not known: interrupted  errors=0"), "{said}");
+    assert!(told.contains("is left as it was: no call had been measured"), "{told}");
+    assert_eq!(fs::read_to_string(&json).unwrap(), "an older one");
+}
+
+#[test]
 fn a_target_that_is_not_there_is_said_once() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let dir = tempfile::tempdir().unwrap();

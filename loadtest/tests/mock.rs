@@ -399,6 +399,37 @@ fn streams_stay_open_and_say_something_now_and_then() {
     }
 }
 
+/// Of the process, as it is resident.
+fn mebibytes(mock: &Mock) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", mock.pid())).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") >> 10
+}
+
+#[test]
+fn large_bodies_and_the_framing_of_small_chunks_are_not_kept() {
+    const BODY_BYTES: usize = 16 << 20;
+    let mock = Mock::start(&[]);
+    let body =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","x":"{}"}}"#, "a".repeat(BODY_BYTES));
+    let mut idle: Vec<Client> = Vec::new();
+    for _ in 0..4 {
+        let mut client = Client::connect(&mock);
+        client.ask(&client::post(&body, ""));
+        idle.push(client);
+    }
+    assert!(mebibytes(&mock) < 40, "{} MiB are kept", mebibytes(&mock));
+
+    // Six bytes for one, and never the end of it.
+    let mut client = Client::connect(&mock);
+    client.send(b"POST /mcp HTTP/1.1\r\nHost: mock\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let before = mebibytes(&mock);
+    client.send("1\r\na\r\n".repeat(BODY_BYTES / 2).as_bytes());
+    let grown = mebibytes(&mock).saturating_sub(before);
+    assert!(grown < 24, "8 MiB in chunks of one byte take {grown} MiB");
+}
+
 #[test]
 fn bodies_may_come_in_chunks_and_after_an_invitation() {
     let mock = Mock::start(&[]);

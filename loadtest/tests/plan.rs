@@ -38,8 +38,8 @@ fn a_run_that_cannot_begin_says_why_and_exits_with_2() {
         (
             &["run", "http://127.0.0.1:9/mcp", "--session-calls", "5"],
             None,
-            "error: --session-calls 5 has no meaning in the modern era, which has no sessions: \
-             leave it out or take --era legacy\n",
+            "error: calls a session (5) have no meaning in the modern era, which has no sessions: \
+             leave them out or take the legacy era\n",
         ),
     ] {
         let (code, stdout, stderr) = run(arguments, token);
@@ -55,7 +55,39 @@ fn a_process_that_is_not_there_is_found_out_before_any_call() {
     let pid = ["run", "http://127.0.0.1:9/mcp", "--pid", "4194305"];
     let said = "error: there is no process 4194305 to watch; name one that runs, on this host\n";
     let (code, stdout, stderr) = run(&pid, None);
-    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(3), "", said));
+    assert_eq!((code, stdout.as_str(), stderr.as_str()), (Some(2), "", said));
+}
+
+#[test]
+fn anything_but_one_process_is_told_how_to_name_one() {
+    let url = "http://127.0.0.1:9/mcp";
+    for (arguments, said) in [
+        (&["run", url, "--pid", ""][..], "no process is named"),
+        (&["run", url, "--pid", "--quiet"], "no process is named"),
+        (&["run", url, "--pid", "12 34"], "`12 34` are several"),
+        (&["run", url, "--pid", "12", "34"], "unexpected argument '34'"),
+        (&["run", "--pid", "12", "34"], "`34` is no URL"),
+        (&["run", url, "--pid", "penstock"], "`penstock` is no process id"),
+    ] {
+        let (code, _, stderr) = run(arguments, None);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains(said) && stderr.contains("$(pidof -s penstock)"), "{stderr}");
+    }
+}
+
+#[test]
+fn a_file_of_tls_that_cannot_be_used_is_the_command_lines_and_a_host_without_address_is_not() {
+    let ca = ["run", "https://127.0.0.1:9/mcp", "--ca", "/nowhere/ca.pem"];
+    let (code, _, stderr) = run(&ca, None);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("certificates in /nowhere/ca.pem cannot be read"), "{stderr}");
+    let identity = ["--cert", "/nowhere/cert.pem", "--key", "/nowhere/key.pem"];
+    let (code, _, stderr) =
+        run(&[&["run", "https://127.0.0.1:9/mcp"], &identity[..]].concat(), None);
+    assert_eq!(code, Some(2), "{stderr}");
+    let (code, _, stderr) = run(&["run", "http://nowhere.invalid/mcp"], None);
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("cannot resolve the host `nowhere.invalid`"), "{stderr}");
 }
 
 #[test]

@@ -95,7 +95,29 @@ fn an_interrupted_run_is_shown_but_not_judged() {
     assert_eq!(loadtest(&["report"], &[&json]).status.code(), Some(0));
     let judged = loadtest(&["report", "--assert", "p99<10s"], &[&json]);
     assert_eq!(judged.status.code(), Some(4));
-    assert!(stdout(&judged).contains("held    p99<10s"), "{}", stdout(&judged));
+    let text = stdout(&judged);
+    assert!(text.contains("not known: interrupted  p99<10s") && !text.contains("held "), "{text}");
+    let page = reports.path("run.html");
+    let judged = ["report", "--assert", "p99<10s", "--html", page.to_str().unwrap()];
+    assert_eq!(loadtest(&judged, &[&json]).status.code(), Some(4));
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("not known: interrupted") && !page.contains("✓ held"));
+}
+
+#[test]
+fn a_comparison_with_an_interrupted_run_is_shown_but_not_judged() {
+    let reports = Reports::new();
+    let whole = reports.write("whole.json", &sample::steady());
+    let mut interrupted = sample::steady();
+    interrupted.ended = report::model::Ended::Interrupted;
+    let cut = reports.write("cut.json", &interrupted);
+    for (base, new) in [(&whole, &cut), (&cut, &whole)] {
+        assert_eq!(loadtest(&["compare"], &[base, new]).status.code(), Some(0));
+        let judged = loadtest(&["compare", "--assert", "p99<=1x"], &[base, new]);
+        assert_eq!(judged.status.code(), Some(4));
+        let text = stdout(&judged);
+        assert!(text.contains("not known: interrupted  p99<=1x  1.00x ("), "{text}");
+    }
 }
 
 #[test]
@@ -171,7 +193,12 @@ fn a_wrong_bound_or_a_place_that_cannot_be_written_is_told_before_anything() {
     let output = loadtest(&["report", "--html", nowhere.to_str().unwrap()], &[&json]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty());
-    assert!(stderr(&output).contains("cannot write"), "{}", stderr(&output));
+    let told = stderr(&output);
+    assert!(told.contains("cannot write") && !told.contains(".part"), "{told}");
+    assert!(told.contains("No such file or directory"), "{told}");
+    let output = loadtest(&["report", "--html", "-"], &[&json]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("name a file"), "{}", stderr(&output));
 }
 
 #[test]
@@ -257,6 +284,12 @@ fn the_schema_that_is_printed_is_that_of_reports() {
 
 #[test]
 fn help_says_what_exit_codes_mean() {
+    for command in ["report", "compare"] {
+        let text = stdout(&loadtest(&[command, "--help"], &[]));
+        let (_, codes) = text.split_once("\nExit codes:\n").unwrap();
+        let codes: Vec<&str> = codes.lines().filter_map(|line| line.get(2..3)).collect();
+        assert_eq!(codes, ["0", "1", "2", "4"], "{text}");
+    }
     let text = stdout(&loadtest(&["--help"], &[]));
     for code in ["  0  done", "  1  done", "  2  the command line", "  3  the run"] {
         assert!(text.contains(code), "{code} in {text}");

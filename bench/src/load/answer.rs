@@ -28,8 +28,8 @@ pub(crate) enum Slack {
     Nothing,
     /// It comes under another id than the call's.
     OtherId,
-    /// The text is part of a longer one.
-    MoreText,
+    /// The server's result is the text, as JSON.
+    ResultAsText,
 }
 
 /// What came, once it is whole.
@@ -158,11 +158,15 @@ fn says(whole: &Whole, text: &str, slack: Slack) -> Result<(), String> {
         return Err(format!("the id is {id}, and the call's was {}", call::ID));
     }
     let said = result.pointer("/result/content/0/text").and_then(Value::as_str);
-    let same = match (said, slack) {
-        (Some(said), Slack::MoreText) => said.contains(text),
-        (said, _) => said == Some(text),
+    let within: Value = match (said, slack) {
+        (Some(said), Slack::ResultAsText) => serde_json::from_str(said).unwrap_or_default(),
+        _ => Value::Null,
     };
-    if !same {
+    let said = match slack {
+        Slack::ResultAsText => within.pointer("/content/0/text").and_then(Value::as_str),
+        Slack::Nothing | Slack::OtherId => said,
+    };
+    if said != Some(text) {
         return Err(format!("another text: {}", beginning()));
     }
     Ok(())
@@ -248,10 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_around_the_text_is_wrong_where_it_was_not_asked_for() {
-        let bytes = http("200 OK", "", &RIGHT.replace("hello", "[hello]"));
+    fn a_result_as_a_text_is_wrong_where_it_was_not_asked_for() {
+        let result = r#"{\"content\":[{\"type\":\"text\",\"text\":\"h\\u0065llo\"}]}"#;
+        let bytes = http("200 OK", "", &RIGHT.replace("hello", result));
         assert!(matches!(judge(&bytes), Some(Came::Wrong(..))));
-        assert_eq!(judge_with(&bytes, Slack::MoreText), Some(Came::Right(bytes.len())));
+        assert_eq!(judge_with(&bytes, Slack::ResultAsText), Some(Came::Right(bytes.len())));
+        let plain = http("200 OK", "", RIGHT);
+        assert!(matches!(judge_with(&plain, Slack::ResultAsText), Some(Came::Wrong(..))));
     }
 
     #[test]

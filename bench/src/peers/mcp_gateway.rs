@@ -64,7 +64,9 @@ impl Peer for McpGateway {
             Route::Backend => {
                 Running { slack: Slack::OtherId, ..Running::new(started, "/mcp/mock") }
             }
-            Route::Surfaced => Running { slack: Slack::MoreText, ..Running::new(started, "/mcp") },
+            Route::Surfaced => {
+                Running { slack: Slack::ResultAsText, ..Running::new(started, "/mcp") }
+            }
         })
     }
 }

@@ -24,6 +24,14 @@ pub struct Field {
     pub(crate) end: u32,
 }
 
+impl Field {
+    /// One whose name was not looked at yet.
+    #[inline]
+    pub(crate) fn new(name: Span, value: Span, end: u32) -> Self {
+        Self { name, value, hop: false, kind: Kind::Other, end }
+    }
+}
+
 /// Which side of an exchange a head is from; a few rules differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -42,27 +50,40 @@ pub(crate) struct Facts {
 }
 
 /// Takes the parsed headers of the head that ends at `end` in `buf` into `fields`.
-pub(crate) fn read(
+pub(crate) fn take(
     buf: &[u8],
     end: usize,
     parsed: &[httparse::Header<'_>],
-    version: Version,
-    side: Side,
     fields: &mut Vec<Field>,
-) -> Result<Facts, HeadError> {
-    let mut facts = Facts { keep_alive: version == Version::Http11, ..Facts::default() };
-    let mut seen: u32 = 0;
+) {
     fields.clear();
     fields.reserve(parsed.len());
-
     for header in parsed {
         let name = Span::locate(buf, header.name.as_bytes());
-        let value = Span::locate(buf, header.value);
         // A line ends where the next one begins.
         if let Some(last) = fields.last_mut() {
             last.end = name.start;
         }
-        let kind = match Kind::of(header.name.as_bytes()) {
+        fields.push(Field::new(name, Span::locate(buf, header.value), 0));
+    }
+    if let Some(last) = fields.last_mut() {
+        // The closing blank line follows the last field.
+        last.end = Span::new(0, end.saturating_sub(2)).end;
+    }
+}
+
+/// What the fields say together; marks those of the hop.
+pub(crate) fn read(
+    buf: &[u8],
+    version: Version,
+    side: Side,
+    fields: &mut [Field],
+) -> Result<Facts, HeadError> {
+    let mut facts = Facts { keep_alive: version == Version::Http11, ..Facts::default() };
+    let mut seen: u32 = 0;
+
+    for field in &mut *fields {
+        let kind = match Kind::of(field.name.of(buf)) {
             Named::As(kind) => kind,
             Named::Lookalike(kind) if side == Side::Request => {
                 return Err(HeadError::Lookalike { name: kind.name() });
@@ -75,28 +96,25 @@ pub(crate) fn read(
             return Err(HeadError::Repeated { name: kind.name() });
         }
         seen |= kind.bit();
+        (field.kind, field.hop) = (kind, kind.is_hop());
+        let value = || field.value.of(buf);
         match kind {
-            Kind::Host => facts.host = Some(value),
-            Kind::ContentLength => facts.content_length = Some(content_length(header.value)?),
+            Kind::Host => facts.host = Some(field.value),
+            Kind::ContentLength => facts.content_length = Some(content_length(value())?),
             Kind::TransferEncoding => {
-                if !header.value.eq_ignore_ascii_case(b"chunked") {
+                if !value().eq_ignore_ascii_case(b"chunked") {
                     return Err(HeadError::TransferEncoding);
                 }
                 facts.chunked = true;
             }
             Kind::Expect if side == Side::Request && version == Version::Http11 => {
-                if !header.value.eq_ignore_ascii_case(b"100-continue") {
+                if !value().eq_ignore_ascii_case(b"100-continue") {
                     return Err(HeadError::Expectation);
                 }
                 facts.expect_continue = true;
             }
             _ => {}
         }
-        fields.push(Field { name, value, hop: kind.is_hop(), kind, end: 0 });
-    }
-    if let Some(last) = fields.last_mut() {
-        // The closing blank line follows the last field.
-        last.end = Span::new(0, end.saturating_sub(2)).end;
     }
 
     if facts.chunked && version == Version::Http10 {

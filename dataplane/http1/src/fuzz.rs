@@ -126,7 +126,8 @@ pub fn sse(data: &[u8]) {
     }
 }
 
-/// The result of parsing `data` as it arrives byte by byte.
+/// The result of parsing `data` as it arrives byte by byte: the careful way, where one that is whole
+/// may be plain. So that each is held against the other.
 fn grown(
     data: &[u8],
     mut parse: impl FnMut(&[u8]) -> Result<Option<usize>, HeadError>,

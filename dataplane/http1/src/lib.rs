@@ -19,6 +19,7 @@ mod fields;
 pub mod fuzz;
 mod message;
 mod names;
+mod plain;
 #[cfg(test)]
 mod properties;
 mod request;

@@ -6,6 +6,7 @@ use crate::error::HeadError;
 use crate::fields::{self, Facts, Field, Side};
 use crate::message::{FIELDS_MAX, Framing, HeadLimits, Verb, Version};
 use crate::names::is_token_byte;
+use crate::plain;
 use crate::scan::{HeadScan, ScanRule};
 use crate::span::Span;
 use crate::target;
@@ -63,9 +64,12 @@ impl RequestHead {
     /// same buffer grown at its end; what was searched is not searched again. Up to two empty
     /// lines before the head are skipped.
     pub fn parse(&mut self, buf: &[u8], limits: &HeadLimits) -> Result<Option<usize>, HeadError> {
+        if let Some(end) = self.read_plain(buf, limits) {
+            return Ok(Some(end));
+        }
         let rule = ScanRule {
             bytes: limits.bytes.min(u32::MAX as usize),
-            first_line: limits.target.saturating_add(REQUEST_LINE_OVERHEAD),
+            first_line: line_max(limits),
             first_line_error: HeadError::TargetTooLong { limit: limits.target },
             strays: STRAY_LINES_MAX,
             first: is_token_byte,
@@ -93,6 +97,21 @@ impl RequestHead {
         fields::values(&self.fields, buf, name)
     }
 
+    /// Reads the head if it is a plain one; where it ends. Tried once a head: who sends it byte by byte
+    /// must not have each of them read as often.
+    fn read_plain(&mut self, buf: &[u8], limits: &HeadLimits) -> Option<usize> {
+        if !self.scan.is_new() {
+            return None;
+        }
+        let (method, target, version, length) = plain::request_line(buf)?;
+        if target.len() > limits.target || length > line_max(limits) {
+            return None;
+        }
+        let end = plain::fields(buf, length, limits, &mut self.fields)?;
+        self.take(buf, method, target, version).ok()?;
+        Some(end)
+    }
+
     fn read(
         &mut self,
         buf: &[u8],
@@ -117,16 +136,28 @@ impl RequestHead {
         if target.len() > limits.target {
             return Err(HeadError::TargetTooLong { limit: limits.target });
         }
+        let version = if minor == Some(0) { Version::Http10 } else { Version::Http11 };
+        fields::take(buf, end, parsed.headers, &mut self.fields);
+        self.take(buf, method, target, version)
+    }
+
+    /// Takes the request line; the fields are there.
+    fn take(
+        &mut self,
+        buf: &[u8],
+        method: &[u8],
+        target: &[u8],
+        version: Version,
+    ) -> Result<(), HeadError> {
         self.verb = Verb::of(method);
         self.method = Span::locate(buf, method);
         self.target = Span::locate(buf, target);
-        self.version = if minor == Some(0) { Version::Http10 } else { Version::Http11 };
+        self.version = version;
         let parts = target::read(buf, target, self.verb)?;
         self.path = parts.path;
         self.query = parts.query;
         self.authority = parts.authority;
-        let facts =
-            fields::read(buf, end, parsed.headers, self.version, Side::Request, &mut self.fields)?;
+        let facts = fields::read(buf, version, Side::Request, &mut self.fields)?;
         self.settle(buf, &facts)
     }
 
@@ -165,6 +196,10 @@ impl RequestHead {
         name.eq_ignore_ascii_case(host)
             && (behind.is_empty() || self.verb == Verb::Connect && target::is_port(behind))
     }
+}
+
+fn line_max(limits: &HeadLimits) -> usize {
+    limits.target.saturating_add(REQUEST_LINE_OVERHEAD)
 }
 
 #[cold]

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use crate::error::HeadError;
 use crate::fields::{self, Facts, Field, Side};
 use crate::message::{FIELDS_MAX, Framing, HeadLimits, Verb, Version};
+use crate::plain;
 use crate::scan::{HeadScan, ScanRule};
 use crate::span::Span;
 
@@ -43,6 +44,9 @@ impl ResponseHead {
         limits: &HeadLimits,
         request_verb: Verb,
     ) -> Result<Option<usize>, HeadError> {
+        if let Some(end) = self.read_plain(buf, limits, request_verb) {
+            return Ok(Some(end));
+        }
         let rule = ScanRule {
             bytes: limits.bytes.min(u32::MAX as usize),
             first_line: usize::MAX,
@@ -73,6 +77,17 @@ impl ResponseHead {
         fields::values(&self.fields, buf, name)
     }
 
+    /// As of a request.
+    fn read_plain(&mut self, buf: &[u8], limits: &HeadLimits, request_verb: Verb) -> Option<usize> {
+        if !self.scan.is_new() {
+            return None;
+        }
+        let (status, reason, version, length) = plain::status_line(buf)?;
+        let end = plain::fields(buf, length, limits, &mut self.fields)?;
+        self.take(buf, status, Span::locate(buf, reason), version, request_verb).ok()?;
+        Some(end)
+    }
+
     fn read(
         &mut self,
         buf: &[u8],
@@ -95,17 +110,28 @@ impl ResponseHead {
             Ok(_) => return Err(HeadError::StatusLine),
             Err(error) => return Err(explain(error, head, fields_max)),
         };
+        let version = if minor == Some(0) { Version::Http10 } else { Version::Http11 };
+        fields::take(buf, end, parsed.headers, &mut self.fields);
+        self.take(buf, status, reason_span(head, start), version, request_verb)
+    }
+
+    /// Takes the status line; the fields are there.
+    fn take(
+        &mut self,
+        buf: &[u8],
+        status: u16,
+        reason: Span,
+        version: Version,
+        request_verb: Verb,
+    ) -> Result<(), HeadError> {
         if !(100..=599).contains(&status) {
             return Err(HeadError::Status { code: status });
         }
         if status == 101 {
             return Err(HeadError::SwitchingProtocols);
         }
-        self.status = status;
-        self.reason = reason_span(head, start);
-        self.version = if minor == Some(0) { Version::Http10 } else { Version::Http11 };
-        let facts =
-            fields::read(buf, end, parsed.headers, self.version, Side::Response, &mut self.fields)?;
+        (self.status, self.reason, self.version) = (status, reason, version);
+        let facts = fields::read(buf, version, Side::Response, &mut self.fields)?;
         self.settle(&facts, request_verb);
         Ok(())
     }

@@ -34,6 +34,12 @@ pub(crate) struct HeadScan {
 }
 
 impl HeadScan {
+    /// Whether nothing was searched yet.
+    #[inline]
+    pub(crate) fn is_new(&self) -> bool {
+        self.searched == 0
+    }
+
     /// Where the head starts and ends in `buf`, or `None` while more bytes are needed.
     #[inline]
     pub(crate) fn find(

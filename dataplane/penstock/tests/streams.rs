@@ -62,6 +62,43 @@ fn a_modern_agent_that_disconnects_cancels_at_once() {
     gone.recv_timeout(Duration::from_secs(5)).expect("the upstream's connection is closed");
 }
 
+/// An end behind more than is read ahead cannot be seen, so that it counts as one.
+#[test]
+fn an_agent_that_hides_its_leaving_behind_bytes_is_gone_all_the_same() {
+    let get = b"GET /mcp/up HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for request in [&get[..], &modern_call(1), &call(1)] {
+        let (tell, gone) = mpsc::channel();
+        let penstock = Penstock::start(silent_stream(tell), "");
+        let mut client = penstock.connect();
+        client.send(request);
+        client.until(b"begun");
+        client.send(&vec![b'A'; 100 << 10]);
+        drop(client);
+        gone.recv_timeout(Duration::from_secs(5)).expect("the upstream's connection is closed");
+        penstock.logs("sent more than 65536 bytes ahead of an answer");
+    }
+}
+
+#[test]
+fn what_is_sent_ahead_of_a_legacy_answer_waits() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let upstream = common::upstream(move |mut stream| {
+        while read_request(&mut stream).is_some() {
+            let _ = wait.lock().map(|wait| wait.recv_timeout(PATIENCE));
+            let _ = stream.write_all(&ok("{}"));
+        }
+    });
+    let penstock = Penstock::start(upstream, "");
+    let mut client = penstock.connect();
+    let calls = (100 << 10) / call(1).len();
+    client.send(&call(1).repeat(calls));
+    for _ in 0..calls {
+        go.send(()).expect("the upstream waits");
+        assert_eq!(client.answer().expect("an answer").0, 200);
+    }
+}
+
 #[test]
 fn a_legacy_agent_that_disconnects_does_not_cancel_its_call() {
     let (tell, gone) = mpsc::channel();

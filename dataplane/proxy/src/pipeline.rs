@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use penstock_config::HostHeader;
-use penstock_http1::Verb;
+use penstock_http1::{Framing, Verb};
 use penstock_mcp::{Era, ErrorKind, Fault, Message, ScanLimits, admit, plain_form};
 use penstock_metrics::{Metric, Refusal};
 
@@ -110,6 +110,11 @@ async fn prepare<'v>(
     if !matches!(down.head.verb, Verb::Post | Verb::Get | Verb::Delete | Verb::Options) {
         return Err(Refused::unread(Answer::method(ALLOW)));
     }
+    // MCP knows no such body. A server that leaves it unread would take it for its next request, on a
+    // connection that others' calls go by.
+    if down.head.verb != Verb::Post && has_body(down.head.framing) {
+        return Err(Refused::unread(Answer::malformed(&"only a POST has a body here")));
+    }
     if shard.cells.value(Metric::CallsOpen) >= u64::from(limits.calls) {
         return Err(Refused::unread(Answer::busy("calls")));
     }
@@ -119,6 +124,13 @@ async fn prepare<'v>(
     let era = read(down, ScanLimits { depth: limits.json_depth, batch: limits.batch_messages });
     down.era = era.map_err(|answer| Refused { answer, keep: true })?;
     Ok((route, open))
+}
+
+fn has_body(framing: Framing) -> bool {
+    match framing {
+        Framing::None | Framing::Length(0) => false,
+        Framing::Length(_) | Framing::Chunked | Framing::UntilClose => true,
+    }
 }
 
 /// `Host` and `Origin` against the listener's rules.
@@ -256,6 +268,8 @@ pub(crate) enum Failure {
     Draining,
     #[error("its answer is not valid HTTP: {0}")]
     Invalid(penstock_http1::HeadError),
+    #[error("it sent more than 100 interim answers (1xx) and none that counts")]
+    Interim,
 }
 
 impl Failure {
@@ -268,7 +282,7 @@ impl Failure {
                 (ErrorKind::TooManyCalls, Refusal::Busy)
             }
             Self::Draining => (ErrorKind::Draining, Refusal::Draining),
-            Self::Invalid(_) => (ErrorKind::UpstreamProtocol, Refusal::Upstream),
+            Self::Invalid(_) | Self::Interim => (ErrorKind::UpstreamProtocol, Refusal::Upstream),
             _ => (ErrorKind::UpstreamUnavailable, Refusal::Upstream),
         }
     }

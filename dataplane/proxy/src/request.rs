@@ -25,7 +25,8 @@ use crate::world::ListenerRules;
 const IDLE_READ_BYTES: usize = 2 << 10;
 /// A read of a body's next piece.
 const BODY_READ_BYTES: usize = 64 << 10;
-/// What an agent may send ahead of its answer; then it waits until the answer is written.
+/// What an agent may send ahead of its answer; then it waits until the answer is written, unless its
+/// going away would be missed.
 const PIPELINE_BYTES_MAX: usize = 64 << 10;
 /// How long a refused connection is read on, so that the answer is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(2);
@@ -318,11 +319,26 @@ impl Downstream {
     }
 
     /// Notices the agent's end of the connection while it waits for an answer; what it sends ahead
-    /// is kept.
-    pub(crate) fn poll_ended(&mut self, cx: &mut Context<'_>, lazy: bool) -> Poll<()> {
-        while !self.ended
-            && self.buffer.len() < PIPELINE_BYTES_MAX + self.head_bytes + self.body_bytes
-        {
+    /// is kept. Behind more than is read ahead no end can be seen: where one `matters`, this is one.
+    pub(crate) fn poll_ended(
+        &mut self,
+        cx: &mut Context<'_>,
+        lazy: bool,
+        matters: bool,
+    ) -> Poll<()> {
+        while !self.ended {
+            if self.buffer.len() >= PIPELINE_BYTES_MAX + self.head_bytes + self.body_bytes {
+                if !matters {
+                    return Poll::Pending;
+                }
+                tracing::info!(
+                    peer = ?self.peer,
+                    "an agent sent more than {PIPELINE_BYTES_MAX} bytes ahead of an answer whose end \
+                     it is to be seen leaving; its connection is closed"
+                );
+                (self.ended, self.gone) = (true, true);
+                break;
+            }
             match self.conn.poll_read(cx, &mut self.buffer, IDLE_READ_BYTES, lazy) {
                 Poll::Ready(Ok(read)) if read > 0 => {}
                 Poll::Ready(read) => {
@@ -332,7 +348,7 @@ impl Downstream {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        if self.ended { Poll::Ready(()) } else { Poll::Pending }
+        Poll::Ready(())
     }
 
     /// Writes the answer's next bytes; an agent that takes none in time is gone. A buffer comes back

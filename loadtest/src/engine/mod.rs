@@ -99,7 +99,11 @@ fn run_with(
     let stopped = probe::probe(setting, &mut interrupted)? == Probed::Stopped;
     let mut told = false;
     let interrupted = || (stopped && !std::mem::replace(&mut told, true)) || interrupted();
-    let conducted = conduct(setting, &orders, watched, interrupted, watch)?;
+    let mut conducted = conduct(setting, &orders, watched, interrupted, watch)?;
+    if stopped {
+        let unheard = "the target had not answered the first call when the run was interrupted";
+        conducted.warnings.push(unheard.to_owned());
+    }
     assemble::report(setting, started, conducted)
 }
 

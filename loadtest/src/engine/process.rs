@@ -10,6 +10,7 @@ use std::fs;
 use rustix::param::{clock_ticks_per_second, page_size};
 
 use super::clock::{SECOND, seconds};
+use crate::exit::Ending;
 use crate::report::model::{ProcessReport, ProcessSample};
 use crate::report::units::real;
 
@@ -73,7 +74,9 @@ impl Watched {
     pub(super) fn new(pid: u32) -> anyhow::Result<Self> {
         let stat = stat(pid).filter(|stat| !stat.zombie);
         let Some(stat) = stat else {
-            anyhow::bail!("there is no process {pid} to watch; name one that runs, on this host")
+            let said =
+                format!("there is no process {pid} to watch; name one that runs, on this host");
+            return Err(Ending::usage(said).into());
         };
         Ok(Self {
             pid,

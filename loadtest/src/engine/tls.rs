@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::exit::Ending;
 use crate::plan::Tls;
 
 /// Whom to speak TLS with, and how.
@@ -17,7 +18,12 @@ pub(super) struct Secure {
     pub(super) name: ServerName<'static>,
 }
 
+/// An error is of a file that the command line, or the scenario, names.
 pub(super) fn secure(tls: &Tls) -> Result<Secure> {
+    settings(tls).context(Ending::usage("TLS cannot be set up"))
+}
+
+fn settings(tls: &Tls) -> Result<Secure> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = &tls.ca {
         for certificate in certificates(path)? {
@@ -29,14 +35,14 @@ pub(super) fn secure(tls: &Tls) -> Result<Secure> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         ensure!(
             !roots.is_empty(),
-            "this system has no root certificates to verify {} by; name a file of them",
+            "this system has no root certificates to verify {} by; name a file of them with --ca",
             tls.server_name
         );
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .context("TLS cannot be set up")?
+        .context("no version of TLS")?
         .with_root_certificates(roots);
     let mut config = match &tls.identity {
         None => builder.with_no_client_auth(),

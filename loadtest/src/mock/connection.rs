@@ -15,6 +15,8 @@ use super::script::Script;
 use super::wire::plain;
 
 const READ_BYTES: usize = 64 << 10;
+/// What a connection keeps of its buffers between requests.
+const KEPT_BYTES_MAX: usize = 256 << 10;
 const BODY_BYTES_MAX: u64 = 64 << 20;
 const LIMITS: HeadLimits = HeadLimits { bytes: 64 << 10, fields: 100, target: 8 << 10 };
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -136,10 +138,9 @@ impl Reader {
     /// The rest of a request whose body comes in chunks.
     async fn chunks(&mut self, start: usize) -> io::Result<Incoming> {
         let mut chunked = Chunked::new(ChunkLimits::default());
-        let mut at = start;
         self.invite().await?;
         loop {
-            let input = self.buffer.get(at..).unwrap_or_default();
+            let input = self.buffer.get(start..).unwrap_or_default();
             let body = &mut self.body;
             let fed = chunked.feed(input, |piece| {
                 if piece.data {
@@ -147,13 +148,14 @@ impl Reader {
                 }
             });
             match fed {
-                Ok(fed) => at += fed.consumed,
+                // The framing of small chunks takes more than what is in them: it does not stay.
+                Ok(fed) => drop(self.buffer.drain(start..start + fed.consumed)),
                 Err(error) => {
                     return Ok(Incoming::Refused { status: 400, said: error.to_string() });
                 }
             }
             if fed.is_ok_and(|fed| fed.ended) {
-                return Ok(Incoming::Request { body: Body::Decoded, whole: at });
+                return Ok(Incoming::Request { body: Body::Decoded, whole: start });
             }
             if self.body.len() as u64 > BODY_BYTES_MAX {
                 return Ok(too_large());
@@ -183,11 +185,17 @@ impl Reader {
         Ok(result? > 0)
     }
 
-    /// Forgets the request that ends there.
+    /// Forgets the request that ends there, and gives back what a large one took: the connection may be
+    /// idle from now on, and one of thousands.
     fn next(&mut self, whole: usize) {
         self.buffer.drain(..whole);
         self.head.reset();
         self.body.clear();
+        for kept in [&mut self.buffer, &mut self.body] {
+            if kept.capacity() > KEPT_BYTES_MAX {
+                kept.shrink_to(READ_BYTES);
+            }
+        }
     }
 }
 

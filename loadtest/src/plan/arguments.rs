@@ -19,7 +19,7 @@ Examples:
   penstock-loadtest run https://gateway.example/mcp/files --token-file tokens.txt --agents 50 \\
       --mix call=90,list=5,stream=5 --tool search --arguments '{\"query\":\"refund\"}'
   penstock-loadtest run http://127.0.0.1:8808/mcp/files --search 'p99=5ms,errors=0' --html a.html
-  penstock-loadtest run --scenario scenario.yaml --pid $(pidof penstock) --assert 'p99<2ms'
+  penstock-loadtest run --scenario scenario.yaml --pid $(pidof -s penstock) --assert 'p99<2ms'
 
 Open loop (--rate, --search) sends a call when it is due and counts latency from then: what a
 slow target keeps waiting is in the numbers. Closed loop (--concurrency) waits with the target,
@@ -34,7 +34,11 @@ pub(crate) struct Run {
     #[command(flatten)]
     mix: Flags,
     /// The process to watch, with its children: CPU time a call, memory, descriptors.
-    #[arg(long, value_name = "PID", help_heading = REPORT)]
+    // Without a value it is told what to write, and not taken for another flag's mistake.
+    #[arg(
+        long, value_name = "PID", num_args = 0..=1, default_missing_value = "", value_parser = pid,
+        help_heading = REPORT
+    )]
     pid: Option<u32>,
     #[command(flatten)]
     output: Output,
@@ -52,6 +56,18 @@ pub(crate) struct Output {
     /// Show no progress.
     #[arg(long, help_heading = REPORT)]
     pub(crate) quiet: bool,
+}
+
+/// One process id. A shell's `$(pidof …)` is none where nothing runs, and can be several.
+fn pid(text: &str) -> Result<u32, String> {
+    let one = "write one process id, as $(pidof -s penstock)";
+    if text.trim().is_empty() {
+        return Err(format!("no process is named, so it does not run: {one}"));
+    }
+    if text.split_whitespace().count() > 1 {
+        return Err(format!("`{text}` are several: {one}"));
+    }
+    text.trim().parse().map_err(|_| format!("`{text}` is no process id: {one}"))
 }
 
 /// A run that can begin.

@@ -13,6 +13,7 @@ use super::settings::Settings;
 use super::target::target;
 use super::words::{Rate, Rates, Share, Speed, Time};
 use super::{Arrival, Bound, Era, Pace, Plan, Recorded, Search, Step, Traffic, recording};
+use crate::report::units::counted;
 
 const CONCURRENCY: usize = 32;
 const OPEN_CONNECTIONS: usize = 64;
@@ -56,11 +57,20 @@ pub(super) fn assemble(
     let warm_up = settings.warm_up.map_or(unsaid, |Time(time)| time);
     ensure!(warm_up <= DURATION_MAX, "--warm-up is more than the limit of 7 days");
     let pace = pace(&settings, &traffic, warm_up)?;
+    if let (Traffic::Replay(recorded), Pace::Closed { concurrency, .. }, None) =
+        (&traffic, &pace, settings.concurrency)
+    {
+        notes.push(format!(
+            "the recording has no times that differ, so what it holds ({}) is sent again and again, \
+             {concurrency} at once: --rate, --concurrency and --duration say otherwise",
+            counted(recorded.len() as u64, "message")
+        ));
+    }
     let connections = connections(&settings, &pace)?;
     let agents = {
         let authorizes = settings.header.iter().chain(&settings.headers.0);
         let token_file = settings.token_file.as_deref();
-        let agents = agents(settings.agents, token_file, surroundings.token)?;
+        let agents = agents(settings.agents, token_file, surroundings.token, notes)?;
         ensure!(
             agents.iter().all(|agent| agent.token.is_none())
                 || !authorizes.into_iter().any(super::headers::Header::is_authorization),
@@ -255,16 +265,16 @@ fn sessions(settings: &Settings, era: Era, agents: usize) -> Result<(usize, Opti
     let sessions = within("--sessions", settings.sessions.unwrap_or(agents), 1, SESSIONS_MAX)?;
     ensure!(
         sessions >= agents,
-        "--sessions {sessions} leaves {} of the {agents} agents without one: write {agents} or more",
+        "{sessions} sessions leave {} of the {agents} agents without one: write {agents} or more",
         agents - sessions
     );
     if let Some(calls) = settings.session_calls {
         ensure!(
             era == Era::Legacy,
-            "--session-calls {calls} has no meaning in the modern era, which has no sessions: leave \
-             it out or take --era legacy"
+            "calls a session ({calls}) have no meaning in the modern era, which has no sessions: \
+             leave them out or take the legacy era"
         );
-        ensure!(calls > 0, "--session-calls 0 leaves no call in a session: write one or more");
+        ensure!(calls > 0, "0 calls a session leave none: write one or more");
     }
     Ok((sessions, settings.session_calls))
 }

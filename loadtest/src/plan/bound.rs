@@ -197,7 +197,18 @@ impl BoundValue {
                     .map_err(|_| format!("`{text}` is not a count: write a whole number, as 0"))?;
                 Ok(f64::from(count))
             }
-            Self::ErrorRate => units::share(text),
+            // Of 1, nobody knows whether it is one in a hundred or all.
+            Self::ErrorRate => match units::decimal(text) {
+                Some(number) if number >= 1.0 => {
+                    Err(format!("`{text}` has no `%`: write {text}% for {text} in a hundred"))
+                }
+                Some(number) if number > 0.0 => {
+                    let percent = format!("{:.6}", number * 100.0);
+                    let percent = percent.trim_end_matches('0').trim_end_matches('.');
+                    Err(format!("`{text}` has no `%`: write {percent}%"))
+                }
+                _ => units::share(text),
+            },
             Self::Rss => {
                 let (number, unit) = units::number_and_unit(text);
                 if unit.is_empty() && units::decimal(number).is_some() {
@@ -235,7 +246,7 @@ mod tests {
             ("errors==3", Errors, Equal, 3.0),
             ("errors<10", Errors, Less, 10.0),
             ("error-rate<0.1%", ErrorRate, Less, 0.001),
-            ("error-rate<=0.05", ErrorRate, AtMost, 0.05),
+            ("error-rate<=5%", ErrorRate, AtMost, 0.05),
             ("error-rate=0", ErrorRate, Equal, 0.0),
             ("cpu<50us", CpuPerCall, Less, 50.0),
             ("rss<200MiB", Rss, Less, 209_715_200.0),
@@ -284,6 +295,9 @@ mod tests {
                 "error-rate<200%",
                 "12: `200%` is not a share: write 0 to 1 or a percentage, as 0.05 or 5%".into(),
             ),
+            ("error-rate<1", "12: `1` has no `%`: write 1% for 1 in a hundred".into()),
+            ("error-rate<0.01", "12: `0.01` has no `%`: write 1%".into()),
+            ("error-rate<0.0005", "12: `0.0005` has no `%`: write 0.05%".into()),
             (
                 "p99<<2ms",
                 "5: `<2ms` is not a duration: write a number and us, ms, s, m or h, as 5ms or 1.5s"

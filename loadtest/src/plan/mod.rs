@@ -25,6 +25,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use self::agents::FIRST_CALLS_MAX;
 pub(crate) use self::assemble::THREADS_MAX;
 pub(crate) use arguments::{Job, Run};
 pub(crate) use bound::{Asserted, Parts};
@@ -91,8 +92,12 @@ pub(crate) struct Tls {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Era {
     /// 2026-07-28: no sessions on the wire.
+    #[value(alias = "2026-07-28")]
+    #[serde(alias = "2026-07-28")]
     Modern,
     /// 2025-11-25: `initialize` opens a session.
+    #[value(alias = "2025-11-25")]
+    #[serde(alias = "2025-11-25")]
     Legacy,
 }
 
@@ -101,13 +106,16 @@ pub(crate) enum Era {
 pub(crate) struct Agent {
     /// Of `Authorization: Bearer`.
     pub(crate) token: Option<String>,
+    /// The file and the line that it is from, as `tokens.txt:3`.
+    pub(crate) source: Option<String>,
 }
 
 /// A token is never printed.
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let token = self.token.as_ref().map(|_| format_args!("***"));
-        f.debug_struct("Agent").field("token", &token).finish()
+        let source = &self.source;
+        f.debug_struct("Agent").field("token", &token).field("source", source).finish()
     }
 }
 

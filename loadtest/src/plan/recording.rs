@@ -64,10 +64,15 @@ pub(super) fn read(path: &Path, era: Era, notes: &mut Vec<String>) -> Result<Vec
     for (why, count) in &reader.skipped {
         notes.push(format!("{shown}: {count} not sent: {why}"));
     }
-    ensure!(
-        !reader.requests.is_empty(),
-        "the recording {shown} has nothing to send: it holds no request of a client, one a line"
-    );
+    if reader.requests.is_empty() {
+        let skipped = reader.skipped.iter().map(|(why, count)| format!("{count} × {why}"));
+        let skipped = skipped.collect::<Vec<_>>().join("; ");
+        bail!(
+            "the recording {shown} has nothing to send: it holds no request of a client, one a \
+             line{}{skipped}",
+            if skipped.is_empty() { "" } else { "; left out were " }
+        );
+    }
     Ok(reader.since_the_first())
 }
 
@@ -323,7 +328,7 @@ mod tests {
             (
                 vec![r#"{"jsonrpc":"2.0","id":1,"result":{}}"#],
                 "the recording FILE has nothing to send: it holds no request of a client, one a \
-                 line",
+                 line; left out were 1 × answers",
             ),
             (
                 vec![],

@@ -9,6 +9,7 @@ use http::Uri;
 use super::settings::TlsFiles;
 use super::words::Addresses;
 use super::{Target, Tls};
+use crate::exit::Ending;
 
 /// How long one address of several may take to accept before it counts as dead.
 const PROBE: Duration = Duration::from_secs(1);
@@ -66,6 +67,9 @@ impl Parts {
             Some(other) => {
                 bail!("the URL's scheme is {other}: write http:// or https://")
             }
+            None if !url.is_empty() && url.bytes().all(|byte| byte.is_ascii_digit()) => bail!(
+                "`{url}` is no URL; if it is a process, --pid takes one: write $(pidof -s penstock)"
+            ),
             None => bail!("the URL `{url}` has no scheme: begin it with http:// or https://"),
         };
         // What may hold a password is not shown.
@@ -116,7 +120,9 @@ impl Parts {
             return Ok(vec![SocketAddr::new(address, *port)]);
         }
         let found = (host.as_str(), *port).to_socket_addrs();
-        let found = found.with_context(|| format!("cannot resolve the host `{host}`"))?;
+        // The URL is one; that it leads nowhere is as if nothing answered there.
+        let unknown = || Ending::failed(format!("cannot resolve the host `{host}`"));
+        let found = found.with_context(unknown)?;
         let mut addresses: Vec<SocketAddr> = Vec::new();
         for address in found {
             if !addresses.contains(&address) {

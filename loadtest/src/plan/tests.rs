@@ -141,13 +141,10 @@ fn what_does_not_fit_together_says_why() {
     for (flags, expected) in [
         (
             &["--session-calls=5"][..],
-            "--session-calls 5 has no meaning in the modern era, which has no sessions: leave it \
-             out or take --era legacy",
+            "calls a session (5) have no meaning in the modern era, which has no sessions: leave \
+             them out or take the legacy era",
         ),
-        (
-            &["--era=legacy", "--session-calls=0"],
-            "--session-calls 0 leaves no call in a session: write one or more",
-        ),
+        (&["--era=legacy", "--session-calls=0"], "0 calls a session leave none: write one or more"),
         (
             &["--mix=ping"],
             "entry 1 of the mix, `ping`: the modern era has no ping: take --era legacy",
@@ -166,7 +163,7 @@ fn what_does_not_fit_together_says_why() {
         (&["--sessions=1000001"], "--sessions 1000001 is not from 1 to 1000000"),
         (
             &["--agents=5", "--sessions=2"],
-            "--sessions 2 leaves 3 of the 5 agents without one: write 5 or more",
+            "2 sessions leave 3 of the 5 agents without one: write 5 or more",
         ),
         (&["--duration=0s"], "--duration is 0: write how long, as 30s"),
         (&["--timeout=0ms"], "--timeout is 0: write how long, as 30s"),
@@ -440,15 +437,57 @@ fn an_error_in_a_scenario_names_file_line_and_column() {
             "headers: { Host: a }\n",
             "scenario.yaml:1:10: `Host` cannot be set: it follows from the URL; --connect goes elsewhere",
         ),
-        ("era: ancient\n", "scenario.yaml:1:6: no word `ancient`: there are modern, legacy"),
-        ("url: [\n", "scenario.yaml:1:6: expected string scalar"),
+        (
+            "era: ancient\n",
+            "scenario.yaml:1:6: no word `ancient`: there are 2026-07-28, modern, 2025-11-25, legacy",
+        ),
+        ("url: [\n", "scenario.yaml:1:6: a list stands here: write it as text"),
         (
             "rate: 5\nrate: 6\n",
             "scenario.yaml:2:1: duplicate mapping key `rate` is not allowed here",
         ),
-        ("mix: 5\n", "scenario.yaml:1:6: expected sequence start"),
+        (
+            "mix: 5\n",
+            "scenario.yaml:1:6: a list is expected here: begin each of its entries with `- `",
+        ),
     ] {
         assert_eq!(Scenario::new(text).said(&[URL]), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_value_of_another_kind_is_told_what_to_write() {
+    for (text, expected) in [
+        ("rate: [100, 200]", "1:7: a list stands here: write it as text, '100,200'"),
+        (
+            "mix:\n  operation: call",
+            "2:3: a list is expected here: begin each of its entries with `- `",
+        ),
+        ("tls: ca.pem", "1:6: keys with values are expected here: write them as `key: value`"),
+        (
+            "agents: ten # of them",
+            "1:9: `ten` is not a whole number from 0 on: write one in digits, as 10",
+        ),
+        (
+            "mix:\n  - operation: call\n    weight: heavy",
+            "3:13: `heavy` is not a number: write one in digits, as 5 or 0.5",
+        ),
+        (
+            "mix:\n  - operation: call\n   weight: 3",
+            "3:4: this line's indentation fits none of the lines above: begin the keys of one entry in the same column",
+        ),
+    ] {
+        let said = Scenario::new(text).said(&[URL]);
+        assert_eq!(said, format!("scenario.yaml:{expected}"), "{text}");
+    }
+}
+
+#[test]
+fn an_era_may_be_called_by_its_revision() {
+    for (revision, era) in [("2025-11-25", Era::Legacy), ("2026-07-28", Era::Modern)] {
+        assert_eq!(plan(&["--era", revision]).era, era);
+        let scenario = Scenario::new(&format!("era: {revision}"));
+        assert_eq!(scenario.job(&[URL]).unwrap().plan.era, era);
     }
 }
 
@@ -525,6 +564,18 @@ fn a_recording_is_sent_when_it_says() {
     untimed.file("recording.jsonl", request);
     assert!(matches!(untimed.job(&[]).unwrap().plan.pace, Pace::Closed { concurrency: 32, .. }));
     assert!(untimed.job(&["--speed=2x"]).is_err());
+    let notes = untimed.job(&[]).unwrap().notes.join("\n");
+    assert!(
+        notes.contains("no times that differ")
+            && notes.contains("what it holds (1 message) is sent again and again, 32 at once"),
+        "{notes}"
+    );
+    untimed.file("recording.jsonl", r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#);
+    let said = format!("{:#}", untimed.job(&[]).unwrap_err());
+    assert!(
+        said.contains("has nothing to send") && said.ends_with("left out were 1 × notifications"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! `--assert`: bounds that a report is held against, each with its verdict.
 
 use super::judge::{Verdict, judge};
-use super::model::{Measured, ProcessReport, Report};
+use super::model::{Ended, Measured, ProcessReport, Report};
+use super::names;
 use super::subject::subject;
-use super::units::Unit;
+use super::units::{Unit, counted};
 use crate::exit::Exit;
 use crate::plan::{Bound, BoundValue};
 
@@ -13,18 +14,37 @@ pub(crate) struct Assertion {
     /// As it was written.
     pub(crate) text: String,
     pub(crate) held: bool,
+    /// A run that was to show it was interrupted: what it was by then says nothing of the whole.
+    pub(crate) interrupted: bool,
     /// What it was, or why nobody knows.
     pub(crate) actual: String,
 }
 
+impl Assertion {
+    pub(crate) fn new(text: &str, held: bool, actual: String) -> Self {
+        Self { text: text.to_owned(), held, interrupted: false, actual }
+    }
+
+    /// The same of a run that was interrupted.
+    pub(crate) fn of_interrupted(self) -> Self {
+        Self { held: false, interrupted: true, ..self }
+    }
+}
+
+/// Of one that is neither held nor broken, in the terminal as on the page.
+pub(crate) const INTERRUPTED: &str = "not known: interrupted";
+
 /// Whether a pipeline may go on.
 pub(crate) fn exit(assertions: &[Assertion]) -> Exit {
+    if assertions.iter().any(|assertion| assertion.interrupted) {
+        return Exit::Interrupted;
+    }
     if assertions.iter().all(|assertion| assertion.held) { Exit::Held } else { Exit::Broken }
 }
 
 /// Judges every bound. What was not measured has not held: not even that no call failed, where there
 /// was none. Nor is a bound broken by the target where the harness set the numbers; one that held
-/// for all that held.
+/// for all that held. Of a run that was interrupted, nothing is known.
 pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
     let subject = subject(report);
     let assertion = |bound: &Bound| {
@@ -32,7 +52,6 @@ pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
             Ok(subject) => verdict(bound, subject.measured, subject.process.as_ref()),
             Err(reason) => Err(reason.clone()),
         };
-        let text = bound.text.clone();
         match actual {
             Ok(Verdict { held, actual }) => {
                 let actual = shown(bound.value, actual.unwrap_or_default());
@@ -41,14 +60,16 @@ pub(crate) fn assertions(report: &Report, bounds: &[Bound]) -> Vec<Assertion> {
                 } else {
                     actual
                 };
-                Assertion { text, held, actual: whose }
+                Assertion::new(&bound.text, held, whose)
             }
-            Err(reason) => {
-                Assertion { text, held: false, actual: format!("not measured: {reason}") }
-            }
+            Err(reason) => Assertion::new(&bound.text, false, format!("not measured: {reason}")),
         }
     };
-    bounds.iter().map(assertion).collect()
+    let assertions = bounds.iter().map(assertion);
+    match report.ended {
+        Ended::Completed => assertions.collect(),
+        Ended::Interrupted => assertions.map(Assertion::of_interrupted).collect(),
+    }
 }
 
 /// A verdict with a value, or why there is none.
@@ -60,17 +81,24 @@ pub(crate) fn verdict(
     if measured.calls == 0 {
         return Err("no call was made".to_owned());
     }
+    if let BoundValue::Percentile(percent) = bound.value
+        && !names::enough(measured, percent)
+    {
+        let calls = measured.succeeded.saturating_add(measured.failed);
+        return Err(format!("of {} it is the slowest", counted(calls, "call")));
+    }
     let verdict = judge(bound, measured, process);
     // A latency of nothing is none.
     let nothing = is_latency(bound.value) && verdict.actual == Some(0.0);
     if verdict.actual.is_some() && !nothing {
         return Ok(verdict);
     }
-    Err(match bound.value {
-        BoundValue::CpuPerCall | BoundValue::Rss => "no process was watched; run it with --pid",
-        _ => "no call has a latency",
-    }
-    .to_owned())
+    Err(match (bound.value, process) {
+        (BoundValue::CpuPerCall | BoundValue::Rss, process) => process
+            .and_then(names::gone)
+            .unwrap_or_else(|| "no process was watched; run it with --pid".to_owned()),
+        _ => "no call has a latency".to_owned(),
+    })
 }
 
 pub(crate) fn is_latency(value: BoundValue) -> bool {
@@ -131,6 +159,23 @@ mod tests {
             assert!(unknown.actual.starts_with("not measured: "), "{unknown:?}");
             assert!(unknown.actual.contains("--pid"), "{unknown:?}");
         }
+        let mut report = sample::steady();
+        report.process.as_mut().unwrap().gone_after_seconds = Some(3.0);
+        for text in ["cpu<1s", "rss<1000GiB"] {
+            let unknown = judged(&report, text);
+            let said = "not measured: the process 4242 was gone after 3 s";
+            assert_eq!((unknown.held, unknown.actual.as_str()), (false, said));
+        }
+    }
+
+    #[test]
+    fn a_percentile_of_too_few_calls_is_not_measured() {
+        let report = sample::lasting(1);
+        assert_eq!(report.total.succeeded + report.total.failed, 2000);
+        assert!(judged(&report, "p99.9<1h").held);
+        let unknown = judged(&report, "p99.99<1h");
+        let said = "not measured: of 2,000 calls it is the slowest";
+        assert_eq!((unknown.held, unknown.actual.as_str()), (false, said));
     }
 
     #[test]
@@ -148,7 +193,7 @@ mod tests {
     #[test]
     fn of_no_call_nothing_holds() {
         let report = sample::nothing();
-        for text in ["p99<2ms", "max<1s", "mean<1s", "error-rate<1", "errors=0", "rate<1"] {
+        for text in ["p99<2ms", "max<1s", "mean<1s", "error-rate<100%", "errors=0", "rate<1"] {
             let unknown = judged(&report, text);
             assert!(!unknown.held, "{unknown:?}");
         }

@@ -1,11 +1,11 @@
 //! Reports as files: read with their version checked, written whole or not at all.
 
 use std::fs::{self, File, Permissions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
 use super::model::{Report, SCHEMA_VERSION};
@@ -86,6 +86,10 @@ impl Destination {
     /// Finds out whether the file can be written, so that a run does not end with a report and
     /// nowhere to put it. Leaves nothing behind, and what is there as it is.
     pub(crate) fn prepare(path: &Path) -> Result<Self> {
+        ensure!(
+            path != Path::new("-"),
+            "- is no file here, for what is printed is the report in words: name a file"
+        );
         let way = match fs::metadata(path) {
             Ok(there) if there.is_dir() => {
                 bail!("{} is a folder; name a file in it", path.display())
@@ -102,6 +106,15 @@ impl Destination {
             beside(target).with_context(|| cannot_write(path))?;
         }
         Ok(Self { path: path.to_path_buf(), way })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a file is there that would be replaced.
+    pub(crate) fn is_there(&self) -> bool {
+        matches!(&self.way, Way::Replace(target) if target.exists())
     }
 
     /// Writes the file beside its place and moves it there: whoever looks sees the old one or the
@@ -121,7 +134,7 @@ fn cannot_write(path: &Path) -> String {
 
 fn replace(target: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = beside(target)?;
-    file.write_all(bytes)?;
+    file.write_all(bytes).map_err(|error| anyhow!(plain(&error)))?;
     file.as_file().sync_all()?;
     file.persist(target)?;
     Ok(())
@@ -146,7 +159,14 @@ fn beside(target: &Path) -> Result<tempfile::NamedTempFile> {
         // A file like any other that the user makes; the umask is taken off it.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
-        .with_context(|| format!("no file can be made in {}", folder.display()))
+        // Its own message names the file beside, which nobody asked for.
+        .map_err(|error| anyhow!("no file can be made in {}: {}", folder.display(), plain(&error)))
+}
+
+/// An error of the system, less the path of the file beside.
+fn plain(error: &io::Error) -> String {
+    let said = error.to_string();
+    said.split(" at path ").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

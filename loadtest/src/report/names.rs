@@ -6,28 +6,69 @@ use super::model::{
 };
 use super::units::{Unit, count, counted, rates, real, seconds};
 
-/// A column: its head, and what stands in it, in microseconds.
-type Column = (&'static str, fn(&Latency) -> f64);
+/// A latency that tables show.
+pub(crate) struct Column {
+    pub(crate) head: &'static str,
+    /// Which percentile it is, if it is one.
+    percent: Option<f64>,
+    /// In microseconds.
+    of: fn(&Latency) -> f64,
+}
 
-/// What the tables of calls say of latency.
-pub(crate) const LATENCIES: [Column; 7] = [
-    ("mean", |latency| latency.mean_us),
-    ("p50", |latency| latency.p50_us),
-    ("p90", |latency| latency.p90_us),
-    ("p99", |latency| latency.p99_us),
-    ("p99.9", |latency| latency.p999_us),
-    ("p99.99", |latency| latency.p9999_us),
-    ("max", |latency| latency.max_us),
-];
+impl Column {
+    /// In microseconds; none where it was not measured, or of too few calls.
+    pub(crate) fn of(&self, measured: &Measured) -> Option<f64> {
+        let us = (self.of)(&measured.latency);
+        (us > 0.0 && self.percent.is_none_or(|percent| enough(measured, percent))).then_some(us)
+    }
+
+    /// As it stands in a table.
+    pub(crate) fn show(&self, measured: &Measured) -> String {
+        self.of(measured).map_or_else(|| "–".to_owned(), |us| Unit::Microseconds.show(us))
+    }
+}
+
+/// A percentile wants as many calls as have one beyond it: of fewer it is the slowest call.
+pub(crate) fn enough(measured: &Measured, percent: f64) -> bool {
+    let ended = real(measured.succeeded.saturating_add(measured.failed));
+    // 99.9 has no exact form in binary.
+    ended * (100.0 - percent) / 100.0 >= 1.0 - 1e-6
+}
+
+/// What the first dash in a table of latencies means, where there is one among percentiles.
+pub(crate) fn too_few(all: &[&Measured]) -> Option<String> {
+    let is_short = |column: &&Column| {
+        let missing = |one: &&&Measured| one.latency.max_us > 0.0 && column.of(one).is_none();
+        all.iter().any(|one| missing(&one))
+    };
+    let first = LATENCIES.iter().find(is_short)?;
+    let calls = 100.0 / (100.0 - first.percent?);
+    let calls = Unit::Count.show(calls.round());
+    Some(format!("– is a percentile of too few calls: {} takes {calls}.", first.head))
+}
+
+const fn column(head: &'static str, percent: Option<f64>, of: fn(&Latency) -> f64) -> Column {
+    Column { head, percent, of }
+}
+
+/// What the tables say of latency.
+pub(crate) const LATENCIES: [Column; 7] =
+    [column("mean", None, |latency| latency.mean_us), P50, P90, P99, P999, P9999, MAX];
+pub(crate) const P50: Column = column("p50", Some(50.0), |latency| latency.p50_us);
+pub(crate) const P90: Column = column("p90", Some(90.0), |latency| latency.p90_us);
+pub(crate) const P99: Column = column("p99", Some(99.0), |latency| latency.p99_us);
+pub(crate) const P999: Column = column("p99.9", Some(99.9), |latency| latency.p999_us);
+pub(crate) const P9999: Column = column("p99.99", Some(99.99), |latency| latency.p9999_us);
+pub(crate) const MAX: Column = column("max", None, |latency| latency.max_us);
 
 /// How much of everything: `32 connections, 4 agents, …`.
 pub(crate) fn scale(plan: &PlanSummary) -> String {
     let number = |value: usize, noun| counted(value as u64, noun);
-    let mut parts = vec![
-        number(plan.connections, "connection"),
-        number(plan.agents, "agent"),
-        number(plan.sessions, "session"),
-    ];
+    let mut parts = vec![number(plan.connections, "connection"), number(plan.agents, "agent")];
+    // The modern era has none on the wire: they are turns of the agents.
+    if plan.era == "legacy" || plan.sessions != plan.agents {
+        parts.push(number(plan.sessions, "session"));
+    }
     if let Some(calls) = plan.session_calls {
         parts.push(format!("each for {}", counted(calls, "call")));
     }
@@ -134,6 +175,12 @@ pub(crate) fn kind(kind: ErrorKind) -> &'static str {
     }
 }
 
+/// Why nobody knows what the process used, where it ended before the run.
+pub(crate) fn gone(process: &ProcessReport) -> Option<String> {
+    let after = process.gone_after_seconds?;
+    Some(format!("the process {} was gone after {}", process.pid, seconds(after)))
+}
+
 /// Cores that the process used over what was measured.
 pub(crate) fn cores(process: &ProcessReport, total: &Measured) -> f64 {
     if total.seconds > 0.0 { process.cpu_seconds / total.seconds } else { 0.0 }
@@ -143,6 +190,36 @@ pub(crate) fn cores(process: &ProcessReport, total: &Measured) -> f64 {
 mod tests {
     use super::*;
     use crate::report::sample;
+
+    #[test]
+    fn sessions_are_told_where_they_mean_something() {
+        let mut plan = sample::steady().plan;
+        assert!(scale(&plan).contains("64 sessions"));
+        plan.era = "modern".to_owned();
+        assert!(scale(&plan).contains("64 sessions"));
+        plan.sessions = plan.agents;
+        assert!(!scale(&plan).contains("session,"), "{}", scale(&plan));
+        assert!(!scale(&plan).contains("sessions"), "{}", scale(&plan));
+    }
+
+    #[test]
+    fn a_percentile_wants_a_call_beyond_it() {
+        let mut measured = sample::steady().total;
+        for (percent, calls) in [(50.0, 2), (90.0, 10), (99.0, 100), (99.9, 1000), (99.99, 10_000)]
+        {
+            (measured.succeeded, measured.failed) = (calls - 1, 0);
+            assert!(!enough(&measured, percent), "p{percent} of {calls} less one");
+            measured.failed = 1;
+            assert!(enough(&measured, percent), "p{percent} of {calls}");
+        }
+        measured.succeeded = 999;
+        assert_eq!((P999.of(&measured).is_some(), P9999.show(&measured)), (true, "–".to_owned()));
+        let said = "– is a percentile of too few calls: p99.99 takes 10,000.";
+        assert_eq!(too_few(&[&measured]).as_deref(), Some(said));
+        measured.succeeded = 10_000;
+        assert_eq!(too_few(&[&measured]), None);
+        assert_eq!(too_few(&[&sample::nothing().total]), None, "that nothing is there is said");
+    }
 
     #[test]
     fn a_search_claims_no_more_than_it_found() {

@@ -11,7 +11,7 @@ use super::model::{Ended, Report};
 use super::text::summary;
 use crate::exit::Exit;
 use crate::plan::Bound;
-use crate::terminal::{Paint, print};
+use crate::terminal::{Paint, clean, print};
 
 /// Places that have been found to be writable, and bounds to judge by.
 #[derive(Debug)]
@@ -39,8 +39,7 @@ impl Outputs {
         })
     }
 
-    /// After it: says what it found, writes it, and tells whether every bound held. Of a run that
-    /// was interrupted they are shown, but say nothing of the run that was asked for.
+    /// After it: says what it found, writes it, and tells whether every bound held.
     pub(crate) fn publish(&self, report: &Report) -> Result<Exit> {
         let assertions = assertions(report, &self.bounds);
         // Whichever fails, the others still have it.
@@ -51,17 +50,32 @@ impl Outputs {
     }
 
     fn write(&self, report: &Report, assertions: &[Assertion]) -> Result<()> {
-        let json = self.json.as_ref().map(|destination| destination.write(&to_json(report)?));
+        let json = self.json.as_ref().filter(|destination| is_worth(report, destination));
+        let json = json.map(|destination| destination.write(&to_json(report)?));
         let page = || report_page(report, assertions);
-        let html = self.html.as_ref().map(|destination| destination.write(page().as_bytes()));
+        let html = self.html.as_ref().filter(|destination| is_worth(report, destination));
+        let html = html.map(|destination| destination.write(page().as_bytes()));
         json.transpose()?;
         html.transpose()?;
         Ok(())
     }
 }
 
+/// An interrupt before the first call leaves what is there: it may be the base of a comparison.
+fn is_worth(report: &Report, destination: &Destination) -> bool {
+    let nothing = report.ended == Ended::Interrupted && report.total.calls == 0;
+    if nothing && destination.is_there() {
+        let path = destination.path().display().to_string();
+        eprintln!("{} is left as it was: no call had been measured", clean(&path));
+        return false;
+    }
+    true
+}
+
 fn exit(report: &Report, assertions: &[Assertion]) -> Exit {
     match report.ended {
+        // Nobody asks for a run in which nothing succeeds.
+        Ended::Completed if report.total.succeeded == 0 => Exit::Broken,
         Ended::Completed => assertions::exit(assertions),
         Ended::Interrupted => Exit::Interrupted,
     }
@@ -104,6 +118,30 @@ mod tests {
             std::fs::write(path("there"), "an older one").unwrap();
         }
         assert!(refused("there", "link").is_some(), "a link is replaced where it leads to");
+    }
+
+    #[test]
+    fn a_run_in_which_no_call_succeeded_is_no_success() {
+        let mut report = sample::steady();
+        report.total.succeeded = 0;
+        assert_eq!(exit(&report, &[]), Exit::Broken);
+        assert_eq!(exit(&sample::nothing(), &[]), Exit::Broken);
+    }
+
+    #[test]
+    fn nothing_takes_the_place_of_an_older_report_where_nothing_was_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let (json, html) = (folder.path().join("run.json"), folder.path().join("run.html"));
+        std::fs::write(&json, "an older one").unwrap();
+        let outputs = Outputs::prepare(Some(&json), Some(&html), Vec::new()).unwrap();
+        let mut report = sample::nothing();
+        report.ended = Ended::Interrupted;
+        outputs.write(&report, &[]).unwrap();
+        assert_eq!(std::fs::read_to_string(&json).unwrap(), "an older one");
+        assert!(html.exists(), "there was none");
+        report.total.calls = 1;
+        outputs.write(&report, &[]).unwrap();
+        assert_eq!(file::read(&json).unwrap().total.calls, 1);
     }
 
     #[test]

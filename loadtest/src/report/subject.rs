@@ -23,6 +23,15 @@ pub(crate) fn subject(report: &Report) -> Result<Subject<'_>, String> {
     }
 }
 
+/// The same where it is only shown; all of it where a search found nothing.
+pub(crate) fn shown(report: &Report) -> Subject<'_> {
+    subject(report).unwrap_or_else(|_| Subject {
+        measured: &report.total,
+        process: report.process.clone(),
+        step: Some("all steps together".to_owned()),
+    })
+}
+
 fn found<'a>(report: &'a Report, search: &SearchReport) -> Result<Subject<'a>, String> {
     let nothing = || format!("no rate was found at which {} held", search.bounds.join(", "));
     let highest = search.highest_per_second.ok_or_else(nothing)?;

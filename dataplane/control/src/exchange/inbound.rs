@@ -95,8 +95,8 @@ impl Exchange {
         }
     }
 
-    /// Modern notifications name their subscription; without one they belong to the only request
-    /// there is, or to nobody.
+    /// Modern notifications name their subscription. One that names none may be about any request that
+    /// this process has had, whosever that was, and so is for nobody.
     fn modern_notification(&mut self, message: &Message, effects: &mut Effects) {
         if message.is("notifications/cancelled") {
             if let Some(pending) = self
@@ -108,11 +108,7 @@ impl Exchange {
             return;
         }
         let subscription = message.subscription.as_ref();
-        let only = || self.pending.keys().next().copied().filter(|_| self.pending.len() == 1);
-        let id = match subscription {
-            Some(_) => self.pending_of(message, subscription),
-            None => only(),
-        };
+        let id = self.pending_of(message, subscription);
         let Some(pending) = id.and_then(|id| self.pending.get(&id)) else {
             tracing::debug!(method = ?message.method, "a notification for no request; dropped");
             return;

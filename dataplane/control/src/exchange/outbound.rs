@@ -104,6 +104,10 @@ impl Exchange {
             pending.client == Some(client) && canonical_id(&pending.id) == wanted
         });
         if let Some((id, pending)) = found {
+            // It is not the client's to cancel (the specification says so), and others wait for it.
+            if self.handshake.concerns(*id) {
+                return;
+            }
             pending.cancelled = Some(Instant::now());
             let own = id.to_string();
             let text = message.spliced([(message.request_id.as_ref(), own.as_bytes())]);

@@ -53,6 +53,15 @@ fn both_eras_work_on_a_server_of_both() {
 }
 
 #[test]
+fn what_a_server_says_of_no_request_goes_to_nobody() {
+    let gateway = Gateway::stdio(command(&["modern"]));
+    // It may be about a call of somebody else's, so that having the only one is no claim to it.
+    let mut answer = gateway.post(None, &modern_call(1, "notify", &json!({})));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert!(answer.event().is_none());
+}
+
+#[test]
 fn a_modern_disconnect_cancels_at_once() {
     let gateway = Gateway::stdio(command(&["modern"]));
     let socket = gateway.directory.join("control.sock");

@@ -3,9 +3,10 @@
 use super::{byte, fault_at, unexpected, word};
 use crate::{Fault, ScanError};
 
-/// How much of a string is walked a word at a time before the walk turns to long runs. Names and
-/// short values end within it, and for them setting up a run costs more than it saves.
-const SHORT: usize = 32;
+/// How much of a string is walked a word at a time before the walk turns to long runs. Names, those of
+/// `_meta` with their prefix too, and short values end within it, and for them setting up a run costs
+/// more than it saves.
+const SHORT: usize = 48;
 
 const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;

@@ -260,7 +260,9 @@ impl<'a> Relay<'a> {
             Poll::Ready(Ok(0)) => Poll::Ready(Came::End),
             Poll::Ready(Ok(_)) => Poll::Ready(Came::Bytes),
             Poll::Ready(Err(_)) => Poll::Ready(Came::Fault),
-            Poll::Pending if down.poll_ended(cx, lazy).is_ready() && (*ends || down.gone) => {
+            Poll::Pending
+                if down.poll_ended(cx, lazy, lazy || *ends).is_ready() && (*ends || down.gone) =>
+            {
                 Poll::Ready(Came::Gone)
             }
             // No call waits for what a listening stream brings; its agent opens another elsewhere.

@@ -9,6 +9,9 @@ use penstock_metrics::Metric;
 use super::{Begun, Exchange, JOIN_BYTES, READ_BYTES, cancels};
 use crate::pipeline::{Failure, idempotent};
 
+/// Interim answers to one request: `100 Continue`, `103 Early Hints`.
+const INTERIM_MAX: usize = 100;
+
 /// Why there is no answer's head.
 enum Unanswered {
     /// The agent went away, and that cancels the call.
@@ -115,12 +118,16 @@ impl Exchange<'_> {
         let (lazy, cancels) = (down.asks_for_stream(), cancels(down));
         let want = lease.first_read_bytes();
         let whole = async {
-            let mut read = 0;
+            let (mut read, mut interim) = (0, 0);
             loop {
                 while !buffer.is_empty() {
                     match head.parse(buffer, &sizes, down.head.verb) {
                         // 101 is an error of the parser's; other interim answers are for this hop.
                         Ok(Some(bytes)) if head.status < 200 => {
+                            interim += 1;
+                            if interim > INTERIM_MAX {
+                                return Err(Failure::Interim.into());
+                            }
                             buffer.drain(..bytes);
                             head.reset();
                         }
@@ -135,7 +142,7 @@ impl Exchange<'_> {
                     Poll::Ready(Err(error)) => {
                         Poll::Ready(Err(lost(buffer, Failure::Broken(error))))
                     }
-                    Poll::Pending if down.poll_ended(cx, lazy).is_ready() && cancels => {
+                    Poll::Pending if down.poll_ended(cx, lazy, cancels).is_ready() && cancels => {
                         Poll::Ready(Err(Unanswered::Gone))
                     }
                     Poll::Pending if lazy && shard.draining.get() => {

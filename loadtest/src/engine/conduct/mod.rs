@@ -74,6 +74,8 @@ pub(super) struct Conductor<'c, I, W> {
     measured_seconds: f64,
     steps: Vec<StepReport>,
     spoilt: Vec<String>,
+    /// The same of the highest step of a search that held: its rate holds, its latencies do not.
+    strained: Vec<String>,
     only_late: bool,
     warnings: Vec<String>,
 }
@@ -130,6 +132,7 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
             measured_seconds: 0.0,
             steps: Vec::new(),
             spoilt: Vec::new(),
+            strained: Vec::new(),
             only_late: false,
             warnings: Vec::new(),
         })
@@ -165,7 +168,7 @@ impl<'c, I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'c, I, W> {
             search,
             used: self.threads.whole(),
             watched: self.watched,
-            spoilt: self.spoilt,
+            spoilt: if self.spoilt.is_empty() { self.strained } else { self.spoilt },
             only_late: self.only_late,
             warnings: self.warnings,
             // Not known before the threads have ended.

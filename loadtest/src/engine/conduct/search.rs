@@ -96,6 +96,7 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
         });
         // Waiting and going out late only add to latency: what held with them holds. But a harness
         // that is busy all the time can send no more.
+        let strained = limits.clone();
         let limits = if broken.is_empty() { limits.of_busy() } else { limits };
         let interrupted = self.interruptions > 0;
         let (held, unjudged, outcome) = match (broken.is_empty(), limits.is_none()) {
@@ -104,6 +105,16 @@ impl<I: FnMut() -> bool, W: FnMut(&Snapshot)> Conductor<'_, I, W> {
             (false, true) => (Some(false), None, Outcome::Broken),
             (false, false) => (None, Some(Unjudged::Harness), Outcome::Spoilt),
         };
+        if outcome == Outcome::Held {
+            // The rate that holds rises from step to step: the last of these is the one found.
+            self.strained = strained.texts();
+            self.only_late = strained.is_only_late();
+            if !strained.is_none() {
+                let held =
+                    format!("{} held all the same: the target may carry more", rate_of(rate));
+                self.strained.push(held);
+            }
+        }
         if !interrupted && !limits.is_none() {
             self.only_late = limits.is_only_late();
             self.spoilt = limits.texts();

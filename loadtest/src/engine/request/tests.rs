@@ -79,7 +79,7 @@ fn headers_of_the_plan_take_the_place_of_those_that_nothing_rests_on() {
         assert!(head.contains(there), "{head}");
     }
     assert!(!head.contains("User-Agent") && !head.contains("Accept-Language"), "{head}");
-    let agent = Agent { token: Some("t".to_owned()) };
+    let agent = Agent { token: Some("t".to_owned()), source: None };
     assert_eq!(session_lines(&agent), SESSION);
     assert_eq!(session_lines(&Agent::default()), b"");
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::rig::{Then, plan, serve, serve_bytes, whole};
 use crate::engine::run_until;
-use crate::plan::{Era, Plan};
+use crate::plan::{Agent, Era, Plan};
 use crate::report::model::Ended;
 
 fn error(plan: &Plan) -> String {
@@ -42,6 +42,69 @@ fn the_token_is_refused() {
         said.contains("HTTP 403") && said.contains("not you") && said.contains("token"),
         "{said}"
     );
+}
+
+#[test]
+fn every_token_makes_a_first_call_and_the_one_that_is_refused_is_named() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let address = serve_bytes(move |request| {
+        count.fetch_add(1, Ordering::SeqCst);
+        if request.header("authorization") == "Bearer bad" {
+            return whole("401 Unauthorized", "text/plain", b"who are you");
+        }
+        request.good()
+    });
+    let agent = |token: &str, line: usize| Agent {
+        token: Some(token.to_owned()),
+        source: Some(format!("tokens.txt:{line}")),
+    };
+    let agents = vec![agent("good", 1), agent("good", 2), agent("bad", 4)];
+    let said = error(&Plan { agents, sessions: 3, ..plan(address) });
+    assert!(said.starts_with("with the token in tokens.txt:4: "), "{said}");
+    assert!(said.contains("HTTP 401"), "{said}");
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "a token twice makes one call");
+    let mut agents: Vec<Agent> = (0..64).map(|line| agent(&line.to_string(), line)).collect();
+    agents.push(agent("bad", 64));
+    let plan = Plan { agents, sessions: 65, ..plan(address) };
+    let stopped = run_until(&plan, || asked.load(Ordering::SeqCst) >= 2 + 64, |_| {});
+    assert_eq!(stopped.expect("only so many").ended, Ended::Interrupted);
+}
+
+#[test]
+fn the_server_speaks_tls() {
+    // As servers do that are asked without it: an alert, or nothing; and a greeting is answered.
+    for answer in [&[0x15, 3, 1, 0, 2, 2, 10][..], &[]] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut start = [0; 5];
+                stream.read_exact(&mut start).unwrap();
+                let alert = [0x15, 3, 3, 0, 2, 2, 40];
+                let answer = if start[0] == 0x16 { &alert[..] } else { answer };
+                stream.write_all(answer).unwrap();
+            }
+        });
+        let said = error(&plan(address));
+        assert!(said.contains("it speaks TLS there: use https://"), "{said}");
+    }
+    let said = error(&plan(serve_bytes(|_| {
+        let text = b"Client sent an HTTP request to an HTTPS server.";
+        whole("400 Bad Request", "text/plain", text)
+    })));
+    assert!(said.contains("use https://"), "{said}");
+    let said = error(&plan(serve(|_, _| Ok(Then::Close))));
+    assert!(!said.contains("https"), "{said}");
+}
+
+#[test]
+fn a_redirect_says_where_to() {
+    let said = error(&plan(serve_bytes(|_| {
+        b"HTTP/1.1 302 Found\r\nLocation: /mcp/files/\r\nContent-Length: 0\r\n\r\n".to_vec()
+    })));
+    assert!(said.contains("HTTP 302") && said.contains("it leads to /mcp/files/"), "{said}");
 }
 
 #[test]
@@ -142,6 +205,8 @@ fn a_signal_ends_the_wait_for_a_target_that_is_mute() {
     });
     let report = hear.recv_timeout(Duration::from_secs(20)).expect("it ends").unwrap();
     assert_eq!((report.ended, report.total.calls), (Ended::Interrupted, 0));
+    let said = report.harness.warnings.join("\n");
+    assert!(said.contains("the target had not answered the first call"), "{said}");
 }
 
 #[test]
@@ -159,7 +224,7 @@ fn a_target_that_sends_without_end_and_does_not_answer_is_waited_for_as_long_as_
     spawn(move || found.send(error(&plan)));
     let said = hear.recv_timeout(Duration::from_secs(20)).expect("it ends");
     assert!(
-        said.contains("tools/call echo was not answered") && said.contains("timed out"),
+        said.contains("tools/call echo was not answered") && said.contains("timed out after 0.5 s"),
         "{said}"
     );
 }

@@ -100,14 +100,15 @@ fn calls_go_over_tls_to_whom_the_certificate_names() {
     // In plain text, as without TLS.
     assert!(report.total.bytes_received > 200 * 100_000);
 
-    let refused = |plan: &Plan| run_until(plan, || false, |_| {}).expect_err("refused").to_string();
+    let refused =
+        |plan: &Plan| format!("{:#}", run_until(plan, || false, |_| {}).expect_err("refused"));
     let untrusted = refused(&secure(address, "mcp.test", &other_ca));
-    assert!(
-        untrusted.contains("UnknownIssuer") && untrusted.contains("not trusted"),
-        "{untrusted}"
-    );
+    assert!(untrusted.contains("UnknownIssuer") && untrusted.contains("--ca FILE"), "{untrusted}");
     let misnamed = refused(&secure(address, "other.test", &ca));
     assert!(misnamed.contains("other.test") && misnamed.contains("mcp.test"), "{misnamed}");
+    assert!(misnamed.contains("--connect"), "{misnamed}");
+    let bare = refused(&plan(address));
+    assert!(bare.contains("use https://"), "{bare}");
     let missing = refused(&secure(address, "mcp.test", &dir.path().join("none.pem")));
     assert!(missing.contains("none.pem"), "{missing}");
     let plain = super::rig::serve_bytes(super::rig::Request::good);
@@ -135,5 +136,5 @@ fn a_certificate_of_our_own_is_shown_to_whoever_asks() {
     assert_eq!(run(&plan).total.succeeded, 200);
     let without = run_until(&secure(address, "mcp.test", &ca), || false, |_| {});
     let without = format!("{:#}", without.expect_err("it wants a certificate"));
-    assert!(without.contains("ertificate"), "{without}");
+    assert!(without.contains("--cert and --key"), "{without}");
 }

@@ -136,9 +136,17 @@ impl Flags {
         };
         for (flag, kind) in given {
             let word = kind.word();
+            let others = || match mix.as_slice() {
+                [(only, _)] => format!("{}=90", only.word()),
+                all => {
+                    let one = |(kind, weight): &(Kind, f64)| format!("{}={weight}", kind.word());
+                    all.iter().map(one).collect::<Vec<_>>().join(",")
+                }
+            };
             ensure!(
                 mix.iter().any(|(known, _)| *known == kind),
-                "{flag} is for `{word}`, which is not in the mix: write --mix call=90,{word}=10"
+                "{flag} is for `{word}`, which is not in the mix: write --mix {},{word}=10",
+                others()
             );
         }
         let words = mix.into_iter().map(|(operation, weight)| {
@@ -167,6 +175,9 @@ struct Mix(Vec<(Kind, f64)>);
 impl Mix {
     fn parse(text: &str) -> Result<Self, String> {
         let known = || KINDS.iter().map(|(word, _)| *word);
+        if text.contains(';') {
+            return Err(format!("`{text}` has a `;`: write commas, as call=90,list=10"));
+        }
         let mut mix: Vec<(Kind, f64)> = Vec::new();
         for entry in text.split(',') {
             let (word, weight) = entry.split_once('=').unwrap_or((entry, "1"));

@@ -89,6 +89,10 @@ fn flags_that_make_no_mix_say_why() {
             "--uri is for `read`, which is not in the mix: write --mix call=90,read=10".into(),
         ),
         (
+            ["--mix=call=90;list=5"],
+            "`call=90;list=5` has a `;`: write commas, as call=90,list=10".into(),
+        ),
+        (
             ["--arguments=[1]"],
             "no JSON object: invalid type: sequence, expected a map at line 1 column 0; write \
                  one as {\"query\":\"refund\"}, or @FILE"
@@ -199,4 +203,14 @@ fn arguments_may_be_in_a_file() {
     fs::remove_file(&file).unwrap();
     let said = format!("{:#}", parts(vec![words], Era::Modern).unwrap_err());
     assert!(said.contains(&format!("cannot read the arguments in {shown}: ")), "{said}");
+}
+
+#[test]
+fn a_flag_of_another_operation_is_told_the_mix_that_it_goes_with() {
+    for (mix, said) in
+        [("list", "--mix list=90,call=10"), ("list=3,init=1", "--mix list=3,init=1,call=10")]
+    {
+        let error = line(&["--mix", mix, "--tool=a"]).unwrap_err().to_string();
+        assert!(error.ends_with(said), "{error}");
+    }
 }

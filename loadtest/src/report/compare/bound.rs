@@ -37,7 +37,7 @@ impl Relative {
     }
 
     fn judge(&self, comparison: &Comparison) -> Assertion {
-        let assertion = |held, actual| Assertion { text: self.text.clone(), held, actual };
+        let assertion = |held, actual| Assertion::new(&self.text, held, actual);
         let base = match self.of(&comparison.base, f64::INFINITY) {
             Ok(Verdict { actual, .. }) => actual.unwrap_or_default(),
             Err(reason) => return assertion(false, format!("not measured in base: {reason}")),
@@ -80,15 +80,22 @@ fn whose_harness(comparison: &Comparison, held: bool) -> Option<&'static str> {
     }
 }
 
-/// Judges every bound. What was not measured in both has not held.
+/// Judges every bound. What was not measured in both has not held; where a run of either was
+/// interrupted, nothing is known.
 pub(crate) fn assertions(comparison: &Comparison, bounds: &[Relative]) -> Vec<Assertion> {
-    bounds.iter().map(|bound| bound.judge(comparison)).collect()
+    let judged = bounds.iter().map(|bound| bound.judge(comparison));
+    if comparison.base.interrupted || comparison.new.interrupted {
+        return judged.map(Assertion::of_interrupted).collect();
+    }
+    judged.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::model::Report;
+    use crate::exit::Exit;
+    use crate::report::assertions::exit;
+    use crate::report::model::{Ended, Report};
     use crate::report::sample;
 
     fn judged(base: &Report, new: &Report, text: &str) -> Assertion {
@@ -169,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_that_the_table_leaves_out_is_not_judged() {
+        let (many, few) = (sample::steady(), sample::lasting(1));
+        assert!(judged(&many, &few, "p99.9<=1000x").held);
+        let unknown = judged(&many, &few, "p99.99<=1000x");
+        assert!(
+            !unknown.held && unknown.actual.starts_with("not measured in new: of"),
+            "{unknown:?}"
+        );
+    }
+
+    #[test]
     fn what_a_harness_spoilt_on_either_side_is_not_measured() {
         let fine = sample::steady();
         let mut spoilt = fine.clone();
@@ -192,6 +210,19 @@ mod tests {
         let comparison = Comparison::of(&base, std::slice::from_ref(&fine)).unwrap();
         let judged = assertions(&comparison, &[Relative::parse("rate>=0x").unwrap()]).remove(0);
         assert!(!judged.held && judged.actual.starts_with(&said("base")), "{judged:?}");
+    }
+
+    #[test]
+    fn of_an_interrupted_run_nothing_is_known() {
+        let whole = sample::steady();
+        let mut cut = whole.clone();
+        cut.ended = Ended::Interrupted;
+        for (base, new) in [(&whole, &cut), (&cut, &whole)] {
+            let judged = judged(base, new, "p99<=1x");
+            assert!(!judged.held && judged.interrupted, "{judged:?}");
+            assert_eq!(exit(&[judged]), Exit::Interrupted);
+        }
+        assert!(!judged(&whole, &whole, "p99<=1x").interrupted);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod side;
 use anyhow::Result;
 
 use super::alerts::{Alert, Level};
-use super::model::{Latency, Report};
+use super::model::Report;
 use super::names;
 use super::units::{Unit, real, seconds};
 
@@ -15,9 +15,8 @@ pub(crate) use side::Side;
 
 /// A change by less is not marked as one: runs differ by as much by chance.
 pub(crate) const NOTABLE: f64 = 0.05;
-/// What may differ between runs that are compared: the target is often what is compared, and another
-/// seed draws other calls of the same kind.
-const MAY_DIFFER: [&str; 2] = ["Target", "Seed"];
+/// What may differ between runs: another seed draws other calls of the same kind.
+const MAY_DIFFER: [&str; 1] = ["Seed"];
 
 /// A base and what is held against it.
 pub(crate) struct Comparison {
@@ -39,6 +38,8 @@ pub(crate) struct Row {
 enum Better {
     Less,
     More,
+    /// What was asked for is other, and this follows from it.
+    Neither,
 }
 
 /// What a ratio says.
@@ -48,7 +49,7 @@ pub(crate) enum Change {
     Worse,
     /// Within [`NOTABLE`].
     Same,
-    /// One of them was not measured, or of too few calls.
+    /// One of them was not measured, or of too few calls; or what changed is what was asked for.
     Unknown,
 }
 
@@ -64,6 +65,9 @@ impl Row {
 
     pub(crate) fn change(&self) -> Change {
         let (Some(base), Some(new)) = (self.base, self.new) else { return Change::Unknown };
+        if self.better == Better::Neither {
+            return Change::Unknown;
+        }
         // From nothing to something has no ratio, and is a change all the same.
         if (new - base).abs() <= base.abs() * NOTABLE {
             return Change::Same;
@@ -91,10 +95,10 @@ impl Comparison {
         rows.extend(self.measured("all"));
         rows.extend([
             self.row("CPU a call", Unit::Microseconds, Better::Less, |side| {
-                side.process.as_ref().map(|process| process.cpu_us_per_call)
+                side.process().map(|process| process.cpu_us_per_call)
             }),
             self.row("memory", Unit::Bytes, Better::Less, |side| {
-                side.process.as_ref().map(|process| real(process.rss_bytes_max))
+                side.process().map(|process| real(process.rss_bytes_max))
             }),
         ]);
         rows
@@ -108,32 +112,32 @@ impl Comparison {
         base.chain(only_new).map(|name| (name.clone(), self.measured(name))).collect()
     }
 
-    /// A percentile wants as many calls as have one beyond it: of fewer it is the slowest call.
     fn measured(&self, operation: &str) -> Vec<Row> {
         let measured = |side: &'_ Side| side.of_operation(operation).cloned();
-        let time = |name, calls_min: u64, value: fn(&Latency) -> f64| {
-            self.row(name, Unit::Microseconds, Better::Less, |side| {
-                let measured = measured(side)?;
-                let enough = measured.succeeded.saturating_add(measured.failed) >= calls_min;
-                Some(value(&measured.latency)).filter(|us| enough && *us > 0.0)
+        let time = |column: &names::Column| {
+            self.row(column.head, Unit::Microseconds, Better::Less, |side| {
+                column.of(&measured(side)?)
             })
         };
-        vec![
-            self.row("succeeded", Unit::PerSecond, Better::More, |side| {
+        let mut rows = vec![
+            self.row("succeeded", Unit::PerSecond, self.rate_is_better(), |side| {
                 measured(side).map(|measured| measured.succeeded_per_second)
             }),
             self.row("failed", Unit::Share, Better::Less, |side| {
                 let measured = measured(side)?;
                 (measured.calls > 0).then(|| real(measured.failed) / real(measured.calls))
             }),
-            time("mean", 1, |latency| latency.mean_us),
-            time("p50", 2, |latency| latency.p50_us),
-            time("p90", 10, |latency| latency.p90_us),
-            time("p99", 100, |latency| latency.p99_us),
-            time("p99.9", 1_000, |latency| latency.p999_us),
-            time("p99.99", 10_000, |latency| latency.p9999_us),
-            time("max", 1, |latency| latency.max_us),
-        ]
+        ];
+        rows.extend(names::LATENCIES.iter().map(time));
+        rows
+    }
+
+    /// A higher rate is no merit where a higher one was asked for.
+    fn rate_is_better(&self) -> Better {
+        let (base, new) = (&self.base.plan.pace, &self.new.plan.pace);
+        let given = |pace: &str| pace.starts_with("open");
+        let other = base != new && (given(base) || given(new));
+        if other { Better::Neither } else { Better::More }
     }
 
     fn row(
@@ -214,6 +218,21 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_that_was_asked_for_is_no_merit() {
+        let base = sample::steady();
+        let mut new = base.clone();
+        new.total.succeeded_per_second *= 2.0;
+        let succeeded = |base: &Report, new: &Report| {
+            named(&Comparison::of_two(base, new).total(), "succeeded").change()
+        };
+        assert!(base.plan.pace.starts_with("open"));
+        assert_eq!(succeeded(&base, &new), Change::Better, "the same was asked for");
+        new.plan.pace = "open, 4,000/s for 1 min".to_owned();
+        assert_eq!(succeeded(&base, &new), Change::Unknown);
+        assert_eq!(succeeded(&new, &base), Change::Unknown);
+    }
+
+    #[test]
     fn from_nothing_to_something_is_a_change_without_a_ratio() {
         let mut base = sample::steady();
         base.total.failed = 0;
@@ -267,7 +286,8 @@ mod tests {
         new.plan.url = "http://127.0.0.1:9/".to_owned();
         let alerts = Comparison::of_two(&base, &new).alerts();
         let details = &alerts.last().unwrap().details;
-        assert_eq!(details, &["Connections: 32 → 64", "Kernel: 6.18.2-amd64 → 7.0"]);
+        let target = format!("Target: {} → http://127.0.0.1:9/", base.plan.url);
+        assert_eq!(details, &[&target, "Connections: 32 → 64", "Kernel: 6.18.2-amd64 → 7.0"]);
         let alerts = Comparison::of_two(&base, &base).alerts();
         assert!(alerts.iter().all(|alert| alert.details.is_empty()), "{alerts:?}");
     }

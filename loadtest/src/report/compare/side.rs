@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use super::{Alert, MAY_DIFFER};
 use crate::report::alerts::{Level, alerts};
 use crate::report::histogram;
-use crate::report::model::{Machine, Measured, PlanSummary, ProcessReport, Report};
+use crate::report::model::{Ended, Machine, Measured, PlanSummary, ProcessReport, Report};
 use crate::report::names;
 use crate::report::subject::subject;
 use crate::report::units::{per_second, real};
@@ -25,6 +25,8 @@ pub(crate) struct Side {
     pub(crate) process: Option<ProcessReport>,
     /// Whether the harness set the numbers of one of them.
     pub(super) bottleneck: bool,
+    /// Whether one of them was.
+    pub(super) interrupted: bool,
     /// What a search found.
     pub(crate) highest_rate: Option<f64>,
     pub(crate) alerts: Vec<Alert>,
@@ -52,6 +54,7 @@ impl Side {
             operations: BTreeMap::new(),
             process: first.process.clone(),
             bottleneck: reports.iter().any(|report| report.harness.bottleneck),
+            interrupted: reports.iter().any(|report| report.ended == Ended::Interrupted),
             highest_rate: first.search.as_ref().and_then(|search| search.highest_per_second),
             alerts: said(name, reports),
         };
@@ -64,6 +67,11 @@ impl Side {
     /// What was measured of a kind of call; `all` is all of them.
     pub(crate) fn of_operation(&self, name: &str) -> Option<&Measured> {
         if name == "all" { Some(&self.total) } else { self.operations.get(name) }
+    }
+
+    /// None where it ended before the run did: what it used is not known.
+    pub(super) fn process(&self) -> Option<&ProcessReport> {
+        self.process.as_ref().filter(|process| process.gone_after_seconds.is_none())
     }
 
     fn of_one(mut self, report: &Report) -> Self {
@@ -121,9 +129,10 @@ fn together(parts: &[&Measured]) -> Result<Measured> {
     })
 }
 
-/// `None` where a run had none.
+/// `None` where a run had none; one that was gone in one of them, in all.
 fn process(processes: &[&ProcessReport], total: &Measured) -> Option<ProcessReport> {
-    let first = processes.first()?;
+    let gone = processes.iter().find(|process| process.gone_after_seconds.is_some());
+    let first = gone.or(processes.first())?;
     let cpu_seconds: f64 = processes.iter().map(|process| process.cpu_seconds).sum();
     let system: f64 = processes.iter().map(|it| it.cpu_seconds * it.system_share).sum();
     let ended = total.succeeded.saturating_add(total.failed).max(1);
@@ -135,7 +144,7 @@ fn process(processes: &[&ProcessReport], total: &Measured) -> Option<ProcessRepo
         cpu_us_per_call: cpu_seconds * 1e6 / real(ended),
         rss_bytes_max: processes.iter().map(|process| process.rss_bytes_max).max()?,
         samples: Vec::new(),
-        gone_after_seconds: None,
+        gone_after_seconds: first.gone_after_seconds,
     })
 }
 
@@ -187,6 +196,18 @@ mod tests {
         let cpu = side.process.unwrap();
         let expected = (10.0 + 20.0) * 0.62 * 1e6 / real(side.total.succeeded + side.total.failed);
         assert!((cpu.cpu_us_per_call - expected).abs() < 1e-6, "{}", cpu.cpu_us_per_call);
+    }
+
+    #[test]
+    fn a_process_that_was_gone_in_one_run_is_unknown() {
+        let mut gone = sample::lasting(5);
+        gone.process.as_mut().unwrap().gone_after_seconds = Some(3.0);
+        for runs in [&[gone.clone()][..], &[sample::lasting(5), gone]] {
+            let side = Side::of("base", runs).unwrap();
+            assert!(side.process().is_none());
+            assert_eq!(side.process.unwrap().gone_after_seconds, Some(3.0));
+        }
+        assert!(Side::of("base", &[sample::lasting(5)]).unwrap().process().is_some());
     }
 
     #[test]

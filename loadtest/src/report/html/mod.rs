@@ -13,7 +13,7 @@ mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::alerts::{Alert, Level};
-use super::assertions::Assertion;
+use super::assertions::{Assertion, INTERRUPTED};
 use crate::terminal::{clean, shortened};
 
 pub(crate) use comparison::comparison_page;
@@ -114,7 +114,10 @@ fn assertions(assertions: &[Assertion], subject: Option<&str>) -> Markup {
                         tbody {
                             @for assertion in assertions {
                                 tr {
-                                    td { (verdict(assertion.held)) }
+                                    td {
+                                        @if assertion.interrupted { span.badge { (INTERRUPTED) } }
+                                        @else { (verdict(assertion.held)) }
+                                    }
                                     th scope="row" { code { (text(&assertion.text)) } }
                                     td { (text(&assertion.actual)) }
                                 }
@@ -160,6 +163,19 @@ mod tests {
             let attributes = page.split('<').filter(|tag| tag.contains("onload=\""));
             assert_eq!(attributes.count(), 0, "no attribute is ended by a quote in it");
         }
+    }
+
+    #[test]
+    fn what_a_process_used_that_was_gone_is_no_result() {
+        let mut report = sample::steady();
+        assert!(shown(&report).contains("<dt>CPU a call</dt>"));
+        report.process.as_mut().unwrap().gone_after_seconds = Some(3.0);
+        let page = shown(&report);
+        assert!(page.contains("not measured: the process 4242 was gone after 3 s"));
+        assert!(!page.contains("CPU a call") && !page.contains("<dt>Memory</dt>"));
+        let steady = sample::steady();
+        let compared = crate::report::compare::Comparison::of_two(&steady, &report);
+        assert!(!comparison_page(&compared, &[]).contains("<dt>CPU a call</dt>"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::report::assertions::Assertion;
 use crate::report::model::{Ended, Measured, ProcessReport, Report};
 use crate::report::names;
 use crate::report::plot::Plot;
-use crate::report::subject::subject;
+use crate::report::subject::{self, Subject, subject};
 use crate::report::units::{self, Unit, count, counted, real, seconds};
 
 /// The whole page, with the verdicts on it.
@@ -52,12 +52,13 @@ fn tiles(report: &Report) -> Vec<Tile> {
     let subject = subject.as_ref();
     let measured = subject.map_or(&report.total, |subject| subject.measured);
     let process = subject.ok().and_then(|subject| subject.process.as_ref());
+    let process = process.filter(|process| names::gone(process).is_none());
     search.chain(of_calls(measured)).chain(process.into_iter().flat_map(of_cpu)).collect()
 }
 
 fn of_calls(measured: &Measured) -> [Tile; 5] {
-    let time = units::latency;
-    let latency = &measured.latency;
+    let time = |column: &names::Column| column.show(measured);
+    let mean = units::latency(measured.latency.mean_us);
     let made = format!("{} in {}", counted(measured.calls, "call"), seconds(measured.seconds));
     let share = match measured.calls {
         0 => "of none".to_owned(),
@@ -65,9 +66,9 @@ fn of_calls(measured: &Measured) -> [Tile; 5] {
     };
     [
         tile("Succeeded", Unit::PerSecond.show(measured.succeeded_per_second), made),
-        tile("p50", time(latency.p50_us), format!("mean {}", time(latency.mean_us))),
-        tile("p99", time(latency.p99_us), format!("p99.9 {}", time(latency.p999_us))),
-        tile("Slowest", time(latency.max_us), format!("p99.99 {}", time(latency.p9999_us))),
+        tile("p50", time(&names::P50), format!("mean {mean}")),
+        tile("p99", time(&names::P99), format!("p99.9 {}", time(&names::P999))),
+        tile("Slowest", time(&names::MAX), format!("p99.99 {}", time(&names::P9999))),
         Tile { bad: measured.failed > 0, ..tile("Failed", count(measured.failed), share) },
     ]
 }
@@ -146,15 +147,23 @@ fn process(report: &Report) -> Markup {
             section {
                 h2 { "The watched process" }
                 (grid(&over_time::of_process(process), "It was not seen for a second."))
-                (facts(&of_process(report, process)))
+                (facts(&of_process(report)))
             }
         }
     }
 }
 
-fn of_process(report: &Report, process: &ProcessReport) -> Vec<(&'static str, String)> {
+/// Of what the tiles and the verdicts speak of too; the plots show all of the run.
+fn of_process(report: &Report) -> Vec<(&'static str, String)> {
+    let Subject { measured, process, step } = subject::shown(report);
+    let Some(process) = process else { return Vec::new() };
+    let name = ("Process", format!("{} {}, and its children", process.pid, text(&process.name)));
+    if let Some(gone) = names::gone(&process) {
+        return vec![name, ("CPU and memory", format!("not measured: {gone}"))];
+    }
     vec![
-        ("Process", format!("{} {}, and its children", process.pid, text(&process.name))),
+        name,
+        ("What it speaks of", step.unwrap_or_else(|| "the whole run".to_owned())),
         (
             "CPU",
             format!(
@@ -163,7 +172,7 @@ fn of_process(report: &Report, process: &ProcessReport) -> Vec<(&'static str, St
                 Unit::Share.show(process.system_share)
             ),
         ),
-        ("Cores", Unit::Cores.show(names::cores(process, &report.total))),
+        ("Cores", Unit::Cores.show(names::cores(&process, measured))),
         ("CPU a call", Unit::Microseconds.show(process.cpu_us_per_call)),
         ("Resident, at most", Unit::Bytes.show(real(process.rss_bytes_max))),
     ]

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{ROWS_MAX, text, verdict};
 use crate::report::model::{Measured, OperationReport, Report, StepReport};
 use crate::report::names;
-use crate::report::units::{self, Unit, count, real, seconds};
+use crate::report::units::{Unit, count, real, seconds};
 
 pub(super) fn operations(total: &Measured, operations: &[OperationReport]) -> Markup {
     let rows = operations.iter().map(|operation| (text(&operation.name), &operation.measured));
@@ -15,7 +15,7 @@ pub(super) fn operations(total: &Measured, operations: &[OperationReport]) -> Ma
                 thead {
                     tr {
                         th scope="col" { "calls" }
-                        @let latencies = names::LATENCIES.iter().map(|(head, _)| *head);
+                        @let latencies = names::LATENCIES.iter().map(|column| column.head);
                         @for name in ["made", "failed", "succeeded"].into_iter()
                             .chain(latencies).chain(["sent", "received"])
                         { th.number scope="col" { (name) } }
@@ -28,6 +28,9 @@ pub(super) fn operations(total: &Measured, operations: &[OperationReport]) -> Ma
             }
         }
         (left_out(operations.len(), "operations"))
+        @let shown: Vec<&Measured> =
+            [total].into_iter().chain(operations.iter().map(|one| &one.measured)).collect();
+        @if let Some(said) = names::too_few(&shown) { p.note { (said) } }
     }
 }
 
@@ -38,8 +41,8 @@ fn measurement(name: &str, measured: &Measured) -> Markup {
             td.number { (count(measured.calls)) }
             td.number.bad[measured.failed > 0] { (count(measured.failed)) }
             td.number { (Unit::PerSecond.show(measured.succeeded_per_second)) }
-            @for (_, of) in names::LATENCIES {
-                td.number { (units::latency(of(&measured.latency))) }
+            @for column in &names::LATENCIES {
+                td.number { (column.show(measured)) }
             }
             td.number { (Unit::Bytes.show(real(measured.bytes_sent))) }
             td.number { (Unit::Bytes.show(real(measured.bytes_received))) }
@@ -61,15 +64,14 @@ pub(super) fn steps(steps: &[StepReport]) -> Markup {
                 }
                 tbody {
                     @for step in steps.iter().take(ROWS_MAX) {
-                        @let latency = &step.measured.latency;
                         tr {
                             th scope="row" { (names::step(step)) }
                             td.number { (seconds(step.start_seconds)) }
                             td.number { (Unit::PerSecond.show(step.measured.succeeded_per_second)) }
                             td.number.bad[step.measured.failed > 0] { (count(step.measured.failed)) }
-                            @for us in [latency.p50_us, latency.p90_us, latency.p99_us,
-                                latency.p999_us, latency.max_us] {
-                                td.number { (units::latency(us)) }
+                            @for column in [names::P50, names::P90, names::P99, names::P999,
+                                names::MAX] {
+                                td.number { (column.show(&step.measured)) }
                             }
                             td {
                                 @match step.held {

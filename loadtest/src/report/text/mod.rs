@@ -5,7 +5,7 @@ mod summary;
 mod table;
 
 use super::alerts::{Alert, Level};
-use super::assertions::Assertion;
+use super::assertions::{Assertion, INTERRUPTED};
 use crate::terminal::{Paint, Style, clean};
 
 pub(crate) use comparison::comparison;
@@ -45,8 +45,9 @@ fn verdicts(assertions: &[Assertion], subject: Option<&str>, paint: Paint) -> St
     if let Some(subject) = subject {
         shown.push_str(&format!("Of {subject}:\n"));
     }
-    for Assertion { text, held, actual } in assertions {
+    for Assertion { text, held, interrupted, actual } in assertions {
         let word = match held {
+            _ if *interrupted => paint.paint(Style::Warning, INTERRUPTED),
             true => paint.paint(Style::Good, "held  "),
             false => paint.paint(Style::Bad, "BROKEN"),
         };

@@ -6,8 +6,8 @@ use crate::report::alerts::alerts;
 use crate::report::assertions::Assertion;
 use crate::report::model::{Ended, ErrorReport, Measured, Report, SearchReport, StepReport};
 use crate::report::names;
-use crate::report::subject::subject;
-use crate::report::units::{self, Unit, count, counted, real, seconds};
+use crate::report::subject::{self, Subject, subject};
+use crate::report::units::{Unit, count, counted, real, seconds};
 use crate::terminal::{Paint, Style, clean, shortened};
 
 /// Lines of errors; the rest is in the report.
@@ -64,8 +64,8 @@ fn calls(report: &Report) -> String {
 }
 
 fn latencies(report: &Report, paint: Paint) -> String {
-    let mut heads = vec!["latency", "calls", "failed", "rate"];
-    heads.extend(names::LATENCIES.map(|(head, _)| head));
+    let mut heads = vec!["latency", "calls", "failed", "succeeded"];
+    heads.extend(names::LATENCIES.iter().map(|column| column.head));
     let mut table = Table::new(&heads);
     table.row(row("all", &report.total));
     if report.operations.len() > 1 {
@@ -73,7 +73,12 @@ fn latencies(report: &Report, paint: Paint) -> String {
             table.row(row(&operation.name, &operation.measured));
         }
     }
-    format!("\n{}", table.show(paint))
+    let mut shown: Vec<&Measured> = vec![&report.total];
+    if report.operations.len() > 1 {
+        shown.extend(report.operations.iter().map(|operation| &operation.measured));
+    }
+    let remark = names::too_few(&shown).map(|said| format!("  {said}\n")).unwrap_or_default();
+    format!("\n{}{remark}", table.show(paint))
 }
 
 fn row(name: &str, measured: &Measured) -> Vec<String> {
@@ -83,7 +88,7 @@ fn row(name: &str, measured: &Measured) -> Vec<String> {
         count(measured.failed),
         Unit::PerSecond.show(measured.succeeded_per_second),
     ];
-    row.extend(names::LATENCIES.map(|(_, of)| units::latency(of(&measured.latency))));
+    row.extend(names::LATENCIES.iter().map(|column| column.show(measured)));
     row
 }
 
@@ -94,16 +99,15 @@ fn steps(steps: &[StepReport], paint: Paint) -> String {
     let mut table =
         Table::new(&["step", "succeeded", "failed", "p50", "p99", "p99.9", "max", "verdict"]);
     for step in steps {
-        let latency = &step.measured.latency;
-        let time = units::latency;
+        let time = |column: &names::Column| column.show(&step.measured);
         table.row([
             names::step(step),
             Unit::PerSecond.show(step.measured.succeeded_per_second),
             count(step.measured.failed),
-            time(latency.p50_us),
-            time(latency.p99_us),
-            time(latency.p999_us),
-            time(latency.max_us),
+            time(&names::P50),
+            time(&names::P99),
+            time(&names::P999),
+            time(&names::MAX),
             names::verdict(step),
         ]);
     }
@@ -134,17 +138,7 @@ fn errors(errors: &[ErrorReport], paint: Paint) -> String {
 
 fn machines(report: &Report) -> String {
     let mut lines = Vec::new();
-    if let Some(process) = &report.process {
-        lines.push(format!(
-            "process {} {}: {} of CPU a call ({} in the kernel), {} cores, {} resident at most",
-            process.pid,
-            clean(&process.name),
-            Unit::Microseconds.show(process.cpu_us_per_call),
-            Unit::Share.show(process.system_share),
-            Unit::Cores.show(names::cores(process, &report.total)),
-            Unit::Bytes.show(real(process.rss_bytes_max)),
-        ));
-    }
+    lines.extend(process(report));
     let harness = &report.harness;
     lines.push(format!(
         "harness: busiest thread {}, without a core {}, {} sent late (p99 {}), {} waited for a \
@@ -156,6 +150,24 @@ fn machines(report: &Report) -> String {
         count(harness.waited_for_connection),
     ));
     format!("\n{}\n", lines.join("\n"))
+}
+
+/// Of what the verdicts speak of too.
+fn process(report: &Report) -> Option<String> {
+    let Subject { measured, process, step } = subject::shown(report);
+    let process = process?;
+    let of = step.map(|step| format!("Of {step}:\n")).unwrap_or_default();
+    let name = format!("{of}process {} {}", process.pid, clean(&process.name));
+    if let Some(gone) = names::gone(&process) {
+        return Some(format!("{name}: not measured, {gone}"));
+    }
+    Some(format!(
+        "{name}: {} of CPU a call ({} in the kernel), {} cores, {} resident at most",
+        Unit::Microseconds.show(process.cpu_us_per_call),
+        Unit::Share.show(process.system_share),
+        Unit::Cores.show(names::cores(&process, measured)),
+        Unit::Bytes.show(real(process.rss_bytes_max)),
+    ))
 }
 
 #[cfg(test)]
@@ -183,6 +195,26 @@ mod tests {
         ] {
             assert!(text.contains(said), "{said} in:\n{text}");
         }
+    }
+
+    #[test]
+    fn what_a_process_used_that_was_gone_is_not_shown() {
+        let mut report = sample::steady();
+        report.process.as_mut().unwrap().gone_after_seconds = Some(3.0);
+        let text = shown(&report);
+        let said = "process 4242 penstock: not measured, the process 4242 was gone after 3 s\n";
+        assert!(text.contains(said) && !text.contains("310 µs"), "{text}");
+    }
+
+    #[test]
+    fn the_process_of_a_search_is_that_of_the_step_that_it_found() {
+        let mut report = sample::searched();
+        let text = shown(&report);
+        let said = "Of the step at 5,250/s, the highest that held:\nprocess 4242 penstock: ";
+        assert!(text.contains(said), "{text}");
+        report.search.as_mut().unwrap().highest_per_second = None;
+        let text = shown(&report);
+        assert!(text.contains("Of all steps together:\nprocess 4242 penstock: "), "{text}");
     }
 
     #[test]

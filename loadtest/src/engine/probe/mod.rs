@@ -1,5 +1,8 @@
 //! One call before the load, so that what is wrong from the start is said once, with advice.
 
+mod advice;
+
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,8 +20,9 @@ use super::failure::{Fault, example};
 use super::request::{Act, Id, Ids, Requests, Template, opened_lines, session_lines};
 use super::stint::Setting;
 use super::transport::{Readiness, Transport};
-use crate::plan::{Era, Expect};
+use crate::plan::{Agent, Era, Expect, FIRST_CALLS_MAX, Plan};
 use crate::random::Random;
+use crate::report::units;
 
 /// No longer than this, whatever the plan's timeout: somebody waits.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,17 +42,34 @@ pub(super) enum Probed {
     Stopped,
 }
 
-/// Makes one call as the plan's first agent would, and looks at all of its answer.
+/// Makes one call with each token of the plan, up to a limit, and looks at all of the answer.
 pub(super) fn probe(
     setting: &Setting<'_>,
     interrupted: &mut dyn FnMut() -> bool,
 ) -> Result<Probed> {
-    let mut patience = Patience { most: PATIENCE, until: 0, interrupted, stopped: false };
-    let probed = attempt(setting, &mut patience);
-    if patience.stopped { Ok(Probed::Stopped) } else { probed.map(|()| Probed::Answered) }
+    let mut patience =
+        Patience { most: PATIENCE, given: PATIENCE, until: 0, interrupted, stopped: false };
+    for agent in callers(setting.plan) {
+        let probed = attempt(setting, agent, &mut patience);
+        if patience.stopped {
+            return Ok(Probed::Stopped);
+        }
+        match &agent.source {
+            Some(source) => probed.with_context(|| format!("with the token in {source}"))?,
+            None => probed?,
+        }
+    }
+    Ok(Probed::Answered)
 }
 
-fn attempt(setting: &Setting<'_>, patience: &mut Patience<'_>) -> Result<()> {
+/// The first agent of each token.
+fn callers(plan: &Plan) -> impl Iterator<Item = &Agent> {
+    let mut seen = HashSet::new();
+    let agents = plan.agents.iter().filter(move |agent| seen.insert(agent.token.as_deref()));
+    agents.take(FIRST_CALLS_MAX)
+}
+
+fn attempt(setting: &Setting<'_>, agent: &Agent, patience: &mut Patience<'_>) -> Result<()> {
     let plan = setting.plan;
     let mut prober = Prober {
         setting,
@@ -58,7 +79,7 @@ fn attempt(setting: &Setting<'_>, patience: &mut Patience<'_>) -> Result<()> {
         ids: Ids::new(0),
         random: Random::of(plan.seed, 0),
         checker: Checker::new(),
-        fields: plan.agents.first().map(session_lines).unwrap_or_default(),
+        fields: session_lines(agent),
     };
     let answered = prober.calls();
     if answered.is_err() {
@@ -72,6 +93,8 @@ fn attempt(setting: &Setting<'_>, patience: &mut Patience<'_>) -> Result<()> {
 /// How long something is waited for.
 struct Patience<'a> {
     most: Duration,
+    /// That, or the plan's timeout.
+    given: Duration,
     until: u64,
     interrupted: &'a mut dyn FnMut() -> bool,
     /// A signal came: nothing is waited for any more.
@@ -96,6 +119,7 @@ struct Said {
     status: u16,
     content_type: String,
     challenge: Option<String>,
+    location: Option<String>,
     session: Option<Vec<u8>>,
     /// The first message, and the first that answers the call, with what is wrong with it. Others
     /// that a stream brings are not kept, however many they are.
@@ -120,6 +144,7 @@ impl Listener for Hearing<'_> {
         said.status = head.status;
         said.content_type = text("content-type").unwrap_or_default();
         said.challenge = text("www-authenticate");
+        said.location = text("location");
         said.session = head.value("mcp-session-id").filter(|id| !id.is_empty()).map(<[u8]>::to_vec);
     }
 
@@ -219,13 +244,17 @@ impl Prober<'_, '_> {
                 Ok(text.clone())
             }
             _ if said.status != 200 => {
-                bail!("{name} was answered {}{}", told(said), self.advice(said))
+                bail!(
+                    "{name} was answered {}{}",
+                    told(said),
+                    advice::on_answer(said, self.setting.plan.era)
+                )
             }
             (Some((text, Err(fault))), _) => bail!(
                 "{name} was answered wrongly ({}): {}{}",
                 fault.what,
                 example(text),
-                self.advice(said)
+                advice::on_answer(said, self.setting.plan.era)
             ),
             (_, Some((text, Form::Other))) => bail!(
                 "{name} was answered with content-type `{}`: {}; is this the URL of an MCP \
@@ -237,41 +266,13 @@ impl Prober<'_, '_> {
         }
     }
 
-    /// What to do, where what was said is known to mean something.
-    fn advice(&self, said: &Said) -> String {
-        let text = said.answer.as_ref().map(|(text, _)| text);
-        let text = text.or(said.first.as_ref().map(|(text, _)| text));
-        let body = String::from_utf8_lossy(text.map_or(&[][..], Vec::as_slice));
-        let has = |what: &str| body.contains(what);
-        match (said.status, self.setting.plan.era) {
-            (401, _) => {
-                let challenge = said.challenge.as_deref().unwrap_or("no WWW-Authenticate");
-                format!(
-                    " ({challenge}): the server wants a token, or another one; give the agents theirs"
-                )
-            }
-            (403, _) => {
-                ": the server refuses this agent, or this Host; check its token, and what the \
-                         server allows"
-                    .to_owned()
-            }
-            (400, Era::Modern)
-                if has("-32022") || has("ession") || has("ersion") || has("-32020") =>
-            {
-                "; that is how a server of the older revisions answers: try --era legacy".to_owned()
-            }
-            (200 | 400, Era::Modern) if has("nitialize") || has("-32022") => {
-                "; that is how a server of the older revisions answers: try --era legacy".to_owned()
-            }
-            (400 | 404 | 200, Era::Legacy)
-                if has("-32022") || has("-32601") || has("_meta") || has("-32020") =>
-            {
-                "; that is how a server of revision 2026-07-28 answers: try --era modern".to_owned()
-            }
-            (404 | 405, _) => "; is this the URL of an MCP server's endpoint?".to_owned(),
-            (429, _) => "; the server limits the rate already for one call".to_owned(),
-            (502..=504, _) => "; a gateway answered, and the server behind it does not".to_owned(),
-            _ => String::new(),
+    /// Of an answer that is none.
+    fn advice_on(&self, fault: &Fault) -> &'static str {
+        let what = io::Error::new(io::ErrorKind::InvalidData, fault.what.to_string());
+        match self.setting.plan.target.addresses.first() {
+            _ if self.setting.secure.is_some() => advice::on_error(&what, self.setting),
+            Some(address) if advice::speaks_tls(*address) => advice::HTTPS,
+            _ => "",
         }
     }
 
@@ -280,7 +281,7 @@ impl Prober<'_, '_> {
         if self.connection.transport.is_none() {
             self.connection = connect(self.setting, self.patience)?;
         }
-        self.patience.until = deadline(self.setting, patience);
+        self.patience.begin(self.setting, patience);
         let id = self.ids.next();
         let mut out = Vec::new();
         self.setting.requests.render(template, &self.fields, &id, &mut self.random, &mut out);
@@ -323,11 +324,8 @@ impl Prober<'_, '_> {
                 Heard::Broken(fault) => {
                     self.connection.close();
                     let came = hearing.said.first.map(|(text, _)| example(&text));
-                    bail!(
-                        "{}{}",
-                        fault.what,
-                        came.map(|text| format!(": {text}")).unwrap_or_default()
-                    )
+                    let came = came.map(|text| format!(": {text}")).unwrap_or_default();
+                    bail!("{}{came}{}", fault.what, self.advice_on(&fault))
                 }
             }
         }
@@ -357,7 +355,7 @@ fn connect(setting: &Setting<'_>, patience: &mut Patience<'_>) -> Result<Connect
                 if !why.is_empty() {
                     why += "; ";
                 }
-                why += &format!("{address}: {error}{}", advice_on(&error, setting));
+                why += &format!("{address}: {error}{}", advice::on_error(&error, setting));
             }
         }
     }
@@ -369,7 +367,7 @@ fn connect_to(
     setting: &Setting<'_>,
     patience: &mut Patience<'_>,
 ) -> io::Result<Transport> {
-    patience.until = deadline(setting, patience.most);
+    patience.begin(setting, patience.most);
     let mut transport = Transport::begin(address, setting.secure.as_ref())?;
     patience.wait(&transport, true)?;
     loop {
@@ -380,33 +378,12 @@ fn connect_to(
     }
 }
 
-fn advice_on(error: &io::Error, setting: &Setting<'_>) -> &'static str {
-    let text = error.to_string();
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => " (is the server running, and listening there?)",
-        io::ErrorKind::TimedOut => " (is the address right, and no firewall between?)",
-        io::ErrorKind::InvalidData
-            if text.contains("UnknownIssuer") || text.contains("BadSignature") =>
-        {
-            " (its certificate is of an authority that is not trusted here; name the authority's file)"
-        }
-        io::ErrorKind::InvalidData if text.contains("InvalidContentType") => {
-            " (it does not speak TLS there; is it http:// ?)"
-        }
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
-            if setting.secure.is_some() =>
-        {
-            " (it closed during the TLS handshake; does it want a client's certificate, or speak plain HTTP?)"
-        }
-        _ => "",
-    }
-}
-
-fn deadline(setting: &Setting<'_>, patience: Duration) -> u64 {
-    now() + nanoseconds(setting.plan.timeout.min(patience))
-}
-
 impl Patience<'_> {
+    fn begin(&mut self, setting: &Setting<'_>, most: Duration) {
+        self.given = setting.plan.timeout.min(most);
+        self.until = now() + nanoseconds(self.given);
+    }
+
     /// Waits until something has come, or with `writable` can be sent.
     fn wait(&mut self, transport: &Transport, writable: bool) -> io::Result<()> {
         let mut flags = PollFlags::IN;
@@ -419,7 +396,9 @@ impl Patience<'_> {
             // Looked at also where something is always there.
             let left = self.until.saturating_sub(now());
             if left == 0 {
-                return Err(io::ErrorKind::TimedOut.into());
+                let after = units::seconds(self.given.as_secs_f64());
+                let said = format!("timed out after {after}");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, said));
             }
             let slice = i64::try_from(left.min(LOOK)).unwrap_or(0);
             let timeout = Timespec { tv_sec: 0, tv_nsec: slice };
