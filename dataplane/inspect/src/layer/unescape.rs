@@ -79,7 +79,9 @@ fn escape<'s>(source: &'s [u8], layer: &mut Layer) -> &'s [u8] {
 fn unicode(source: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| -> Option<u32> {
         let digits = source.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        digits.iter().try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?))
+        digits
+            .iter()
+            .try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?))
     };
     let first = unit(0)?;
     if let Some(character) = char::from_u32(first) {

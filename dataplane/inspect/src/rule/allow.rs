@@ -1,6 +1,6 @@
 //! What is not a secret although it looks like one.
 
-use regex::bytes::Regex;
+use super::Pattern;
 
 /// What an allowlist is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,10 +17,10 @@ pub(crate) enum Target {
 /// Conditions under which a match does not count: any of them, or where `all` is set, one of the regexes
 /// and one of the stop words.
 #[derive(Debug, Default)]
-pub struct Allowlist {
+pub(crate) struct Allowlist {
     pub(crate) all: bool,
     pub(crate) target: Target,
-    pub(crate) regexes: Vec<Regex>,
+    pub(crate) regexes: Vec<Pattern>,
     /// In lower case; within the secret, whatever the target is.
     pub(crate) stop_words: Vec<String>,
 }
@@ -62,7 +62,7 @@ mod tests {
         Allowlist {
             all,
             target: Target::Line,
-            regexes: vec![Regex::new("^#").expect("a regex")],
+            regexes: vec![Pattern::parse("^#").expect("a regex").0],
             stop_words: vec!["dummy".into()],
         }
     }

@@ -6,9 +6,8 @@
 use serde::Deserialize;
 
 use super::allow::{Allowlist, Target};
-use super::{Rule, RuleError};
+use super::{Context, Group, Pattern, Rule, RuleError};
 use crate::class::Class;
-use crate::rule::set::compile;
 use crate::validate::Validator;
 
 /// A whole file.
@@ -133,10 +132,8 @@ enum TargetForm {
 
 impl File {
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, RuleError> {
-        toml::from_str(text).map_err(|error| RuleError::Form {
-            file: name.to_owned(),
-            message: error.to_string(),
-        })
+        toml::from_str(text)
+            .map_err(|error| RuleError::Form { file: name.to_owned(), message: error.to_string() })
     }
 
     /// The rules as they are used; each says what is wrong with it, if something is.
@@ -163,13 +160,12 @@ impl RuleForm {
             return Err("it has no `id`".into());
         }
         let Some(pattern) = self.regex else { return Ok(None) };
-        let regex = compile(&pattern)?;
-        if self.secret_group >= regex.captures_len() {
-            return Err(format!(
-                "`secretGroup` is {}, and its regex has {} groups",
-                self.secret_group,
-                regex.captures_len() - 1
-            ));
+        let (regex, hir) = Pattern::parse(&pattern)?;
+        let groups = hir.properties().explicit_captures_len();
+        if self.secret_group > groups {
+            let s = if groups == 1 { "" } else { "s" };
+            let group = self.secret_group;
+            return Err(format!("`secretGroup` is {group}, and its regex has {groups} group{s}"));
         }
         let validator = match self.validator {
             None => None,
@@ -182,9 +178,9 @@ impl RuleForm {
             return Err("`requireContext` without words in `context`: it would find nothing".into());
         }
         let own = self.allowlist.into_iter().chain(self.allowlists);
-        let of_file = everywhere.iter().filter(|form| {
-            form.target_rules.is_empty() || form.target_rules.contains(&self.id)
-        });
+        let of_file = everywhere
+            .iter()
+            .filter(|form| form.target_rules.is_empty() || form.target_rules.contains(&self.id));
         let mut allowlists = Vec::new();
         for form in own.chain(of_file.cloned()) {
             allowlists.extend(form.allowlist()?);
@@ -194,17 +190,21 @@ impl RuleForm {
             id: self.id,
             description: self.description,
             class: self.class.unwrap_or(Class::Secret),
-            pattern,
-            secret_group: (self.secret_group > 0).then_some(self.secret_group),
+            regex,
+            hir,
+            group: match self.secret_group {
+                0 => Group::First,
+                number => Group::Number(number),
+            },
             keywords: lower(self.keywords),
+            keywords_within: false,
             entropy: self.entropy,
             allowlists,
             validator,
-            context: lower(self.context),
+            context: Context::new(lower(self.context)),
             require_context: self.require_context,
             examples: self.examples,
             counterexamples: self.counterexamples,
-            regex: std::sync::OnceLock::new(),
         }))
     }
 }
@@ -217,8 +217,8 @@ impl AllowForm {
         if self.regexes.is_empty() && self.stopwords.is_empty() || all && of_files {
             return Ok(None);
         }
-        let compiled = self.regexes.iter().map(|regex| compile(regex));
-        let regexes = compiled.collect::<Result<_, _>>().map_err(|e| format!("`allowlist`: {e}"))?;
+        let parsed = self.regexes.iter().map(|regex| Pattern::parse(regex).map(|(regex, _)| regex));
+        let regexes = parsed.collect::<Result<_, _>>().map_err(|e| format!("`allowlist`: {e}"))?;
         Ok(Some(Allowlist {
             all,
             target: match self.regex_target {

@@ -1,19 +1,20 @@
 //! Rules: what is looked for, and when what looks like it is not it.
 
 mod allow;
+mod context;
 mod entropy;
 mod error;
 mod file;
+mod pattern;
 mod set;
 
-use std::sync::OnceLock;
-
-use regex::bytes::Regex;
-
-pub use allow::Allowlist;
+pub(crate) use allow::{Allowlist, Matched};
+pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context};
 pub(crate) use entropy::bits_per_byte;
 pub use error::RuleError;
-pub use set::RuleSet;
+pub(crate) use pattern::{Group, Pattern};
+use regex_syntax::hir::Hir;
+pub use set::{RULES_MAX, RuleSet};
 
 use crate::class::Class;
 use crate::validate::Validator;
@@ -27,26 +28,39 @@ pub struct Rule {
     pub description: String,
     /// What kind of thing that is; actions are chosen by it.
     pub class: Class,
-    /// As it was written; ASCII semantics, over bytes.
-    pub pattern: String,
-    /// The group that is the secret; none where it is the first that took part, or else the whole match.
-    pub secret_group: Option<usize>,
+    pub(crate) regex: Pattern,
+    /// The regex's parts, from which an engine takes what it looks for.
+    pub(crate) hir: Hir,
+    /// What of a match is the secret.
+    pub(crate) group: Group,
     /// Of these, in lower case, one is in every match; none where nothing is known of it.
     pub keywords: Vec<String>,
+    /// Whether a keyword stands within the match itself, as in the built-in rules; in gitleaks' it may stand
+    /// anywhere in the text.
+    pub(crate) keywords_within: bool,
     /// Bits a byte that the secret must have.
     pub entropy: Option<f64>,
     /// What is not it although it looks like it.
-    pub allowlists: Vec<Allowlist>,
+    pub(crate) allowlists: Vec<Allowlist>,
     /// What must hold of the secret beside its form.
     pub validator: Option<Validator>,
     /// Words around it that make it more likely.
-    pub context: Vec<String>,
+    pub(crate) context: Context,
     /// Whether one of them must be there.
     pub require_context: bool,
     /// Texts in which it is found, and in which it is not; held by `penstock rules test`.
     pub examples: Vec<String>,
     /// Texts in which it is not found.
     pub counterexamples: Vec<String>,
-    /// Compiled when first needed: of hundreds most are never.
-    regex: OnceLock<Regex>,
+}
+
+impl Rule {
+    /// The regex as it was written.
+    pub fn pattern(&self) -> &str {
+        self.regex.source()
+    }
+
+    fn wrong(&self, file: &str, what: &str) -> RuleError {
+        RuleError::Rule { file: file.to_owned(), rule: self.id.clone(), what: what.to_owned() }
+    }
 }

@@ -1,0 +1,19 @@
+//! Secrets and personal data in messages: what is looked for, how it is found, and what becomes of it.
+//!
+//! A message is read as its reader will read it: escapes decoded ([`layer`]), what only looks like another
+//! character told apart no more. An [engine](engine) looks for hundreds of rules at once and tells where a
+//! match may be; the rule's own regex, its entropy, its validator and its context then say whether it is one
+//! ([`confirm`]). Nothing here does I/O.
+
+#![forbid(unsafe_code)]
+
+mod class;
+mod confirm;
+mod engine;
+mod layer;
+mod rule;
+mod validate;
+
+pub use class::Class;
+pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};
+pub use validate::Validator;
