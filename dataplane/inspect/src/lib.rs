@@ -7,13 +7,23 @@
 
 #![forbid(unsafe_code)]
 
+mod ask;
 mod class;
 mod confirm;
 mod engine;
 mod layer;
+mod limits;
 mod rule;
+mod scan;
+mod structure;
 mod validate;
 
 pub use class::Class;
+pub use engine::EngineKind;
+pub use limits::{Exceeded, Limits};
 pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};
+pub use scan::{Finding, Form, Inspector, Scratch};
 pub use validate::Validator;
+
+#[cfg(test)]
+mod tests;

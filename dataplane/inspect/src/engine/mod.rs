@@ -2,7 +2,7 @@
 //!
 //! Every match of a rule has something that is seldom met elsewhere: a word, a long run of token
 //! bytes, many digits close together, or, where the rule asks for it, a word of its context beside it.
-//! The passes look for these, and a [`Window`] is where a match around one must be. What an engine
+//! The passes look for these, and tell where a match around one must be ([`Hit`]). What an engine
 //! says is not that a rule matches, only where it is worth asking: the rule's own regex answers that, so that
 //! two engines cannot disagree on what is found.
 
@@ -19,13 +19,26 @@ use plan::Plan;
 
 use crate::rule::Rule;
 
-/// A part of a text in which a rule is to be asked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Window {
-    /// Its place in the set.
+/// Something that every match of a rule has, or stands beside: around it the rule is to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Hit {
+    /// The rule's place in the set.
     pub(crate) rule: usize,
+    /// Where it is in the text.
     pub(crate) start: usize,
     pub(crate) end: usize,
+    /// A match of which it is a part begins no further before its end,
+    pub(crate) back: usize,
+    /// and ends no further behind its start.
+    pub(crate) on: usize,
+}
+
+impl Hit {
+    /// Where the match may be, within `bounds`.
+    pub(crate) fn window(&self, bounds: &Range<usize>) -> Range<usize> {
+        let start = self.end.saturating_sub(self.back).max(bounds.start);
+        start..self.start.saturating_add(self.on).min(bounds.end).max(start)
+    }
 }
 
 /// Which of the engines does the search for words.
@@ -101,80 +114,19 @@ impl Engine {
         self.words.scratch()
     }
 
-    /// Puts into `windows` where each rule is to be asked: sorted, those of one rule apart from each other. Every
-    /// match of a rule lies within one of its windows.
-    pub(crate) fn windows(
+    /// Puts into `hits` where rules are to be asked, by rule and place: every match of a rule is in the window of
+    /// one of its hits.
+    pub(crate) fn hits(
         &self,
         text: &[u8],
         scratch: &mut WordScratch,
-        windows: &mut Vec<Window>,
+        hits: &mut Vec<Hit>,
     ) -> Result<(), String> {
-        windows.clear();
-        self.plan.always(text, windows);
-        self.plan.spans(text, windows);
-        self.words.search(text, scratch, &mut |word, end| {
-            self.plan.word(word, end, text.len(), windows);
-        })?;
-        windows.sort_unstable();
-        windows.dedup_by(|next, kept| {
-            let meets = next.rule == kept.rule && next.start <= kept.end;
-            if meets {
-                kept.end = kept.end.max(next.end);
-            }
-            meets
-        });
+        hits.clear();
+        self.plan.always(text, hits);
+        self.plan.spans(text, hits);
+        self.words.search(text, scratch, &mut |word, end| self.plan.word(word, end, hits))?;
+        hits.sort_unstable();
         Ok(())
-    }
-}
-
-/// Where a match may be of which `part` is a part, or in whose context it stands.
-fn around(part: Range<usize>, before: usize, after: usize, length: usize) -> (usize, usize) {
-    (part.start.saturating_sub(before), part.end.saturating_add(after).min(length))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::confirm::matches;
-    use crate::rule::RuleSet;
-
-    fn engines() -> Vec<EngineKind> {
-        let mut kinds = vec![EngineKind::Portable];
-        if cfg!(feature = "vectorscan") {
-            kinds.push(EngineKind::Vectorscan);
-        }
-        kinds
-    }
-
-    /// Which rules find what in a text.
-    fn found(engine: &Engine, rules: &[Rule], text: &[u8]) -> Vec<(usize, Range<usize>)> {
-        let mut scratch = engine.scratch().expect("scratch");
-        let mut windows = Vec::new();
-        engine.windows(text, &mut scratch, &mut windows).expect("a search");
-        let mut all = Vec::new();
-        for Window { rule, start, end } in windows {
-            matches(&rules[rule], text, start..end, |one| all.push((rule, one.secret)));
-        }
-        all
-    }
-
-    #[test]
-    fn every_built_in_rule_finds_its_examples_and_not_its_counterexamples() {
-        let set = RuleSet::built_in().expect("rules");
-        let rules = set.rules();
-        let mut wrong = Vec::new();
-        for kind in engines() {
-            let engine = Engine::new(kind, rules).expect("an engine");
-            for (index, rule) in rules.iter().enumerate() {
-                let finds = |text: &String| {
-                    found(&engine, rules, text.as_bytes()).iter().any(|(rule, _)| *rule == index)
-                };
-                let missed = rule.examples.iter().filter(|text| !finds(text));
-                wrong.extend(missed.map(|text| format!("{kind:?} {}: misses {text}", rule.id)));
-                let false_ones = rule.counterexamples.iter().filter(|text| finds(text));
-                wrong.extend(false_ones.map(|text| format!("{kind:?} {}: finds {text}", rule.id)));
-            }
-        }
-        assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
     }
 }

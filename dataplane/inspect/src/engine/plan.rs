@@ -1,10 +1,11 @@
 //! What is looked for of each rule.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
+use super::Hit;
 use super::need::{Need, rarity};
 use super::spans::{clusters, runs};
-use super::{Window, around};
 use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule};
 
 /// Words this rare are looked for, whatever else there is: less than one in thousands of bytes of text.
@@ -28,12 +29,14 @@ pub(super) struct Plan {
     always: Vec<usize>,
 }
 
-/// A rule, and how far from what was found its match may begin and end.
+/// A rule that is asked where something was found.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     rule: usize,
-    reach_back: usize,
-    reach_on: usize,
+    /// The length of its longest match.
+    reach: usize,
+    /// Whether what was found is in its context, and not in the match.
+    beside: bool,
 }
 
 impl Plan {
@@ -43,7 +46,7 @@ impl Plan {
         for (index, rule) in rules.iter().enumerate() {
             let need = Need::of(&rule.hir);
             let reach = need.bytes_max.unwrap_or(usize::MAX);
-            let asked = Asked { rule: index, reach_back: reach, reach_on: reach };
+            let asked = Asked { rule: index, reach, beside: false };
             let keywords: Option<Vec<Vec<u8>>> = (rule.keywords_within
                 && !rule.keywords.is_empty())
             .then(|| rule.keywords.iter().map(|word| word.clone().into_bytes()).collect());
@@ -59,11 +62,7 @@ impl Plan {
                 Some(words) if rare => plan.add_words(words, asked, &mut known),
                 _ if need.run >= RUN_MIN => plan.runs.push((need.run, asked)),
                 _ if rule.require_context => {
-                    let asked = Asked {
-                        reach_back: reach.saturating_add(CONTEXT_AFTER),
-                        reach_on: reach.saturating_add(CONTEXT_BEFORE),
-                        ..asked
-                    };
+                    let asked = Asked { beside: true, ..asked };
                     plan.add_words(rule.context.written(), asked, &mut known);
                 }
                 _ if need.digits >= DIGITS_MIN && together => {
@@ -99,20 +98,20 @@ impl Plan {
         &self.words
     }
 
-    /// Where to ask, as this word ends here.
-    pub(super) fn word(&self, word: usize, end: usize, length: usize, windows: &mut Vec<Window>) {
+    /// Who is to be asked, as this word ends here.
+    pub(super) fn word(&self, word: usize, end: usize, hits: &mut Vec<Hit>) {
         let (Some(bytes), Some(rules)) = (self.words.get(word), self.of_words.get(word)) else {
             return;
         };
         let part = end.saturating_sub(bytes.len())..end;
-        windows.extend(rules.iter().map(|asked| asked.window(part.clone(), length)));
+        hits.extend(rules.iter().map(|asked| asked.hit(part.clone())));
     }
 
-    /// Where to ask by runs of token bytes and by digits.
-    pub(super) fn spans(&self, text: &[u8], windows: &mut Vec<Window>) {
-        let mut ask = |rules: &[(usize, Asked)], found: usize, part: std::ops::Range<usize>| {
+    /// Who is to be asked by runs of token bytes and by digits.
+    pub(super) fn spans(&self, text: &[u8], hits: &mut Vec<Hit>) {
+        let mut ask = |rules: &[(usize, Asked)], found: usize, part: Range<usize>| {
             let enough = rules.iter().filter(|(wanted, _)| *wanted <= found);
-            windows.extend(enough.map(|(_, asked)| asked.window(part.clone(), text.len())));
+            hits.extend(enough.map(|(_, asked)| asked.hit(part.clone())));
         };
         if !self.runs.is_empty() {
             runs(text, RUN_MIN, |run| ask(&self.runs, run.len(), run.clone()));
@@ -123,15 +122,23 @@ impl Plan {
     }
 
     /// Who is asked everywhere.
-    pub(super) fn always(&self, text: &[u8], windows: &mut Vec<Window>) {
-        let all = |rule: &usize| Window { rule: *rule, start: 0, end: text.len() };
-        windows.extend(self.always.iter().map(all));
+    pub(super) fn always(&self, text: &[u8], hits: &mut Vec<Hit>) {
+        let all = 0..text.len();
+        let everywhere = |rule: &usize| Asked { rule: *rule, reach: usize::MAX, beside: false };
+        hits.extend(self.always.iter().map(everywhere).map(|asked| asked.hit(all.clone())));
     }
 }
 
 impl Asked {
-    fn window(self, part: std::ops::Range<usize>, length: usize) -> Window {
-        let (start, end) = around(part, self.reach_back, self.reach_on, length);
-        Window { rule: self.rule, start, end }
+    /// A match has a part of `part` in it, or stands beside it. Of a run or of digits it may have any part.
+    fn hit(self, part: Range<usize>) -> Hit {
+        let reach = self.reach.saturating_add(part.len());
+        Hit {
+            rule: self.rule,
+            start: part.start,
+            end: part.end,
+            back: reach.saturating_add(if self.beside { CONTEXT_AFTER } else { 0 }),
+            on: reach.saturating_add(if self.beside { CONTEXT_BEFORE } else { 0 }),
+        }
     }
 }

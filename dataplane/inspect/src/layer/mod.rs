@@ -4,12 +4,14 @@
 //! only look like others told apart no more. A match in that text has to be cut out of the message, so
 //! each layer knows where its bytes came from.
 
+pub(crate) mod base64;
 mod fold;
+pub(crate) mod percent;
 mod unescape;
 
 use std::ops::Range;
 
-pub(crate) use unescape::unescape;
+pub(crate) use unescape::{folded, unescape};
 
 /// A text, and where it came from: its source, byte for byte but for the places that [`Step`]s tell.
 #[derive(Debug, Default)]
@@ -61,6 +63,31 @@ impl Layer {
         self.source_end += source_bytes;
     }
 
+    /// Passes over a part of the source that is not looked at here; a line's end keeps apart what stands around it.
+    pub(crate) fn skip_to(&mut self, at: usize) {
+        let bytes = at.saturating_sub(self.source_end);
+        if !self.text.is_empty() {
+            self.decoded(b"\n", bytes);
+        } else {
+            self.leave_out(bytes);
+        }
+    }
+
+    /// Appends what a run of base64 stands for: each of its bytes came from the group of four that it is in.
+    pub(crate) fn base64(&mut self, run: &[u8]) {
+        let mut bytes = Vec::with_capacity(3);
+        for four in run.chunks(4) {
+            bytes.clear();
+            base64::decode(four, &mut bytes);
+            self.decoded(&bytes, four.len());
+        }
+    }
+
+    /// Whether nothing in it stood for something else.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        !self.steps.iter().any(|step| step.decoded)
+    }
+
     /// Passes over bytes of the source that nobody sees.
     pub(crate) fn leave_out(&mut self, source_bytes: usize) {
         self.source_end += source_bytes;
@@ -82,6 +109,20 @@ impl Layer {
             }
         });
         start..end.max(start)
+    }
+
+    /// Where in the text the first byte is that came from `at` in the source or from behind it.
+    pub(crate) fn text_at(&self, at: usize) -> usize {
+        let index = self.steps.partition_point(|step| step.from <= at);
+        let Some(step) = index.checked_sub(1).and_then(|index| self.steps.get(index)) else {
+            return 0;
+        };
+        let next = self.steps.get(index).map_or(self.text.len(), |next| next.at);
+        if step.decoded {
+            // Half of an escape is behind it.
+            return if step.from == at { step.at } else { next };
+        }
+        (step.at + (at - step.from)).min(next)
     }
 
     /// The step that a place in the text is of, and the one after it.

@@ -18,6 +18,18 @@ pub(crate) fn unescape(source: &[u8], layer: &mut Layer) {
     }
 }
 
+/// Appends `source` folded, and no more.
+pub(crate) fn folded(mut source: &[u8], layer: &mut Layer) {
+    while let Some(at) = source.iter().position(|byte| may_fold(*byte)) {
+        let (plain, rest) = source.split_at(at);
+        layer.copy(plain);
+        let (character, bytes) = first_character(rest);
+        put(character, bytes, rest, layer);
+        source = rest.get(bytes..).unwrap_or_default();
+    }
+    layer.copy(source);
+}
+
 fn ascii(mut source: &[u8], layer: &mut Layer) {
     while let Some(at) = memchr(b'\\', source) {
         let (plain, rest) = source.split_at(at);
