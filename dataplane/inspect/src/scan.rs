@@ -16,7 +16,9 @@ use crate::structure::{Cell, cells, may_be_json};
 const ESCAPES_BEFORE: usize = 512;
 /// and so far behind; a match may be as long.
 const ESCAPES_AFTER: usize = 4096;
-/// Memory that a thread's scratch keeps from one message to the next, for each text.
+/// A thread's scratch keeps so many texts from one message to the next,
+const TEXTS_KEPT: usize = 8;
+/// and so much memory for each.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// Rules, prepared: one for all threads.
@@ -164,6 +166,11 @@ impl Inspector {
             }
             next += 1;
         }
+        let texts = scan.texts;
+        scratch.texts.truncate(texts.max(TEXTS_KEPT));
+        for stale in scratch.texts.iter_mut().skip(texts) {
+            stale.within = None;
+        }
         let findings = &mut scratch.findings;
         findings.sort_by_key(|one| (one.source.start, one.source.end, one.rule, one.text));
         findings.dedup_by(|next, kept| next.rule == kept.rule && next.source == kept.source);
@@ -223,7 +230,7 @@ impl Scan<'_> {
         let Inspector { engine, limits, set } = self.inspector;
         let Scratch { words, hits, texts, cells: all, findings } = &mut *self.scratch;
         let Some(of) = texts.get(index) else { return Ok(()) };
-        let bytes = if of.verbatim { self.message } else { of.layer.text() };
+        let bytes = of.bytes(self.message);
         engine.hits(bytes, words, hits).map_err(Exceeded::Engine)?;
         if hits.len() > limits.hits {
             let what = "places at which a rule is asked";
@@ -253,7 +260,7 @@ impl Scan<'_> {
     fn texts_within(&mut self, index: usize) -> Result<(), Exceeded> {
         let Some(of) = self.scratch.texts.get_mut(index) else { return Ok(()) };
         let of = std::mem::take(of);
-        let bytes = if of.verbatim { self.message } else { of.layer.text() };
+        let bytes = of.bytes(self.message);
         let done = self.escapes_within(index, bytes, b'\\', Encoding::Escaped);
         let done = done.and_then(|()| self.escapes_within(index, bytes, b'%', Encoding::Percent));
         let done = done.and_then(|()| self.base64_within(index, bytes));
@@ -336,6 +343,17 @@ fn source_of(texts: &[Text], mut index: usize, mut span: Range<usize>) -> Range<
     span
 }
 
+impl Text {
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.verbatim
+    }
+
+    /// Its bytes, of the message that was looked into.
+    pub(crate) fn bytes<'t>(&'t self, message: &'t [u8]) -> &'t [u8] {
+        if self.verbatim { message } else { self.layer.text() }
+    }
+}
+
 impl Finding {
     /// The bytes of the message in which it stands: whole escapes, and of base64 whole groups.
     pub fn source(&self) -> Range<usize> {
@@ -351,8 +369,8 @@ impl Finding {
 impl Scratch {
     /// What was found, as its reader sees it; of the last message that was looked into, which is given again.
     pub fn secret<'t>(&'t self, message: &'t [u8], finding: &Finding) -> &'t [u8] {
-        let Some(text) = self.texts.get(finding.text) else { return &[] };
-        let bytes = if text.verbatim { message } else { text.layer.text() };
+        let text = self.texts.get(finding.text);
+        let bytes = text.map(|text| text.bytes(message)).unwrap_or_default();
         bytes.get(finding.secret.clone()).unwrap_or_default()
     }
 }

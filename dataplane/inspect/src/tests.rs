@@ -1,6 +1,8 @@
 //! What stands in a message in ways that hide it, and what only looks like something.
 
-use crate::{EngineKind, Finding, Form, Inspector, Limits, RuleSet};
+use serde_json::{Value, json};
+
+use crate::{EngineKind, Finding, Form, Inspector, Limits, RuleSet, spliced};
 
 const TOKEN: &str = "ghp_r3Wb1cXyZAq9LkTfV2mNsH7dJpE0uG41Kc2Y";
 
@@ -86,4 +88,51 @@ fn a_key_says_what_its_value_is() {
         all.iter().any(|(_, secret, source)| secret == "Tr0ub4dor&3zz" && source == secret),
         "{all:?}"
     );
+}
+
+/// The message with all that was found replaced by its rule's id.
+fn redacted(inspector: &Inspector, message: &[u8], form: Form) -> Vec<u8> {
+    let mut scratch = inspector.scratch().expect("scratch");
+    let findings = inspector.scan(message, form, &mut scratch).expect("within limits").to_vec();
+    let with = |finding: &Finding| {
+        inspector.rule(finding).map(|rule| format!("[REDACTED:{}]", rule.id).into_bytes())
+    };
+    let splices = scratch.splices(message, form, &findings, with);
+    spliced(message, &splices)
+}
+
+fn redacted_text(inspector: &Inspector, message: &str) -> String {
+    let out = redacted(inspector, message.as_bytes(), Form::of(message.as_bytes()));
+    String::from_utf8(out).expect("text")
+}
+
+#[test]
+fn what_is_cut_out_leaves_the_rest_as_it_was() {
+    let inspector = inspector(EngineKind::BEST);
+    let message = format!(r#"{{ "a" : "x\u0041 {TOKEN}\ny", "n": 1.50 }}"#);
+    let placeholder = "[REDACTED:github-personal-access-token]";
+    let expected = message.replace(TOKEN, placeholder);
+    assert_eq!(redacted_text(&inspector, &message), expected);
+    let nested = json!({"text": json!({"token": TOKEN, "note": "a\nb"}).to_string()}).to_string();
+    assert_eq!(redacted_text(&inspector, &nested), nested.replace(TOKEN, placeholder));
+    let encoded = base64(json!({"token": TOKEN}).to_string().as_bytes());
+    let message = json!({ "blob": encoded }).to_string();
+    let clean: Value = serde_json::from_str(&redacted_text(&inspector, &message)).expect("JSON");
+    let run = clean["blob"].as_str().expect("a string").trim_end_matches('=');
+    let mut decoded = Vec::new();
+    crate::layer::base64::decode(run.as_bytes(), &mut decoded);
+    let inner: Value = serde_json::from_slice(&decoded).expect("JSON in base64");
+    assert_eq!(inner["token"], placeholder);
+}
+
+#[test]
+fn a_number_is_replaced_by_a_string_in_json_and_in_json_within() {
+    let inspector = inspector(EngineKind::BEST);
+    let card = r#"{"card":4111111111111111,"n":2}"#;
+    let clean: Value = serde_json::from_str(&redacted_text(&inspector, card)).expect("JSON");
+    assert!(clean["card"].as_str().is_some_and(|text| text.starts_with("[REDACTED:")), "{clean}");
+    let nested = json!({ "text": card }).to_string();
+    let clean: Value = serde_json::from_str(&redacted_text(&inspector, &nested)).expect("JSON");
+    let inner: Value = serde_json::from_str(clean["text"].as_str().expect("text")).expect("JSON");
+    assert!(inner["card"].is_string() && inner["n"] == 2, "{inner}");
 }
