@@ -129,6 +129,27 @@ impl Inspector {
         self.set.rules().get(finding.rule)
     }
 
+    /// Of findings that overlap, the one whose rule comes first in the set, and of one rule's the longest: what a
+    /// person is told of them.
+    pub fn distinct<'f>(&self, findings: &'f [Finding]) -> impl Iterator<Item = &'f Finding> {
+        let mut kept: Vec<&Finding> = Vec::new();
+        let mut rest = findings.iter().peekable();
+        while let Some(first) = rest.next() {
+            let mut end = first.source.end;
+            let mut best = first;
+            // Of a group of which each meets the next.
+            while let Some(next) = rest.next_if(|next| next.source.start < end) {
+                end = end.max(next.source.end);
+                let rank = |one: &Finding| (one.rule, std::cmp::Reverse(one.source.len()));
+                if rank(next) < rank(best) {
+                    best = next;
+                }
+            }
+            kept.push(best);
+        }
+        kept.into_iter()
+    }
+
     /// All that is found in a message, in the order in which it stands there; of two that overlap both.
     pub fn scan<'s>(
         &self,
