@@ -5,7 +5,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter};
 
 use crate::ask;
-use crate::engine::{Engine, EngineKind, Hit, WordScratch};
+use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
 use crate::layer::base64::{self, Alphabet};
 use crate::layer::{Layer, folded, percent, unescape};
 use crate::limits::{Exceeded, Limits};
@@ -30,7 +30,7 @@ pub struct Inspector {
 
 /// A thread's memory for looking into messages.
 pub struct Scratch {
-    words: WordScratch,
+    engine: EngineScratch,
     hits: Vec<Hit>,
     cells: Vec<Cell>,
     pub(crate) texts: Vec<Text>,
@@ -116,7 +116,7 @@ impl Inspector {
     /// What a thread needs.
     pub fn scratch(&self) -> Result<Scratch, Exceeded> {
         Ok(Scratch {
-            words: self.engine.scratch().map_err(Exceeded::Engine)?,
+            engine: self.engine.scratch().map_err(Exceeded::Engine)?,
             hits: Vec::new(),
             cells: Vec::new(),
             texts: Vec::new(),
@@ -249,10 +249,10 @@ impl Scan<'_> {
     /// Asks every rule that may match in a text.
     fn look(&mut self, index: usize, form: Form) -> Result<(), Exceeded> {
         let Inspector { engine, limits, set } = self.inspector;
-        let Scratch { words, hits, texts, cells: all, findings } = &mut *self.scratch;
+        let Scratch { engine: memory, hits, texts, cells: all, findings } = &mut *self.scratch;
         let Some(of) = texts.get(index) else { return Ok(()) };
         let bytes = of.bytes(self.message);
-        engine.hits(bytes, words, hits).map_err(Exceeded::Engine)?;
+        engine.hits(bytes, memory, hits).map_err(Exceeded::Engine)?;
         if hits.len() > limits.hits {
             let what = "places at which a rule is asked";
             return Err(Exceeded::Count { what, most: limits.hits });
@@ -282,8 +282,8 @@ impl Scan<'_> {
         let Some(of) = self.scratch.texts.get_mut(index) else { return Ok(()) };
         let of = std::mem::take(of);
         let bytes = of.bytes(self.message);
-        let done = self.escapes_within(index, bytes, b'\\', Encoding::Escaped);
-        let done = done.and_then(|()| self.escapes_within(index, bytes, b'%', Encoding::Percent));
+        let done = self.escapes_within(index, bytes, b'\\', &Encoding::Escaped);
+        let done = done.and_then(|()| self.escapes_within(index, bytes, b'%', &Encoding::Percent));
         let done = done.and_then(|()| self.base64_within(index, bytes));
         if let Some(place) = self.scratch.texts.get_mut(index) {
             *place = of;
@@ -297,11 +297,11 @@ impl Scan<'_> {
         index: usize,
         bytes: &[u8],
         begin: u8,
-        encoding: Encoding,
+        encoding: &Encoding,
     ) -> Result<(), Exceeded> {
         let counts = |at: &usize| {
             let rest = bytes.get(*at..).unwrap_or_default();
-            encoding == Encoding::Escaped || percent::byte(rest).is_some()
+            *encoding == Encoding::Escaped || percent::byte(rest).is_some()
         };
         let mut places = memchr_iter(begin, bytes).filter(counts).peekable();
         let Some(first) = places.next() else { return Ok(()) };

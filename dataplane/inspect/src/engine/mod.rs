@@ -15,7 +15,7 @@ mod vectorscan;
 
 use std::ops::Range;
 
-use plan::Plan;
+use plan::{Plan, Spans};
 
 use crate::rule::Rule;
 
@@ -78,8 +78,14 @@ trait WordSearch: Send + Sync {
     ) -> Result<(), String>;
 }
 
-/// A thread's memory for a search.
-pub(crate) enum WordScratch {
+/// A thread's memory for an engine.
+pub(crate) struct EngineScratch {
+    words: WordScratch,
+    spans: Spans,
+}
+
+/// A thread's memory for a search for words.
+enum WordScratch {
     None,
     #[cfg(feature = "vectorscan")]
     Vectorscan(hyperscan::prelude::Scratch),
@@ -110,8 +116,8 @@ impl Engine {
         self.kind
     }
 
-    pub(crate) fn scratch(&self) -> Result<WordScratch, String> {
-        self.words.scratch()
+    pub(crate) fn scratch(&self) -> Result<EngineScratch, String> {
+        Ok(EngineScratch { words: self.words.scratch()?, spans: Spans::default() })
     }
 
     /// Puts into `hits` where rules are to be asked, by rule and place: every match of a rule is in the window of
@@ -119,13 +125,14 @@ impl Engine {
     pub(crate) fn hits(
         &self,
         text: &[u8],
-        scratch: &mut WordScratch,
+        scratch: &mut EngineScratch,
         hits: &mut Vec<Hit>,
     ) -> Result<(), String> {
+        let EngineScratch { words, spans } = scratch;
         hits.clear();
         self.plan.always(text, hits);
-        self.plan.spans(text, hits);
-        self.words.search(text, scratch, &mut |word, end| self.plan.word(word, end, hits))?;
+        self.plan.spans(text, spans, hits);
+        self.words.search(text, words, &mut |word, end| self.plan.word(word, end, spans, hits))?;
         hits.sort_unstable();
         Ok(())
     }

@@ -6,6 +6,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 const WORDS_MAX: usize = 128;
 /// A class of more bytes than this says nothing as a part of a word.
 const CLASS_MAX: usize = 4;
+/// Digits are together where no more than so many other bytes are between two.
+pub(crate) const GAP_MAX: usize = 4;
 /// Repetitions are counted up to here.
 const COUNT_MAX: usize = 256;
 
@@ -16,10 +18,8 @@ pub(crate) struct Need {
     pub(crate) words: Option<Vec<Vec<u8>>>,
     /// So many bytes of a token ([`is_token`]) stand in it without another between them.
     pub(crate) run: usize,
-    /// So many digits are in it,
-    pub(crate) digits: usize,
-    /// and between two of them there are no more than so many other bytes.
-    pub(crate) gap: Option<usize>,
+    /// Digits that stand together in it.
+    pub(crate) digits: Cluster,
     /// It is no longer.
     pub(crate) bytes_max: Option<usize>,
 }
@@ -33,12 +33,10 @@ impl Need {
     pub(crate) fn of(hir: &Hir) -> Self {
         let words = Words::of(hir);
         let whole = words.exact.filter(|set| set.iter().all(|word| !word.is_empty()));
-        let digits = Digits::of(hir);
         Self {
             words: better(words.best, whole),
             run: Run::of(hir).best,
-            digits: digits.count,
-            gap: digits.inner,
+            digits: Cluster::of(hir),
             bytes_max: hir.properties().maximum_len(),
         }
     }
@@ -146,7 +144,10 @@ impl Words {
                             Some(set) if Some(min) == max && times < COUNT_MAX => Self::exact(set),
                             set => Self {
                                 exact: None,
-                                best: better(sub.best, set.or(sub.exact).filter(none_empty)),
+                                best: better(
+                                    sub.best,
+                                    set.or(sub.exact).filter(|set| none_empty(set)),
+                                ),
                             },
                         }
                     }
@@ -170,20 +171,17 @@ impl Words {
         let mut others = None;
         for part in parts {
             let words = Self::of(part);
-            match words.exact {
-                Some(set) => match product(&joined, &set) {
-                    Some(longer) => joined = longer,
-                    None => {
-                        whole = false;
-                        end(&mut joined);
-                        joined = set;
-                    }
-                },
-                None => {
-                    whole = false;
-                    end(&mut joined);
-                    others = better(others, words.best);
-                }
+            let longer = words.exact.as_ref().and_then(|set| product(&joined, set));
+            if let Some(longer) = longer {
+                joined = longer;
+                continue;
+            }
+            whole = false;
+            end(&mut joined);
+            if let Some(set) = words.exact {
+                joined = set;
+            } else {
+                others = better(others, words.best);
             }
         }
         if whole {
@@ -202,7 +200,7 @@ impl Words {
         }
         let mut words = Vec::new();
         for one in all {
-            match better(one.best, one.exact.filter(none_empty)) {
+            match better(one.best, one.exact.filter(|set| none_empty(set))) {
                 Some(set) => words.extend(set),
                 None => return Self::default(),
             }
@@ -212,7 +210,7 @@ impl Words {
     }
 }
 
-fn none_empty(words: &Vec<Vec<u8>>) -> bool {
+fn none_empty(words: &[Vec<u8>]) -> bool {
     words.iter().all(|word| !word.is_empty())
 }
 
@@ -299,27 +297,95 @@ impl Run {
     }
 }
 
+/// The digits of every match that stand together, with no more than [`GAP_MAX`] other bytes between two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Cluster {
+    /// So many, at least,
+    pub(crate) digits: usize,
+    /// in so many groups that others stand between.
+    pub(crate) groups: usize,
+}
+
+impl Cluster {
+    /// Whether it has all of another.
+    pub(super) fn has(self, other: Self) -> bool {
+        self.digits >= other.digits && self.groups >= other.groups
+    }
+
+    /// The most that a part of every match has.
+    fn of(hir: &Hir) -> Self {
+        let whole = Digits::of(hir);
+        if whole.inner.is_some_and(|gap| gap <= GAP_MAX) {
+            return Self { digits: whole.count, groups: whole.groups };
+        }
+        match hir.kind() {
+            HirKind::Capture(capture) => Self::of(&capture.sub),
+            HirKind::Repetition(repetition) if repetition.min > 0 => Self::of(&repetition.sub),
+            HirKind::Alternation(parts) => {
+                let fewest = |one: Self, other: Self| Self {
+                    digits: one.digits.min(other.digits),
+                    groups: one.groups.min(other.groups),
+                };
+                parts.iter().map(Self::of).reduce(fewest).unwrap_or_default()
+            }
+            HirKind::Concat(parts) => {
+                let each: Vec<Digits> = parts.iter().map(Digits::of).collect();
+                let mut best = Self::default();
+                for start in 0..each.len() {
+                    let mut joined = Digits::EMPTY;
+                    for part in each.iter().skip(start) {
+                        joined = joined.then(*part);
+                        if joined.inner.is_none_or(|gap| gap > GAP_MAX) {
+                            break;
+                        }
+                        let here = Self { digits: joined.count, groups: joined.groups };
+                        best = best.more(here);
+                    }
+                }
+                parts.iter().map(Self::of).fold(best, Self::more)
+            }
+            _ => Self::default(),
+        }
+    }
+
+    fn more(self, other: Self) -> Self {
+        let rank = |one: &Self| (one.digits, one.groups);
+        if rank(&other) > rank(&self) { other } else { self }
+    }
+}
+
 /// How many digits every match has, and how far they stand apart.
 #[derive(Debug, Clone, Copy)]
 struct Digits {
     count: usize,
+    groups: usize,
     /// Other bytes before the first digit, between two, and behind the last, at most; `None` is any number. Where
-    /// it may have no digit at all, `head` is its length.
+    /// it may have no digit at all, `head` and `tail` are its length.
     head: Option<usize>,
     inner: Option<usize>,
     tail: Option<usize>,
+    /// The same at least.
+    head_min: usize,
+    tail_min: usize,
     /// It may have no digit.
     none: bool,
 }
 
 impl Digits {
-    const EMPTY: Self = Self { count: 0, head: Some(0), inner: Some(0), tail: Some(0), none: true };
+    const EMPTY: Self = Self::other(0, 0);
+    const DIGIT: Self = Self { count: 1, groups: 1, none: false, ..Self::EMPTY };
 
-    fn byte(digit: bool) -> Self {
-        if digit {
-            Self { count: 1, head: Some(0), inner: Some(0), tail: Some(0), none: false }
-        } else {
-            Self { count: 0, head: Some(1), inner: Some(0), tail: Some(1), none: true }
+    /// A piece of so many bytes that has no digit for certain.
+    const fn other(fewest: usize, most: usize) -> Self {
+        Self {
+            count: 0,
+            groups: 0,
+            head: Some(most),
+            inner: Some(0),
+            tail: Some(most),
+            head_min: fewest,
+            tail_min: fewest,
+            none: true,
         }
     }
 
@@ -327,15 +393,19 @@ impl Digits {
         match hir.kind() {
             HirKind::Empty | HirKind::Look(_) => Self::EMPTY,
             HirKind::Literal(literal) => {
-                let bytes = literal.0.iter().map(|byte| Self::byte(byte.is_ascii_digit()));
-                bytes.fold(Self::EMPTY, Self::then)
+                let byte = |byte: &u8| {
+                    if byte.is_ascii_digit() { Self::DIGIT } else { Self::other(1, 1) }
+                };
+                literal.0.iter().map(byte).fold(Self::EMPTY, Self::then)
             }
             HirKind::Class(class) => {
                 if all(class, |byte| byte.is_ascii_digit()) {
-                    Self::byte(true)
+                    Self::DIGIT
+                } else if all(class, |byte| !byte.is_ascii_digit()) {
+                    Self::other(1, 1)
                 } else {
-                    // A character of several bytes at most.
-                    Self { head: Some(4), tail: Some(4), ..Self::byte(false) }
+                    // It may be a digit, or a character of several bytes.
+                    Self::other(0, hir.properties().maximum_len().unwrap_or(4))
                 }
             }
             HirKind::Capture(capture) => Self::of(&capture.sub),
@@ -365,22 +435,51 @@ impl Digits {
         let sum = |one: Option<usize>, other: Option<usize>| Some(one? + other?);
         let most = |one: Option<usize>, other: Option<usize>| Some(one?.max(other?));
         let between = sum(self.tail, next.head);
+        let apart = self.tail_min + next.head_min > 0;
+        let joined = usize::from(!apart && self.groups > 0 && next.groups > 0);
         Self {
             count: (self.count + next.count).min(COUNT_MAX),
+            groups: (self.groups + next.groups - joined).min(COUNT_MAX),
             head: if self.none { most(self.head, sum(self.head, next.head)) } else { self.head },
             inner: most(most(self.inner, next.inner), between),
             tail: if next.none { most(next.tail, sum(next.tail, self.tail)) } else { next.tail },
+            head_min: if self.none { 0 } else { self.head_min },
+            tail_min: if next.none { 0 } else { next.tail_min },
             none: self.none && next.none,
         }
+        .of_others(self, next)
+    }
+
+    /// Two pieces without a digit are one without.
+    fn of_others(self, one: Self, other: Self) -> Self {
+        let fewest = one.head_min + other.head_min;
+        match (one.none && one.count == 0, other.none && other.count == 0) {
+            (true, true) => Self { head_min: fewest, tail_min: fewest, ..self },
+            (true, false) if one.is_only_others() => {
+                Self { head_min: one.head_min + other.head_min, ..self }
+            }
+            (false, true) if other.is_only_others() => {
+                Self { tail_min: one.tail_min + other.tail_min, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// It never has a digit, as far as is known.
+    fn is_only_others(self) -> bool {
+        self.none && self.count == 0
     }
 
     fn or(self, other: Self) -> Self {
         let most = |one: Option<usize>, other: Option<usize>| Some(one?.max(other?));
         Self {
             count: self.count.min(other.count),
+            groups: self.groups.min(other.groups),
             head: most(self.head, other.head),
             inner: most(self.inner, other.inner),
             tail: most(self.tail, other.tail),
+            head_min: self.head_min.min(other.head_min),
+            tail_min: self.tail_min.min(other.tail_min),
             none: self.none || other.none,
         }
     }
@@ -424,14 +523,16 @@ mod tests {
     }
 
     #[test]
-    fn digits_are_counted_and_how_far_they_stand_apart() {
-        let digits = |regex| (need(regex).digits, need(regex).gap);
-        assert_eq!(digits(r"\d{3}-\d{2}-\d{4}"), (9, Some(1)));
-        assert_eq!(digits(r"\d{3}[ -]{0,2}\d{3}"), (6, Some(8)));
-        assert_eq!(digits(r"(?:\d{4}[ ]?){3}\d{4}"), (16, Some(1)));
-        assert_eq!(digits(r"\d+(?:\.\d+){2,5}"), (3, Some(1)));
-        assert_eq!(digits(r"\d{3}x*\d{3}"), (6, None));
-        assert_eq!(digits(r"\d{3}(?:-\d{3})?"), (3, Some(1)));
+    fn digits_that_stand_together_are_counted_with_their_groups() {
+        let digits = |regex| (need(regex).digits.digits, need(regex).digits.groups);
+        assert_eq!(digits(r"\d{3}-\d{2}-\d{4}"), (9, 3));
+        assert_eq!(digits(r"\d{3}[ -]{0,2}\d{3}"), (6, 1));
+        assert_eq!(digits(r"(?:\d{4} ?){3}\d{4}"), (16, 1));
+        assert_eq!(digits(r"\d+(?:\.\d+){3,5}"), (4, 4));
+        assert_eq!(digits(r"\d{3}x*\d{4}"), (4, 1));
+        assert_eq!(digits(r"\d{3}(?:-\d{3})?"), (3, 1));
+        assert_eq!(digits(r"(?:^|[^\w])(\d{3}-\d{3})\b(?:[./]\w{1,24})?"), (6, 2));
+        assert_eq!(digits(r"ab\d{3}|\d{2}-\d{4}"), (3, 1));
         assert_eq!(need("[a-z]{1,5}").bytes_max, Some(5));
     }
 
@@ -469,12 +570,15 @@ mod tests {
                 let lower = found.to_ascii_lowercase();
                 let word = |word: &Vec<u8>| memchr::memmem::find(&lower, word).is_some();
                 let runs = found.split(|byte| !is_token(*byte)).map(<[u8]>::len);
-                let at: Vec<usize> = (0..found.len()).filter(|at| found[*at].is_ascii_digit()).collect();
-                let gap = at.windows(2).map(|two| two[1] - two[0] - 1).max().unwrap_or(0);
+                let mut most = Cluster::default();
+                crate::engine::spans::clusters(found, 1, GAP_MAX, |here, _| {
+                    most.digits = most.digits.max(here.digits);
+                    most.groups = most.groups.max(here.groups);
+                });
                 let holds = need.words.as_ref().is_none_or(|words| words.iter().any(word))
                     && runs.max().unwrap_or(0) >= need.run
-                    && at.len() >= need.digits
-                    && need.gap.is_none_or(|most| gap <= most)
+                    && most.digits >= need.digits.digits
+                    && most.groups >= need.digits.groups
                     && need.bytes_max.is_none_or(|most| found.len() <= most);
                 if !holds {
                     wrong = Some(String::from_utf8_lossy(found).into_owned());

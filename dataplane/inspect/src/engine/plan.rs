@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::Hit;
-use super::need::{Need, rarity};
+use super::need::{Cluster, GAP_MAX, Need, rarity};
 use super::spans::{clusters, runs};
 use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule};
 
@@ -12,10 +12,13 @@ use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule};
 const RARE: f64 = 4.0;
 /// Runs of token bytes this long are seldom.
 const RUN_MIN: usize = 20;
-/// So many digits close together are seldom.
+/// So many digits together are seldom,
 const DIGITS_MIN: usize = 6;
-/// Digits are together where no more than so many other bytes are between two.
-const GAP_MAX: usize = 8;
+/// and fewer are where they stand in so many groups.
+const GROUPS_MIN: usize = 4;
+
+/// Words of a letter are everywhere, but beside a long run of token bytes those of two are seldom.
+const RARE_BESIDE_RUN: f64 = 2.0;
 
 /// What is looked for, and for which rules.
 #[derive(Debug, Default)]
@@ -25,7 +28,7 @@ pub(super) struct Plan {
     of_words: Vec<Vec<Asked>>,
     /// By the shortest run that they have.
     runs: Vec<(usize, Asked)>,
-    digits: Vec<(usize, Asked)>,
+    digits: Vec<(Cluster, Asked)>,
     always: Vec<usize>,
 }
 
@@ -37,6 +40,39 @@ struct Asked {
     reach: usize,
     /// Whether what was found is in its context, and not in the match.
     beside: bool,
+    /// What else must be where the match may be: a run so long,
+    run: usize,
+    /// and digits.
+    digits: Cluster,
+}
+
+/// What a text has, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Spans {
+    runs: Vec<Range<usize>>,
+    clusters: Vec<(Cluster, Range<usize>)>,
+}
+
+impl Spans {
+    fn find(&mut self, text: &[u8]) {
+        self.runs.clear();
+        self.clusters.clear();
+        runs(text, RUN_MIN, |run| self.runs.push(run));
+        let fewest = GROUPS_MIN.min(DIGITS_MIN);
+        clusters(text, fewest, GAP_MAX, |here, part| self.clusters.push((here, part)));
+    }
+
+    fn has_run(&self, bytes: usize, within: &Range<usize>) -> bool {
+        let first = self.runs.partition_point(|run| run.end <= within.start);
+        let near = self.runs.iter().skip(first).take_while(|run| run.start < within.end);
+        near.into_iter().any(|run| run.len() >= bytes)
+    }
+
+    fn has_digits(&self, wanted: Cluster, within: &Range<usize>) -> bool {
+        let first = self.clusters.partition_point(|(_, part)| part.end <= within.start);
+        let near = self.clusters.iter().skip(first).take_while(|(_, part)| part.start < within.end);
+        near.into_iter().any(|(here, _)| here.has(wanted))
+    }
 }
 
 impl Plan {
@@ -46,7 +82,10 @@ impl Plan {
         for (index, rule) in rules.iter().enumerate() {
             let need = Need::of(&rule.hir);
             let reach = need.bytes_max.unwrap_or(usize::MAX);
-            let asked = Asked { rule: index, reach, beside: false };
+            let run = if need.run >= RUN_MIN { need.run } else { 0 };
+            let together = need.digits.digits >= DIGITS_MIN || need.digits.groups >= GROUPS_MIN;
+            let digits = if together { need.digits } else { Cluster::default() };
+            let asked = Asked { rule: index, reach, beside: false, run, digits };
             let keywords: Option<Vec<Vec<u8>>> = (rule.keywords_within
                 && !rule.keywords.is_empty())
             .then(|| rule.keywords.iter().map(|word| word.clone().into_bytes()).collect());
@@ -56,18 +95,16 @@ impl Plan {
                 }
                 (own, given) => own.or(given),
             };
-            let rare = words.as_ref().is_some_and(|words| rarity(words) >= RARE);
-            let together = need.gap.is_some_and(|gap| gap <= GAP_MAX);
+            let least = if run > 0 { RARE_BESIDE_RUN } else { RARE };
+            let rare = words.as_ref().is_some_and(|words| rarity(words) >= least);
             match words {
                 Some(words) if rare => plan.add_words(words, asked, &mut known),
-                _ if need.run >= RUN_MIN => plan.runs.push((need.run, asked)),
+                _ if run > 0 => plan.runs.push((run, asked)),
                 _ if rule.require_context => {
                     let asked = Asked { beside: true, ..asked };
                     plan.add_words(rule.context.written(), asked, &mut known);
                 }
-                _ if need.digits >= DIGITS_MIN && together => {
-                    plan.digits.push((need.digits, asked));
-                }
+                _ if together => plan.digits.push((digits, asked)),
                 Some(words) => plan.add_words(words, asked, &mut known),
                 None => plan.always.push(index),
             }
@@ -99,32 +136,44 @@ impl Plan {
     }
 
     /// Who is to be asked, as this word ends here.
-    pub(super) fn word(&self, word: usize, end: usize, hits: &mut Vec<Hit>) {
+    pub(super) fn word(&self, word: usize, end: usize, spans: &Spans, hits: &mut Vec<Hit>) {
         let (Some(bytes), Some(rules)) = (self.words.get(word), self.of_words.get(word)) else {
             return;
         };
         let part = end.saturating_sub(bytes.len())..end;
-        hits.extend(rules.iter().map(|asked| asked.hit(part.clone())));
+        for asked in rules {
+            let hit = asked.hit(part.clone());
+            let window = hit.window(&(0..usize::MAX));
+            let run = asked.run == 0 || spans.has_run(asked.run, &window);
+            if run && (asked.digits.digits == 0 || spans.has_digits(asked.digits, &window)) {
+                hits.push(hit);
+            }
+        }
     }
 
     /// Who is to be asked by runs of token bytes and by digits.
-    pub(super) fn spans(&self, text: &[u8], hits: &mut Vec<Hit>) {
-        let mut ask = |rules: &[(usize, Asked)], found: usize, part: Range<usize>| {
-            let enough = rules.iter().filter(|(wanted, _)| *wanted <= found);
-            hits.extend(enough.map(|(_, asked)| asked.hit(part.clone())));
-        };
-        if !self.runs.is_empty() {
-            runs(text, RUN_MIN, |run| ask(&self.runs, run.len(), run.clone()));
+    pub(super) fn spans(&self, text: &[u8], spans: &mut Spans, hits: &mut Vec<Hit>) {
+        spans.find(text);
+        for run in &spans.runs {
+            let enough = self.runs.iter().filter(|(wanted, _)| *wanted <= run.len());
+            hits.extend(enough.map(|(_, asked)| asked.hit(run.clone())));
         }
-        if !self.digits.is_empty() {
-            clusters(text, DIGITS_MIN, GAP_MAX, |digits, part| ask(&self.digits, digits, part));
+        for (here, part) in &spans.clusters {
+            let enough = self.digits.iter().filter(|(wanted, _)| here.has(*wanted));
+            hits.extend(enough.map(|(_, asked)| asked.hit(part.clone())));
         }
     }
 
     /// Who is asked everywhere.
     pub(super) fn always(&self, text: &[u8], hits: &mut Vec<Hit>) {
         let all = 0..text.len();
-        let everywhere = |rule: &usize| Asked { rule: *rule, reach: usize::MAX, beside: false };
+        let everywhere = |rule: &usize| Asked {
+            rule: *rule,
+            reach: usize::MAX,
+            beside: false,
+            run: 0,
+            digits: Cluster::default(),
+        };
         hits.extend(self.always.iter().map(everywhere).map(|asked| asked.hit(all.clone())));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::need::is_token;
+use super::need::Cluster;
 
 /// Which bytes are of a token.
 const TOKEN: [bool; 256] = {
@@ -41,39 +41,39 @@ pub(super) fn runs(text: &[u8], shortest: usize, mut found: impl FnMut(Range<usi
 }
 
 /// Tells the spans from digit to digit that have `fewest` of them or more, no two of which have more
-/// than `gap` other bytes between them: how many digits, and where.
+/// than `gap` other bytes between them.
 pub(super) fn clusters(
     text: &[u8],
     fewest: usize,
     gap: usize,
-    mut found: impl FnMut(usize, Range<usize>),
+    mut found: impl FnMut(Cluster, Range<usize>),
 ) {
     /// A quick look passes over so many bytes at once.
     const STEP: usize = 32;
-    let (mut digits, mut start, mut end) = (0, 0, 0);
-    let mut at = 0;
-    while at < text.len() {
-        let step = text.get(at..(at + STEP).min(text.len())).unwrap_or_default();
-        if !step.iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
-            at += step.len();
-            continue;
-        }
-        for (place, _) in step.iter().enumerate().filter(|(_, byte)| byte.is_ascii_digit()) {
-            let here = at + place;
-            if digits > 0 && here - end <= gap {
-                digits += 1;
-            } else {
-                if digits >= fewest {
-                    found(digits, start..end);
+    let mut here = Cluster::default();
+    let (mut start, mut end) = (0, 0);
+    let mut base = 0;
+    for step in text.chunks(STEP) {
+        if step.iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
+            for (place, _) in step.iter().enumerate().filter(|(_, byte)| byte.is_ascii_digit()) {
+                let at = base + place;
+                if here.digits > 0 && at - end <= gap {
+                    here.groups += usize::from(at > end);
+                    here.digits += 1;
+                } else {
+                    if here.digits >= fewest {
+                        found(here, start..end);
+                    }
+                    here = Cluster { digits: 1, groups: 1 };
+                    start = at;
                 }
-                (digits, start) = (1, here);
+                end = at + 1;
             }
-            end = here + 1;
         }
-        at += step.len();
+        base += step.len();
     }
-    if digits >= fewest {
-        found(digits, start..end);
+    if here.digits >= fewest {
+        found(here, start..end);
     }
 }
 
@@ -81,6 +81,7 @@ pub(super) fn clusters(
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::need::is_token;
     use super::*;
 
     #[test]
@@ -109,7 +110,7 @@ mod tests {
         #[test]
         fn digits_that_are_together_are_told_together(text in "[1 ]{0,120}", fewest in 1_usize..6, gap in 0_usize..4) {
             let mut told = Vec::new();
-            clusters(text.as_bytes(), fewest, gap, |digits, part| told.push((digits, part)));
+            clusters(text.as_bytes(), fewest, gap, |here, part| told.push((here.digits, part)));
             let mut expected: Vec<(usize, Range<usize>)> = Vec::new();
             for (at, _) in text.bytes().enumerate().filter(|(_, byte)| *byte == b'1') {
                 match expected.last_mut() {

@@ -8,15 +8,15 @@ pub(super) struct Words(BlockDatabase);
 
 impl Words {
     pub(super) fn compile(words: &[Vec<u8>]) -> Result<Self, String> {
-        let pattern = |(index, word): (usize, &Vec<u8>)| Pattern {
-            expression: word.iter().map(|byte| expression(*byte)).collect(),
-            flags: CompileFlags::CASELESS,
-            id: Some(index),
-            ext: Default::default(),
-            som: None,
+        let pattern = |(index, word): (usize, &Vec<u8>)| {
+            let expression: String = word.iter().map(|byte| expression(*byte)).collect();
+            let pattern = Pattern::with_flags(expression, CompileFlags::CASELESS)?;
+            Ok(Pattern { id: Some(index), ..pattern })
         };
-        let patterns: Patterns = words.iter().enumerate().map(pattern).collect();
-        patterns.build().map(Self).map_err(|error| error.to_string())
+        let patterns: hyperscan::Result<Vec<Pattern>> =
+            words.iter().enumerate().map(pattern).collect();
+        let built = patterns.and_then(|patterns| Patterns::from_iter(patterns).build());
+        built.map(Self).map_err(|error| error.to_string())
     }
 }
 

@@ -66,10 +66,10 @@ impl Layer {
     /// Passes over a part of the source that is not looked at here; a line's end keeps apart what stands around it.
     pub(crate) fn skip_to(&mut self, at: usize) {
         let bytes = at.saturating_sub(self.source_end);
-        if !self.text.is_empty() {
-            self.decoded(b"\n", bytes);
-        } else {
+        if self.text.is_empty() {
             self.leave_out(bytes);
+        } else {
+            self.decoded(b"\n", bytes);
         }
     }
 

@@ -67,24 +67,17 @@ fn escape<'s>(source: &'s [u8], layer: &mut Layer) -> &'s [u8] {
         Some(b'u') => unicode(source),
         _ => None,
     };
-    match decoded {
-        Some((character, bytes)) => {
-            let mut buffer = [0; 4];
-            match fold(character) {
-                Folded::Nothing => layer.leave_out(bytes),
-                Folded::Ascii(byte) => layer.decoded(&[byte], bytes),
-                Folded::Itself => {
-                    layer.decoded(character.encode_utf8(&mut buffer).as_bytes(), bytes);
-                }
-            }
-            source.get(bytes..).unwrap_or_default()
-        }
+    let Some((character, bytes)) = decoded else {
         // No escape: it stands for itself.
-        None => {
-            layer.copy(source.get(..1).unwrap_or_default());
-            source.get(1..).unwrap_or_default()
-        }
+        layer.copy(source.get(..1).unwrap_or_default());
+        return source.get(1..).unwrap_or_default();
+    };
+    match fold(character) {
+        Folded::Nothing => layer.leave_out(bytes),
+        Folded::Ascii(byte) => layer.decoded(&[byte], bytes),
+        Folded::Itself => layer.decoded(character.encode_utf8(&mut [0; 4]).as_bytes(), bytes),
     }
+    source.get(bytes..).unwrap_or_default()
 }
 
 /// `\uXXXX`, or two that are a surrogate pair; half of one is no character.

@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(load(without).expect("a file").rules().len(), all - 1);
         let instead = "[extend]\npath = 'base.toml'\n[[rules]]\nid = 'base'\nregex = 'c'\n";
         let set = load(instead).expect("a file");
-        assert_eq!(set.rules().iter().map(|rule| rule.pattern()).collect::<Vec<_>>(), ["c"]);
+        assert_eq!(set.rules().iter().map(Rule::pattern).collect::<Vec<_>>(), ["c"]);
     }
 
     #[test]

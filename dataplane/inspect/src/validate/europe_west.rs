@@ -62,7 +62,8 @@ pub(super) fn nir(text: &[u8]) -> bool {
 pub(super) fn steuer_id(text: &[u8]) -> bool {
     digits(text).is_some_and(|[body @ .., check]: [u8; 11]| {
         let [first, ..] = body;
-        let mut counts = (0..10).map(|digit| body.iter().filter(|other| **other == digit).count());
+        let times = |digit| body.iter().map(|other| usize::from(*other == digit)).sum::<usize>();
+        let mut counts = (0..10).map(times);
         let repeated = counts.clone().filter(|count| *count > 1).count();
         first > 0
             && repeated == 1
