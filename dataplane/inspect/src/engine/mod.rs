@@ -6,12 +6,14 @@
 //! says is not that a rule matches, only where it is worth asking: the rule's own regex answers that, so that
 //! two engines cannot disagree on what is found.
 
-mod need;
+mod atoms;
+mod dense;
 mod plan;
 mod portable;
 mod spans;
 #[cfg(feature = "vectorscan")]
 mod vectorscan;
+mod words;
 
 use std::ops::Range;
 

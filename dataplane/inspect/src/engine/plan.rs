@@ -4,21 +4,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::Hit;
-use super::need::{Cluster, GAP_MAX, Need, rarity};
-use super::spans::{clusters, runs};
+use super::atoms::{Atom, Choice};
+use super::dense::{Cluster, Kind};
+use super::spans::clusters;
 use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule};
-
-/// Words this rare are looked for, whatever else there is: less than one in thousands of bytes of text.
-const RARE: f64 = 4.0;
-/// Runs of token bytes this long are seldom.
-const RUN_MIN: usize = 20;
-/// So many digits together are seldom,
-const DIGITS_MIN: usize = 6;
-/// and fewer are where they stand in so many groups.
-const GROUPS_MIN: usize = 4;
-
-/// Words of a letter are everywhere, but beside a long run of token bytes those of two are seldom.
-const RARE_BESIDE_RUN: f64 = 2.0;
 
 /// What is looked for, and for which rules.
 #[derive(Debug, Default)]
@@ -26,9 +15,7 @@ pub(super) struct Plan {
     words: Vec<Vec<u8>>,
     /// For each word, who is asked where it is found.
     of_words: Vec<Vec<Asked>>,
-    /// By the shortest run that they have.
-    runs: Vec<(usize, Asked)>,
-    digits: Vec<(Cluster, Asked)>,
+    dense: Vec<(Kind, Cluster, Asked)>,
     always: Vec<usize>,
 }
 
@@ -40,39 +27,22 @@ struct Asked {
     reach: usize,
     /// Whether what was found is in its context, and not in the match.
     beside: bool,
-    /// What else must be where the match may be: a run so long,
-    run: usize,
-    /// and digits.
+    /// What else must be where the match may be.
+    token: Cluster,
     digits: Cluster,
 }
 
 /// What a text has, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Spans {
-    runs: Vec<Range<usize>>,
-    clusters: Vec<(Cluster, Range<usize>)>,
+    tokens: Vec<(Cluster, Range<usize>)>,
+    digits: Vec<(Cluster, Range<usize>)>,
 }
 
-impl Spans {
-    fn find(&mut self, text: &[u8]) {
-        self.runs.clear();
-        self.clusters.clear();
-        runs(text, RUN_MIN, |run| self.runs.push(run));
-        let fewest = GROUPS_MIN.min(DIGITS_MIN);
-        clusters(text, fewest, GAP_MAX, |here, part| self.clusters.push((here, part)));
-    }
-
-    fn has_run(&self, bytes: usize, within: &Range<usize>) -> bool {
-        let first = self.runs.partition_point(|run| run.end <= within.start);
-        let near = self.runs.iter().skip(first).take_while(|run| run.start < within.end);
-        near.into_iter().any(|run| run.len() >= bytes)
-    }
-
-    fn has_digits(&self, wanted: Cluster, within: &Range<usize>) -> bool {
-        let first = self.clusters.partition_point(|(_, part)| part.end <= within.start);
-        let near = self.clusters.iter().skip(first).take_while(|(_, part)| part.start < within.end);
-        near.into_iter().any(|(here, _)| here.has(wanted))
-    }
+fn has(spans: &[(Cluster, Range<usize>)], wanted: Cluster, within: &Range<usize>) -> bool {
+    let first = spans.partition_point(|(_, part)| part.end <= within.start);
+    let mut near = spans.iter().skip(first).take_while(|(_, part)| part.start < within.end);
+    wanted.bytes == 0 || near.any(|(here, _)| here.has(wanted))
 }
 
 impl Plan {
@@ -80,51 +50,60 @@ impl Plan {
         let mut plan = Self::default();
         let mut known = HashMap::new();
         for (index, rule) in rules.iter().enumerate() {
-            let need = Need::of(&rule.hir);
-            let reach = need.bytes_max.unwrap_or(usize::MAX);
-            let run = if need.run >= RUN_MIN { need.run } else { 0 };
-            let together = need.digits.digits >= DIGITS_MIN || need.digits.groups >= GROUPS_MIN;
-            let digits = if together { need.digits } else { Cluster::default() };
-            let asked = Asked { rule: index, reach, beside: false, run, digits };
-            let keywords: Option<Vec<Vec<u8>>> = (rule.keywords_within
-                && !rule.keywords.is_empty())
-            .then(|| rule.keywords.iter().map(|word| word.clone().into_bytes()).collect());
-            let words: Option<Vec<Vec<u8>>> = match (need.words, keywords) {
-                (Some(own), Some(given)) => {
-                    Some(if rarity(&given) > rarity(&own) { given } else { own })
-                }
-                (own, given) => own.or(given),
+            let enough = |kind: Kind| {
+                let cluster = Cluster::of(&rule.hir, kind);
+                if cluster.bytes >= kind.fewest() { cluster } else { Cluster::default() }
             };
-            let least = if run > 0 { RARE_BESIDE_RUN } else { RARE };
-            let rare = words.as_ref().is_some_and(|words| rarity(words) >= least);
-            match words {
-                Some(words) if rare => plan.add_words(words, asked, &mut known),
-                _ if run > 0 => plan.runs.push((run, asked)),
-                _ if rule.require_context => {
-                    let asked = Asked { beside: true, ..asked };
-                    plan.add_words(rule.context.written(), asked, &mut known);
+            let asked = Asked {
+                rule: index,
+                reach: rule.hir.properties().maximum_len().unwrap_or(usize::MAX),
+                beside: false,
+                token: enough(Kind::Token),
+                digits: enough(Kind::Digit),
+            };
+            let own = Choice::of(&rule.hir);
+            let keywords = (rule.keywords_within && !rule.keywords.is_empty()).then(|| {
+                Choice::words(rule.keywords.iter().map(|word| word.clone().into_bytes()).collect())
+            });
+            let context = rule.require_context.then(|| Choice::words(rule.context.written()));
+            // Where more must be beside a word, few of the places where it stands are asked about.
+            let filtered = asked.token.bytes > 0 || asked.digits.bytes > 0;
+            let beside = |choice: Choice| choice.filtered(filtered);
+            let context = context.map(beside);
+            let within = [own.map(beside), keywords.map(beside)].into_iter().flatten();
+            let within = within.min_by(rarest);
+            match (within, context) {
+                (Some(within), Some(context)) if context.frequency < within.frequency => {
+                    plan.add(context, Asked { beside: true, ..asked }, &mut known);
                 }
-                _ if together => plan.digits.push((digits, asked)),
-                Some(words) => plan.add_words(words, asked, &mut known),
-                None => plan.always.push(index),
+                (None, Some(context)) => {
+                    plan.add(context, Asked { beside: true, ..asked }, &mut known);
+                }
+                (Some(within), _) => plan.add(within, asked, &mut known),
+                (None, None) => plan.always.push(index),
             }
         }
         plan
     }
 
-    fn add_words(
-        &mut self,
-        words: Vec<Vec<u8>>,
-        asked: Asked,
-        known: &mut HashMap<Vec<u8>, usize>,
-    ) {
-        for word in words {
+    fn add(&mut self, choice: Choice, asked: Asked, known: &mut HashMap<Vec<u8>, usize>) {
+        for atom in choice.atoms {
+            let word = match atom {
+                Atom::Word(word) => word,
+                Atom::Dense(kind, cluster) => {
+                    self.dense.push((kind, cluster, asked));
+                    continue;
+                }
+            };
             let index = *known.entry(word.clone()).or_insert_with(|| {
                 self.words.push(word);
                 self.of_words.push(Vec::new());
                 self.words.len() - 1
             });
-            if let Some(rules) = self.of_words.get_mut(index) {
+            let rules = self.of_words.get_mut(index);
+            if let Some(rules) =
+                rules.filter(|rules| rules.iter().all(|one| one.rule != asked.rule))
+            {
                 rules.push(asked);
             }
         }
@@ -144,23 +123,33 @@ impl Plan {
         for asked in rules {
             let hit = asked.hit(part.clone());
             let window = hit.window(&(0..usize::MAX));
-            let run = asked.run == 0 || spans.has_run(asked.run, &window);
-            if run && (asked.digits.digits == 0 || spans.has_digits(asked.digits, &window)) {
+            if has(&spans.tokens, asked.token, &window) && has(&spans.digits, asked.digits, &window)
+            {
                 hits.push(hit);
             }
         }
     }
 
-    /// Who is to be asked by runs of token bytes and by digits.
+    /// Who is to be asked by bytes that stand close together.
     pub(super) fn spans(&self, text: &[u8], spans: &mut Spans, hits: &mut Vec<Hit>) {
-        spans.find(text);
-        for run in &spans.runs {
-            let enough = self.runs.iter().filter(|(wanted, _)| *wanted <= run.len());
-            hits.extend(enough.map(|(_, asked)| asked.hit(run.clone())));
-        }
-        for (here, part) in &spans.clusters {
-            let enough = self.digits.iter().filter(|(wanted, _)| here.has(*wanted));
-            hits.extend(enough.map(|(_, asked)| asked.hit(part.clone())));
+        spans.tokens.clear();
+        spans.digits.clear();
+        for kind in Kind::ALL {
+            let rules = || self.dense.iter().filter(|(of, ..)| *of == kind);
+            let keeps = match kind {
+                Kind::Token => Some(&mut spans.tokens),
+                Kind::Digit => Some(&mut spans.digits),
+                Kind::Capital | Kind::Hex if rules().next().is_none() => continue,
+                Kind::Capital | Kind::Hex => None,
+            };
+            let mut keeps = keeps;
+            clusters(text, kind, kind.fewest(), |here, part| {
+                let enough = rules().filter(|(_, wanted, _)| here.has(*wanted));
+                hits.extend(enough.map(|(.., asked)| asked.hit(part.clone())));
+                if let Some(kept) = &mut keeps {
+                    kept.push((here, part));
+                }
+            });
         }
     }
 
@@ -171,7 +160,7 @@ impl Plan {
             rule: *rule,
             reach: usize::MAX,
             beside: false,
-            run: 0,
+            token: Cluster::default(),
             digits: Cluster::default(),
         };
         hits.extend(self.always.iter().map(everywhere).map(|asked| asked.hit(all.clone())));
@@ -190,4 +179,8 @@ impl Asked {
             on: reach.saturating_add(if self.beside { CONTEXT_BEFORE } else { 0 }),
         }
     }
+}
+
+fn rarest(one: &Choice, other: &Choice) -> std::cmp::Ordering {
+    one.frequency.total_cmp(&other.frequency)
 }
