@@ -26,26 +26,56 @@ struct Placed {
     value: Option<Range<usize>>,
 }
 
+/// A rule, a cell, and where in that a match may be.
+struct Question {
+    rule: usize,
+    cell: Placed,
+    window: Range<usize>,
+}
+
+impl Question {
+    /// Whether another is the same, or goes on with it: then this is both.
+    fn takes(&mut self, rule: usize, cell: &Placed, window: &Range<usize>) -> bool {
+        let meets = window.start <= self.window.end && self.window.start <= window.end;
+        let same = rule == self.rule && *cell == self.cell && meets;
+        if same {
+            let (start, end) =
+                (self.window.start.min(window.start), self.window.end.max(window.end));
+            self.window = start..end;
+        }
+        same
+    }
+}
+
 impl Text<'_> {
     /// Tells each match of the rules that `hits` are of, which are in the order of their rules and places.
     pub(crate) fn ask(&self, rules: &[Rule], hits: &[Hit], mut found: impl FnMut(usize, Match)) {
-        let mut hits = hits.iter().peekable();
-        while let Some(hit) = hits.next() {
-            let Some(rule) = rules.get(hit.rule) else { continue };
-            let Some(cell) = self.cell(hit.start) else { continue };
-            let mut window = hit.window(&cell.whole);
-            // Those whose windows meet are one question.
-            while let Some(next) = hits.peek() {
-                let same = next.rule == hit.rule && next.start < cell.whole.end;
-                let other = next.window(&cell.whole);
-                if !same || other.start > window.end {
+        let mut next: Option<Question> = None;
+        let mut ask = |question: Option<Question>| {
+            let Some(Question { rule, cell, window }) = question else { return };
+            if let Some(of) = rules.get(rule) {
+                self.ask_cell(of, &cell, &window, &mut |one| found(rule, one));
+            }
+        };
+        for hit in hits {
+            let mut at = hit.start;
+            // What stands close together may go over several values.
+            while let Some(cell) =
+                self.cell(at).filter(|cell| cell.whole.start < hit.end || at == hit.start)
+            {
+                at = cell.whole.end.max(at + 1);
+                let window = hit.window(&cell.whole);
+                // Those whose windows meet are one question.
+                let taken = next.as_mut().is_some_and(|one| one.takes(hit.rule, &cell, &window));
+                if !taken {
+                    ask(next.replace(Question { rule: hit.rule, cell, window }));
+                }
+                if at >= hit.end {
                     break;
                 }
-                window = window.start.min(other.start)..window.end.max(other.end);
-                hits.next();
             }
-            self.ask_cell(rule, &cell, &window, &mut |one| found(hit.rule, one));
         }
+        ask(next);
     }
 
     /// A rule is held against a value alone, where `^` and `$` are its ends, and where it does not match there, against

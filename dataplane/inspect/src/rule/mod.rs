@@ -60,6 +60,11 @@ impl Rule {
         self.regex.source()
     }
 
+    /// No match is shorter.
+    pub(crate) fn bytes_min(&self) -> usize {
+        self.hir.properties().minimum_len().unwrap_or(0)
+    }
+
     fn wrong(&self, file: &str, what: &str) -> RuleError {
         RuleError::Rule { file: file.to_owned(), rule: self.id.clone(), what: what.to_owned() }
     }

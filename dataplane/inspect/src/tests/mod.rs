@@ -1,5 +1,8 @@
 //! What stands in a message in ways that hide it, and what only looks like something.
 
+mod engines;
+mod redaction;
+
 use serde_json::{Value, json};
 
 use crate::{EngineKind, Finding, Form, Inspector, Limits, RuleSet, spliced};
@@ -91,7 +94,7 @@ fn a_key_says_what_its_value_is() {
 }
 
 /// The message with all that was found replaced by its rule's id.
-fn redacted(inspector: &Inspector, message: &[u8], form: Form) -> Vec<u8> {
+pub(super) fn redacted(inspector: &Inspector, message: &[u8], form: Form) -> Vec<u8> {
     let mut scratch = inspector.scratch().expect("scratch");
     let findings = inspector.scan(message, form, &mut scratch).expect("within limits").to_vec();
     let with = |finding: &Finding| {
