@@ -106,9 +106,8 @@ impl Text<'_> {
         found: &mut impl FnMut(Match),
     ) -> bool {
         let (start, end) = (window.start.max(part.start), window.end.min(part.end));
-        let Some(bytes) = self.bytes.get(part.clone()).filter(|_| start < end) else {
-            return false;
-        };
+        let fits = start < end && part.len() >= rule.bytes_min();
+        let Some(bytes) = self.bytes.get(part.clone()).filter(|_| fits) else { return false };
         let mut any = false;
         let base = part.start;
         matches(rule, bytes, start - base..end - base, |one| {
