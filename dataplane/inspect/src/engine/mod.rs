@@ -16,6 +16,7 @@ mod vectorscan;
 use std::ops::Range;
 
 use plan::Plan;
+pub(crate) use plan::sought;
 
 use crate::rule::Rule;
 
