@@ -52,6 +52,8 @@ impl fmt::Display for Refusal {
             Self::Empty => "the group of the secret is empty",
             Self::Keyword => "none of the keywords is there",
             Self::Entropy(bits) => {
+                // Of one byte repeated it is 0 with a sign.
+                let bits = bits.abs();
                 return write!(f, "its entropy is {bits:.2} bits a byte, which is too little");
             }
             Self::Allowlist => "an allowlist lets it go",
@@ -137,7 +139,7 @@ impl EngineKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RuleSet;
+    use crate::{Form, Inspector, Limits, RuleSet};
 
     fn rule(keys: &str) -> Rule {
         let file = format!("[[rules]]\nid = 'a'\n{keys}\n");
@@ -155,6 +157,19 @@ mod tests {
         assert_eq!(sought("regex = '[a-z]{4}'"), Sought::Everywhere);
         let context = "regex = '[a-z]{4}'\ncontext = ['pin']\nrequireContext = true";
         assert_eq!(sought(context), Sought::Context(words(&["pin"])));
+    }
+
+    #[test]
+    fn rules_without_a_word_are_asked_by_every_engine() {
+        for kind in EngineKind::BUILT {
+            let file = "[[rules]]\nid = 'a'\nregex = '[0-9]{3}-[0-9]{3}'\n";
+            let set = RuleSet::from_file("own.toml", file, &mut |_| Err("none".into()));
+            let set = set.expect("a rule");
+            let inspector = Inspector::new(set, *kind, Limits::default()).expect("an engine");
+            let mut scratch = inspector.scratch().expect("scratch");
+            let found = inspector.scan(b"call 123-456", Form::Text, &mut scratch);
+            assert_eq!(found.expect("within limits").len(), 1, "{}", kind.name());
+        }
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl Engine {
     pub(crate) fn new(kind: EngineKind, rules: &[Rule]) -> Result<Self, String> {
         let plan = Plan::of(rules);
         let words: Box<dyn WordSearch> = match kind {
+            // libhs takes no empty set.
+            #[cfg(feature = "vectorscan")]
+            EngineKind::Vectorscan if plan.words().is_empty() => {
+                Box::new(portable::Words::compile(&[])?)
+            }
             #[cfg(feature = "vectorscan")]
             EngineKind::Vectorscan => Box::new(vectorscan::Words::compile(plan.words())?),
             #[cfg(not(feature = "vectorscan"))]
