@@ -21,8 +21,8 @@ pub(super) fn engine() -> Check {
             if EngineKind::BEST == EngineKind::Vectorscan {
                 return Check::ok(name, detail);
             }
-            let fix = "install libvectorscan-dev and build penstock with its default features: messages are \
-                       then looked into several times as fast";
+            let fix = "install libvectorscan-dev and build penstock with its default features: Vectorscan is \
+                       faster, and finds the same";
             Check::degraded(
                 name,
                 format!("{detail}: this penstock was built without Vectorscan"),
