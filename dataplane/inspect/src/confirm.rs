@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::explain::Refusal;
 use crate::rule::{Matched, Rule, bits_per_byte};
 
 /// A match that holds, by its places in the text that was searched.
@@ -19,33 +20,61 @@ pub(crate) struct Match {
 pub(crate) fn matches(rule: &Rule, text: &[u8], part: Range<usize>, mut found: impl FnMut(Match)) {
     rule.regex.matches(text, part.into(), rule.group, |whole, secret| {
         let (whole, secret) = (whole.range(), secret.range());
-        if let Some(one) = holds(rule, text, whole, secret) {
+        if let Ok(one) = holds(rule, text, whole, secret) {
             found(one);
         }
     });
 }
 
-/// All that a rule asks beside its form.
-fn holds(rule: &Rule, text: &[u8], whole: Range<usize>, secret: Range<usize>) -> Option<Match> {
-    let matched = Matched {
-        secret: text.get(secret.clone())?,
-        whole: text.get(whole.clone())?,
-        line: text.get(lines(text, &whole))?,
-    };
-    if matched.secret.is_empty() || !has_keyword(rule, text, matched.whole) {
-        return None;
+/// Why none does within a text; of several that come close, what is said of the closest.
+pub(crate) fn refusal(rule: &Rule, text: &[u8]) -> Refusal {
+    if !rule.regex.compile() {
+        return Refusal::TooLarge;
     }
-    if rule.entropy.is_some_and(|bits| bits_per_byte(matched.secret) < bits) {
-        return None;
+    let mut closest = Refusal::Regex;
+    rule.regex.matches(text, (0..text.len()).into(), rule.group, |whole, secret| {
+        let refusal = holds(rule, text, whole.range(), secret.range()).err();
+        let refusal = refusal.unwrap_or(Refusal::NotAsked);
+        if refusal > closest {
+            closest = refusal;
+        }
+    });
+    closest
+}
+
+/// All that a rule asks beside its form.
+fn holds(
+    rule: &Rule,
+    text: &[u8],
+    whole: Range<usize>,
+    secret: Range<usize>,
+) -> Result<Match, Refusal> {
+    let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
+    let line = lines(text, &whole);
+    let matched = Matched { secret: part(&secret), whole: part(&whole), line: part(&line) };
+    if matched.secret.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    if !has_keyword(rule, text, matched.whole) {
+        return Err(Refusal::Keyword);
+    }
+    if let Some(asked) = rule.entropy {
+        let bits = bits_per_byte(matched.secret);
+        if bits < asked {
+            return Err(Refusal::Entropy(bits));
+        }
     }
     if rule.allowlists.iter().any(|allowlist| allowlist.allows(&matched)) {
-        return None;
+        return Err(Refusal::Allowlist);
     }
     if rule.validator.is_some_and(|validator| !validator.holds(matched.secret)) {
-        return None;
+        return Err(Refusal::Validator);
     }
     let in_context = !rule.context.is_empty() && rule.context.is_beside(secret.clone(), text);
-    (in_context || !rule.require_context).then_some(Match { whole, secret, in_context })
+    if rule.require_context && !in_context {
+        return Err(Refusal::Context);
+    }
+    Ok(Match { whole, secret, in_context })
 }
 
 fn has_keyword(rule: &Rule, text: &[u8], whole: &[u8]) -> bool {

@@ -11,6 +11,7 @@ mod ask;
 mod class;
 mod confirm;
 mod engine;
+mod explain;
 mod layer;
 mod limits;
 mod redact;
@@ -21,6 +22,7 @@ mod validate;
 
 pub use class::Class;
 pub use engine::EngineKind;
+pub use explain::{Exception, Refusal, Sought};
 pub use limits::{Exceeded, Limits};
 pub use redact::{Splice, spliced};
 pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};

@@ -103,6 +103,11 @@ impl Inspector {
         Ok(Self { set, engine, limits })
     }
 
+    /// The same rules with another engine.
+    pub fn on(self, kind: EngineKind) -> Result<Self, String> {
+        Self::new(self.set, kind, self.limits)
+    }
+
     /// The rules.
     pub fn rules(&self) -> &[Rule] {
         self.set.rules()

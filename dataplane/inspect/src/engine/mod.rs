@@ -17,6 +17,7 @@ mod words;
 
 use std::ops::Range;
 
+pub(crate) use plan::sought;
 use plan::{Plan, Spans};
 
 use crate::rule::Rule;
@@ -105,6 +106,11 @@ impl Engine {
     pub(crate) fn new(kind: EngineKind, rules: &[Rule]) -> Result<Self, String> {
         let plan = Plan::of(rules);
         let words: Box<dyn WordSearch> = match kind {
+            // libhs takes no empty set.
+            #[cfg(feature = "vectorscan")]
+            EngineKind::Vectorscan if plan.words().is_empty() => {
+                Box::new(portable::Words::compile(&[])?)
+            }
             #[cfg(feature = "vectorscan")]
             EngineKind::Vectorscan => Box::new(vectorscan::Words::compile(plan.words())?),
             #[cfg(not(feature = "vectorscan"))]

@@ -1,7 +1,11 @@
 //! What is looked for of each rule.
 
+mod sought;
+
 use std::collections::HashMap;
 use std::ops::Range;
+
+pub(crate) use sought::sought;
 
 use super::Hit;
 use super::atoms::{Atom, Choice};

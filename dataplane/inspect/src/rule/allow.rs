@@ -1,6 +1,7 @@
 //! What is not a secret although it looks like one.
 
 use super::Pattern;
+use crate::explain::Exception;
 
 /// What an allowlist is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +35,19 @@ pub(crate) struct Matched<'t> {
 }
 
 impl Allowlist {
+    pub(crate) fn told(&self) -> Exception<'_> {
+        Exception {
+            all: self.all,
+            target: match self.target {
+                Target::Secret => "secret",
+                Target::Match => "match",
+                Target::Line => "line",
+            },
+            regexes: self.regexes.iter().map(Pattern::source).collect(),
+            stop_words: &self.stop_words,
+        }
+    }
+
     pub(crate) fn allows(&self, matched: &Matched<'_>) -> bool {
         let text = match self.target {
             Target::Secret => matched.secret,

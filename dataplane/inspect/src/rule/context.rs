@@ -27,6 +27,11 @@ impl Context {
         self.words.is_empty()
     }
 
+    /// As the rule names them, in lower case.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words
+    }
+
     /// In every way in which they are written, in lower case.
     pub(crate) fn written(&self) -> Vec<Vec<u8>> {
         let mut all = Vec::new();

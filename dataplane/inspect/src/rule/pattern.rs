@@ -37,6 +37,11 @@ impl Pattern {
         &self.source
     }
 
+    /// Compiles it now; false where it is too large for that.
+    pub(crate) fn compile(&self) -> bool {
+        self.regex().is_some()
+    }
+
     fn regex(&self) -> Option<&Regex> {
         let compile = || {
             let config = meta::Config::new()

@@ -97,6 +97,19 @@ impl RuleSet {
         &self.rules
     }
 
+    /// The rules, for a set of one's own.
+    pub fn into_rules(self) -> Vec<Rule> {
+        self.rules
+    }
+
+    /// Its rules, and behind them those of `others` whose ids it does not have.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        let ids: HashSet<String> = self.rules.iter().map(|rule| rule.id.clone()).collect();
+        self.rules.extend(others.rules.into_iter().filter(|rule| !ids.contains(&rule.id)));
+        self
+    }
+
     fn take(&mut self, name: &str, rules: Vec<Rule>) -> Result<(), RuleError> {
         for rule in rules {
             if self.rules.iter().any(|other| other.id == rule.id) {
