@@ -113,6 +113,7 @@ const MONTHS: &[(&[u8], u32)] = &[
     (b"gru", 12),
     (b"oca", 1),
     ("şub".as_bytes(), 2),
+    ("Şub".as_bytes(), 2),
     (b"nis", 4),
     (b"haz", 6),
     (b"tem", 7),
