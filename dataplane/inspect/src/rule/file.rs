@@ -201,7 +201,10 @@ impl RuleForm {
             entropy: self.entropy,
             allowlists,
             validator,
-            context: Context::new(lower(self.context)),
+            // Words are looked for in either case of ASCII, and others as they are written.
+            context: Context::new(
+                self.context.iter().map(|word| word.to_ascii_lowercase()).collect(),
+            ),
             require_context: self.require_context,
             examples: self.examples,
             counterexamples: self.counterexamples,

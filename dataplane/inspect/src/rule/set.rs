@@ -6,12 +6,13 @@ use super::file::File;
 use super::{Rule, RuleError};
 
 /// Written by us from what vendors, laws and standards publish.
-const BUILT_IN: [(&str, &str); 5] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("cloud.toml", include_str!("../../rules/cloud.toml")),
     ("development.toml", include_str!("../../rules/development.toml")),
     ("services.toml", include_str!("../../rules/services.toml")),
     ("generic.toml", include_str!("../../rules/generic.toml")),
     ("personal.toml", include_str!("../../rules/personal.toml")),
+    ("injection.toml", include_str!("../../rules/injection.toml")),
 ];
 
 /// So many rules may hold at once.

@@ -139,3 +139,28 @@ fn a_number_is_replaced_by_a_string_in_json_and_in_json_within() {
     let inner: Value = serde_json::from_str(clean["text"].as_str().expect("text")).expect("JSON");
     assert!(inner["card"].is_string() && inner["n"] == 2, "{inner}");
 }
+
+/// What a rule says that it finds it finds, whichever engine looks, and what it says that it does not find it does
+/// not.
+#[test]
+fn every_rule_finds_its_examples_and_none_of_its_counterexamples() {
+    let mut wrong = Vec::new();
+    for kind in [EngineKind::BEST, EngineKind::Portable] {
+        let inspector = inspector(kind);
+        let mut scratch = inspector.scratch().expect("scratch");
+        for rule in inspector.rules() {
+            let mut finds = |text: &&String| {
+                let all = inspector.scan(text.as_bytes(), Form::Text, &mut scratch);
+                let mut all = all.expect("within limits").iter();
+                all.any(|one| inspector.rule(one).is_some_and(|found| found.id == rule.id))
+            };
+            for text in rule.examples.iter().filter(|text| !finds(text)) {
+                wrong.push(format!("{}: {} misses {text}", kind.name(), rule.id));
+            }
+            for text in rule.counterexamples.iter().filter(finds) {
+                wrong.push(format!("{}: {} finds {text}", kind.name(), rule.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

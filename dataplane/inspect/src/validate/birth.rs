@@ -58,7 +58,8 @@ fn month(text: &[u8]) -> Option<u32> {
     })
 }
 
-/// How the names begin: English, German, French, Spanish, Italian, Portuguese, Dutch.
+/// How the names begin: English, German, French, Spanish, Italian, Portuguese, Dutch, the Nordic languages, Polish,
+/// Turkish, Russian.
 const MONTHS: &[(&[u8], u32)] = &[
     (b"jan", 1),
     (b"ene", 1),
@@ -98,6 +99,42 @@ const MONTHS: &[(&[u8], u32)] = &[
     (b"dez", 12),
     (b"dic", 12),
     ("déc".as_bytes(), 12),
+    (b"des", 12),
+    (b"maj", 5),
+    (b"sty", 1),
+    (b"lut", 2),
+    (b"kwi", 4),
+    (b"cze", 6),
+    (b"lip", 7),
+    (b"sie", 8),
+    (b"wrz", 9),
+    ("paź".as_bytes(), 10),
+    (b"lis", 11),
+    (b"gru", 12),
+    (b"oca", 1),
+    ("şub".as_bytes(), 2),
+    ("Şub".as_bytes(), 2),
+    (b"nis", 4),
+    (b"haz", 6),
+    (b"tem", 7),
+    ("ağu".as_bytes(), 8),
+    (b"eyl", 9),
+    (b"eki", 10),
+    (b"kas", 11),
+    (b"ara", 12),
+    ("янв".as_bytes(), 1),
+    ("фев".as_bytes(), 2),
+    ("мар".as_bytes(), 3),
+    ("апр".as_bytes(), 4),
+    ("мая".as_bytes(), 5),
+    ("май".as_bytes(), 5),
+    ("июн".as_bytes(), 6),
+    ("июл".as_bytes(), 7),
+    ("авг".as_bytes(), 8),
+    ("сен".as_bytes(), 9),
+    ("окт".as_bytes(), 10),
+    ("ноя".as_bytes(), 11),
+    ("дек".as_bytes(), 12),
 ];
 
 #[cfg(test)]
@@ -114,6 +151,10 @@ mod tests {
         assert!(birth_date(b"12 Mar 1985"));
         assert!(birth_date(b"12. Oktober 1985"));
         assert!(birth_date(b"19850312"));
+        assert!(birth_date("12 марта 1985".as_bytes()));
+        assert!(birth_date("12 października 1985".as_bytes()));
+        assert!(birth_date("1985年3月12日".as_bytes()));
+        assert!(birth_date(b"1985-Mar-12"));
         assert!(birth_date(b"1985-03-12T00:00:00Z"));
         assert!(!birth_date(b"1985-13-12"));
         assert!(!birth_date(b"31/02/1985"));

@@ -79,6 +79,10 @@ validators! {
     Xrp "xrp" wallet::xrp;
     /// A public key of Solana.
     Solana "solana" wallet::solana;
+    /// An address of Stellar.
+    Stellar "stellar" wallet::stellar;
+    /// An address of TON.
+    Ton "ton" wallet::ton;
     /// A crypto address in Bech32 or Bech32m.
     Bech32 "bech32" wallet::bech32;
     /// An Ethereum address with its checksum.

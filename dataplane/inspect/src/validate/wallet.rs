@@ -8,11 +8,12 @@ const RIPPLE: &[u8; 58] = b"rpshnaf39wBUDNEGHJKLM4PQRST7VWXYZ2bcdeCg65jkm8oFqi1t
 const LONGEST: usize = 120;
 
 /// A version, a payload and the start of their double SHA-256 in base 58: addresses of Bitcoin,
-/// Litecoin, Dogecoin, Dash and Tron (25 bytes), private keys for import (37 or 38), extended keys
-/// (82) (Bitcoin wiki, "`Base58Check` encoding" and "Wallet import format"; BIP-32).
+/// Litecoin, Dogecoin, Dash and Tron (25 bytes), of Zcash and Tezos with longer versions (26 or 27), private keys for
+/// import (37 or 38), extended keys (82) (Bitcoin wiki, "`Base58Check` encoding" and "Wallet import format"; BIP-32;
+/// Zcash protocol 5.6; Tezos, "Base58 prefixes").
 pub(super) fn base58check(text: &[u8]) -> bool {
     base58(text, BITCOIN)
-        .is_some_and(|bytes| matches!(bytes.len(), 25 | 37 | 38 | 82) && summed(&bytes))
+        .is_some_and(|bytes| matches!(bytes.len(), 25..=27 | 37 | 38 | 82) && summed(&bytes))
 }
 
 /// The address of an account in the XRP Ledger: the same under another alphabet, version 0
@@ -60,6 +61,53 @@ fn summed(bytes: &[u8]) -> bool {
     let hash = Sha256::digest(Sha256::digest(payload));
     let hash: &[u8] = hash.as_ref();
     hash.starts_with(check)
+}
+
+/// The address of an account of Stellar: version 6 << 3, a key of 32 bytes and their CRC-16, low byte first, in
+/// base 32 (SEP-23).
+pub(super) fn stellar(text: &[u8]) -> bool {
+    let letters: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let Some(bytes) = bits(text, letters, 5) else { return false };
+    let Some((payload, check)) = bytes.split_last_chunk::<2>() else { return false };
+    bytes.len() == 35 && bytes.first() == Some(&48) && *check == crc16(payload).to_le_bytes()
+}
+
+/// An address of TON: a tag, a workchain, a hash of 32 bytes and their CRC-16, high byte first, in base 64 for URLs
+/// (TEP-2).
+pub(super) fn ton(text: &[u8]) -> bool {
+    let letters: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let Some(bytes) = bits(text, letters, 6) else { return false };
+    let Some((payload, check)) = bytes.split_last_chunk::<2>() else { return false };
+    let tag = matches!(bytes.first(), Some(0x11 | 0x51 | 0x91 | 0xd1));
+    bytes.len() == 36 && tag && *check == crc16(payload).to_be_bytes()
+}
+
+/// Letters of `each` bits as whole bytes.
+fn bits(text: &[u8], letters: &[u8], each: u32) -> Option<Vec<u8>> {
+    if text.len() > LONGEST {
+        return None;
+    }
+    let (mut bytes, mut held, mut count) = (Vec::with_capacity(text.len()), 0_u32, 0);
+    for letter in text {
+        let value = letters.iter().position(|known| known == letter)?;
+        held = (held << each | u32::try_from(value).ok()?) & 0xffff;
+        count += each;
+        if count >= 8 {
+            count -= 8;
+            let [.., byte] = (held >> count).to_be_bytes();
+            bytes.push(byte);
+        }
+    }
+    Some(bytes)
+}
+
+/// CRC-16/XMODEM.
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |sum: u16, byte| {
+        (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| {
+            if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 }
+        })
+    })
 }
 
 /// An address in Bech32 or, for a segregated witness of version 1 and up, in Bech32m (BIP-173,
@@ -194,6 +242,17 @@ mod tests {
         assert!(!bech32(b"bc1gmk9yu"));
         assert!(!bech32(b"bc1"));
         assert!(!bech32(b"1"));
+    }
+
+    #[test]
+    fn addresses_with_a_crc() {
+        assert_eq!(crc16(b"123456789"), 0x31c3);
+        assert!(stellar(b"GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ"));
+        assert!(!stellar(b"GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGA"));
+        assert!(!stellar(b"GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSG"));
+        assert!(ton(b"EQDtFpEwcFAEcRe5mLVh2N6C0x-_hJEM7W61_JLnSF74p4q2"));
+        assert!(!ton(b"EQDtFpEwcFAEcRe5mLVh2N6C0x-_hJEM7W61_JLnSF74p4q3"));
+        assert!(!ton(b"EQDtFpEwcFAEcRe5mLVh2N6C"));
     }
 
     #[test]
