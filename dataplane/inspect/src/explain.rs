@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::confirm;
 use crate::engine::{self, EngineKind};
-use crate::rule::{Allowlist, Group, Rule};
+use crate::rule::{Group, Rule};
 
 /// What an engine looks for so that a rule is asked, and around which.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Rule {
 
     /// What it does not find although it looks like it.
     pub fn exceptions(&self) -> impl Iterator<Item = Exception<'_>> {
-        self.allowlists.iter().map(Allowlist::told)
+        self.allowlists.iter().map(|allowlist| allowlist.told())
     }
 
     /// What an engine looks for so that this rule is asked: one for each form that its matches have.

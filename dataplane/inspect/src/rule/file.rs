@@ -3,6 +3,8 @@
 //! <https://github.com/gitleaks/gitleaks#configuration> is the form. What in it is about files and commits
 //! says nothing of a message: it is read, so that such files load as they are, and not used.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::allow::{Allowlist, Target};
@@ -87,7 +89,7 @@ struct RuleForm {
     counterexamples: Vec<String>,
 }
 
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AllowForm {
     #[serde(default, rename = "description")]
@@ -138,8 +140,12 @@ impl File {
 
     /// The rules as they are used; each says what is wrong with it, if something is.
     pub(super) fn rules(self, name: &str) -> Result<Vec<Rule>, RuleError> {
-        let everywhere: Vec<AllowForm> =
-            self.allowlist.into_iter().chain(self.allowlists).collect();
+        let of_file = |what| RuleError::Form { file: name.to_owned(), message: what };
+        let mut everywhere = Vec::new();
+        for form in self.allowlist.into_iter().chain(self.allowlists) {
+            let rules = form.target_rules.clone();
+            everywhere.extend(form.allowlist().map_err(of_file)?.map(|one| (rules, Arc::new(one))));
+        }
         let mut rules = Vec::with_capacity(self.rules.len());
         for (index, form) in self.rules.into_iter().enumerate() {
             let id = if form.id.is_empty() { format!("#{}", index + 1) } else { form.id.clone() };
@@ -155,7 +161,7 @@ impl File {
 
 impl RuleForm {
     /// `None` of a rule about paths, which messages do not have.
-    fn rule(self, everywhere: &[AllowForm]) -> Result<Option<Rule>, String> {
+    fn rule(self, everywhere: &[(Vec<String>, Arc<Allowlist>)]) -> Result<Option<Rule>, String> {
         if self.id.is_empty() {
             return Err("it has no `id`".into());
         }
@@ -178,13 +184,13 @@ impl RuleForm {
             return Err("`requireContext` without words in `context`: it would find nothing".into());
         }
         let own = self.allowlist.into_iter().chain(self.allowlists);
-        let of_file = everywhere
-            .iter()
-            .filter(|form| form.target_rules.is_empty() || form.target_rules.contains(&self.id));
         let mut allowlists = Vec::new();
-        for form in own.chain(of_file.cloned()) {
-            allowlists.extend(form.allowlist()?);
+        for form in own {
+            allowlists.extend(form.allowlist()?.map(Arc::new));
         }
+        let of_file =
+            everywhere.iter().filter(|(rules, _)| rules.is_empty() || rules.contains(&self.id));
+        allowlists.extend(of_file.map(|(_, allowlist)| Arc::clone(allowlist)));
         let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect();
         Ok(Some(Rule {
             id: self.id,

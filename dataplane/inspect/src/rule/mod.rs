@@ -8,6 +8,8 @@ mod file;
 mod pattern;
 mod set;
 
+use std::sync::Arc;
+
 pub(crate) use allow::{Allowlist, Matched};
 pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context};
 pub(crate) use entropy::bits_per_byte;
@@ -41,7 +43,7 @@ pub struct Rule {
     /// Bits a byte that the secret must have.
     pub entropy: Option<f64>,
     /// What is not it although it looks like it.
-    pub(crate) allowlists: Vec<Allowlist>,
+    pub(crate) allowlists: Vec<Arc<Allowlist>>,
     /// What must hold of the secret beside its form.
     pub validator: Option<Validator>,
     /// Words around it that make it more likely.
