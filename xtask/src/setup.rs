@@ -22,7 +22,21 @@ pub(crate) const LLVM_PROGRAMS: &str = "/usr/lib/llvm-22/bin";
 /// What compiling penstock needs beside Rust.
 pub(crate) fn for_build(paths: &Paths) -> Result<()> {
     for_compiling()?;
+    for_inspection()?;
     for_ebpf(paths).map(drop)
+}
+
+/// What compiling the engine that looks into messages needs.
+fn for_inspection() -> Result<()> {
+    apt::ensure(&[
+        apt::Need {
+            program: "/usr/include/hs/hs.h",
+            package: "libvectorscan-dev",
+            why: "libhs, which looks into messages for secrets",
+        },
+        apt::Need { program: "pkg-config", package: "pkg-config", why: "finds libhs" },
+        apt::Need { program: "c++", package: "g++", why: "libhs is C++ and is linked in" },
+    ])
 }
 
 /// What compiling anything here needs beside Rust.

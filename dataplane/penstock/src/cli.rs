@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use penstock_inspect::Class;
 
 use crate::terminal::Color;
 
@@ -21,6 +23,7 @@ Examples:
   penstock doctor --connect              say what is wrong with the host and the upstreams
   penstock serve                         serve it
   penstock run --agent claude -- claude  run a command with no way out but penstock
+  penstock inspect server.log            find secrets and personal data in a file
 
 The configuration is --config, else $PENSTOCK_CONFIG, else ./penstock.yaml, else
 /etc/penstock/penstock.yaml. Exit codes are those of sysexits.h."
@@ -109,6 +112,30 @@ Examples:
 Looks at the host alone where there is no configuration. Exits with 0, or with 69 where something
 would keep penstock from serving all of it.")]
     Doctor(DoctorArgs),
+    /// Look for secrets and personal data in a file: text, JSON or JSON Lines.
+    #[command(after_help = "\
+Examples:
+  penstock inspect server.log
+  kubectl logs deploy/mcp | penstock inspect
+  penstock inspect --class secret,email dump.json
+  penstock inspect --redact calls.jsonl > clean.jsonl
+  penstock inspect --rules acme.toml --json server.log | jq -r .rule | sort | uniq -c
+
+Prints each finding as FILE:LINE:COLUMN, its rule, its class, and what stands around it; what was found
+is never printed, only how many characters it has. Exits with 0 where nothing is found, with 1 where
+something is, with 64 for a wrong command line or an unknown rule, with 65 for wrong rules or an input
+over a limit, with 66 for a file that cannot be read.")]
+    Inspect(InspectArgs),
+    /// Say what is looked for, and whether rules of one's own work.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  penstock rules list --class secret       what is looked for
+  penstock rules explain email-address     what a rule asks for
+  penstock rules test acme.toml            whether rules find their examples"
+    )]
+    Rules(RulesCommand),
     /// Print the JSON Schema of the configuration.
     #[command(after_help = "\
 Examples:
@@ -175,6 +202,103 @@ pub(crate) struct DoctorArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// What to look into; `-`, or nothing where stdin is no terminal, is stdin.
+    pub(crate) file: Option<PathBuf>,
+    /// What it is, where that is not to be found out.
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) form: Option<InputForm>,
+    /// Rules in gitleaks' form, instead of the built-in ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
+    /// These classes alone.
+    #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = class())]
+    pub(crate) class: Vec<Class>,
+    /// These rules alone.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) rule: Vec<String>,
+    /// Print the input with `[REDACTED:rule]` for each finding, and the findings to stderr.
+    #[arg(long)]
+    pub(crate) redact: bool,
+    /// Print the findings as JSON Lines.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What an input is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputForm {
+    /// Anything, as one message.
+    Text,
+    /// One JSON document.
+    Json,
+    /// A message a line, each JSON or text.
+    Jsonl,
+}
+
+fn class() -> impl TypedValueParser<Value = Class> {
+    PossibleValuesParser::new(Class::ALL.map(Class::name)).try_map(|name| {
+        let class = Class::ALL.into_iter().find(|class| class.name() == name);
+        class.ok_or("no such class")
+    })
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Name every rule, with its class and what it finds.
+    #[command(after_help = "\
+Examples:
+  penstock rules list
+  penstock rules list --class national-id,passport
+  penstock rules list --rules acme.toml --json | jq -r '.[].id'")]
+    List(ListArgs),
+    /// Hold every rule against its own examples and counterexamples, on each engine of this build.
+    #[command(after_help = "\
+Examples:
+  penstock rules test
+  penstock rules test acme.toml
+
+Names a rule without examples, and one that is slow. Exits with 0 where every example is found by its
+rule and no counterexample is, with 1 otherwise, with 65 where the file is wrong, with 66 where it
+cannot be read.")]
+    Test(RulesTestArgs),
+    /// Say what a rule asks for, what is looked for so that it is asked, and what it finds.
+    #[command(after_help = "\
+Examples:
+  penstock rules explain github-personal-access-token
+  penstock rules explain --rules acme.toml acme-token")]
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// These classes alone.
+    #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = class())]
+    pub(crate) class: Vec<Class>,
+    /// Rules in gitleaks' form, instead of the built-in ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesTestArgs {
+    /// Rules in gitleaks' form, instead of the built-in ones.
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The rule.
+    pub(crate) id: String,
+    /// Rules in gitleaks' form, instead of the built-in ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

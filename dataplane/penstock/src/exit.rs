@@ -9,6 +9,8 @@ use crate::terminal::{Paint, Style};
 pub(crate) enum Exit {
     /// `EX_OK`.
     Done = 0,
+    /// As grep's kin for faults: what was looked for is there, or a rule does not keep what it says.
+    Found = 1,
     /// `EX_USAGE`: the command line is wrong.
     Usage = 64,
     /// `EX_DATAERR`: a client's file is wrong.

@@ -9,9 +9,11 @@ mod doctor;
 mod egress;
 mod exit;
 mod init;
+mod inspect;
 mod locate;
 mod logging;
 mod report;
+mod rules;
 mod run;
 mod schema;
 mod serve;
@@ -55,6 +57,8 @@ fn run(cli: &Cli, paint: Paint) -> Result<ExitCode, Failure> {
         Command::Init(args) => init::run(args),
         Command::Egress(command) => egress::run(command, config, cli.color),
         Command::Doctor(args) => doctor::run(args, config, cli.color),
+        Command::Inspect(args) => inspect::run(args, cli.color),
+        Command::Rules(command) => rules::run(command, cli.color),
         Command::Schema => schema::run(),
         Command::Version(args) => version::run(args),
         Command::Completions(args) => completions::run(args),

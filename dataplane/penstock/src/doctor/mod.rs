@@ -2,6 +2,7 @@
 
 mod egress;
 mod host;
+mod inspection;
 mod network;
 mod upstreams;
 
@@ -62,6 +63,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, color: Color) -> Res
         host::kernel(),
         host::ring(snapshot.map(|snapshot| snapshot.backend)),
         host::shards(snapshot.map(|snapshot| snapshot.shards)),
+        inspection::engine(),
         configuration,
     ];
     if let Some(snapshot) = snapshot {

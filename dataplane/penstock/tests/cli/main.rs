@@ -1,7 +1,10 @@
 //! What the command line promises: messages, exit codes, files that are never lost.
 
+mod inspect;
+mod rules;
+
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -36,6 +39,15 @@ impl Folder {
     /// Runs penstock in this folder, with no environment of the tests' own.
     fn penstock(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("penstock runs")
+    }
+
+    /// The same, with something on its stdin.
+    fn given(&self, args: &[&str], input: &[u8]) -> Output {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("penstock runs");
+        child.stdin.take().expect("a pipe").write_all(input).expect("it reads");
+        child.wait_with_output().expect("it ends")
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -196,7 +208,9 @@ fn a_wrong_command_line_is_a_usage_error_and_help_is_none() {
     assert_eq!(code(&folder.penstock(&[])), 64);
     assert_eq!(code(&folder.penstock(&["srve"])), 64);
     assert_eq!(code(&folder.penstock(&["check", "--jsn"])), 64);
-    for command in ["serve", "check", "init", "doctor", "schema", "version", "completions"] {
+    for command in
+        ["serve", "check", "init", "doctor", "inspect", "rules", "schema", "version", "completions"]
+    {
         let output = folder.penstock(&[command, "--help"]);
         assert_eq!(code(&output), 0);
         assert!(stdout(&output).contains("Examples:"), "{command} --help has no example");
@@ -289,6 +303,7 @@ fn doctor_finds_a_taken_port_and_a_missing_program() {
     assert_eq!(status("configuration"), "ok");
     assert_ne!(status("kernel"), "failed");
     assert_ne!(status("io_uring"), "absent");
+    assert_eq!(status("inspect engine"), "ok");
 }
 
 #[test]
@@ -333,6 +348,9 @@ fn schema_version_and_completions_are_printed() {
     assert_eq!(json(&version)["version"], env!("CARGO_PKG_VERSION"));
     let plain = folder.penstock(&["version"]);
     assert!(stdout(&plain).starts_with(concat!("penstock ", env!("CARGO_PKG_VERSION"))));
+    let engine = &json(&version)["inspect_engine"];
+    let (name, number) = (engine["name"].as_str().unwrap(), engine["version"].as_str().unwrap());
+    assert!(stdout(&plain).contains(&format!("\ninspect engine: {name} {number}\n")));
     for shell in ["bash", "zsh", "fish"] {
         assert!(stdout(&folder.penstock(&["completions", shell])).contains("doctor"), "{shell}");
     }

@@ -1,0 +1,143 @@
+//! Runs that are text in base64.
+
+use std::ops::Range;
+
+/// Shorter ones hold nothing that would be worth hiding: 18 bytes.
+pub(crate) const RUN_MIN: usize = 24;
+/// So much of a run is decoded to see whether it is text.
+const TASTE: usize = 32;
+
+/// How a run was written, so that it can be written like this again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Alphabet {
+    /// `-` and `_` in the place of `+` and `/`.
+    pub(crate) url_safe: bool,
+    /// How many `=` stood behind it.
+    pub(crate) padding: usize,
+}
+
+fn value(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    }
+}
+
+/// Whether a byte may stand in a run.
+pub(crate) fn is_base64(byte: u8) -> bool {
+    value(byte).is_some()
+}
+
+/// Appends what a run stands for to `out`; what is left of an odd end is no whole byte, and dropped.
+pub(crate) fn decode(run: &[u8], out: &mut Vec<u8>) {
+    for four in run.chunks(4) {
+        let mut bits = 0_u32;
+        for byte in four {
+            bits = bits << 6 | u32::from(value(*byte).unwrap_or(0));
+        }
+        bits <<= 6 * (4 - four.len());
+        let [_, first, second, third] = bits.to_be_bytes();
+        let bytes = [first, second, third];
+        out.extend_from_slice(bytes.get(..four.len().saturating_sub(1)).unwrap_or_default());
+    }
+}
+
+/// Writes `bytes` as they were written.
+pub(crate) fn encode(bytes: &[u8], alphabet: Alphabet) -> Vec<u8> {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let letter = |value: u32| match (value, alphabet.url_safe) {
+        (62, false) => b'+',
+        (63, false) => b'/',
+        (62, true) => b'-',
+        (63, true) => b'_',
+        (value, _) => {
+            usize::try_from(value).ok().and_then(|at| LETTERS.get(at).copied()).unwrap_or(b'A')
+        }
+    };
+    let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let at = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        let letters = [bits >> 18, bits >> 12 & 63, bits >> 6 & 63, bits & 63].map(letter);
+        out.extend_from_slice(letters.get(..=three.len()).unwrap_or_default());
+    }
+    if alphabet.padding > 0 {
+        while !out.len().is_multiple_of(4) {
+            out.push(b'=');
+        }
+    }
+    out
+}
+
+/// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four places,
+/// as other letters may stand before it.
+pub(crate) fn text_in(run: &[u8]) -> Option<usize> {
+    (0..4).find(|skipped| {
+        let taste = run.get(*skipped..).unwrap_or_default();
+        let taste = taste.get(..TASTE.min(taste.len())).unwrap_or_default();
+        let mut decoded = Vec::with_capacity(TASTE);
+        decode(taste, &mut decoded);
+        // In random bytes two of five are printable.
+        let printable = |byte: &&u8| matches!(**byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+        decoded.len() >= RUN_MIN / 2
+            && decoded.iter().filter(printable).count() * 8 >= decoded.len() * 7
+    })
+}
+
+/// The runs in a text that are long enough, without their padding.
+pub(crate) fn runs(text: &[u8], mut found: impl FnMut(Range<usize>)) {
+    let mut at = RUN_MIN - 1;
+    while let Some(byte) = text.get(at) {
+        if !is_base64(*byte) {
+            at += RUN_MIN;
+            continue;
+        }
+        let before = text.get(..at).unwrap_or_default();
+        let start = before.iter().rposition(|byte| !is_base64(*byte)).map_or(0, |at| at + 1);
+        let behind = text.get(at..).unwrap_or_default();
+        let end =
+            behind.iter().position(|byte| !is_base64(*byte)).map_or(text.len(), |more| at + more);
+        if end - start >= RUN_MIN {
+            found(start..end);
+        }
+        at = end + RUN_MIN;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STANDARD: Alphabet = Alphabet { url_safe: false, padding: 1 };
+
+    #[test]
+    fn text_is_found_at_each_of_four_places() {
+        let run = encode(b"a secret that stands in this text", STANDARD);
+        let run = run.strip_suffix(b"=").unwrap_or(&run);
+        for before in ["", "x", "xy", "xyz"] {
+            let all = [before.as_bytes(), run].concat();
+            assert_eq!(text_in(&all), Some(before.len()), "{before}");
+        }
+        assert_eq!(
+            text_in(b"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
+            None
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded(bytes: Vec<u8>, url_safe: bool, padding in 0_usize..2) {
+            let text = encode(&bytes, Alphabet { url_safe, padding });
+            let run: Vec<u8> = text.into_iter().filter(|byte| *byte != b'=').collect();
+            let mut decoded = Vec::new();
+            decode(&run, &mut decoded);
+            prop_assert_eq!(decoded, bytes);
+        }
+    }
+}

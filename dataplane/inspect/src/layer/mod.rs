@@ -1,0 +1,158 @@
+//! A text to scan, and the way back to the bytes that it was read from.
+//!
+//! What is scanned is not the message but what its reader will see: escapes decoded, characters that
+//! only look like others told apart no more. A match in that text has to be cut out of the message, so
+//! each layer knows where its bytes came from.
+
+pub(crate) mod base64;
+mod fold;
+pub(crate) mod percent;
+mod unescape;
+
+use std::ops::Range;
+
+pub(crate) use unescape::{folded, unescape};
+
+/// A text, and where it came from: its source, byte for byte but for the places that [`Step`]s tell.
+#[derive(Debug, Default)]
+pub(crate) struct Layer {
+    text: Vec<u8>,
+    steps: Vec<Step>,
+    /// The end of what was read of the source.
+    source_end: usize,
+}
+
+/// From `at` in the text on, it came from `from` in the source on: as it stands there, or, where it is
+/// `decoded`, as one that stands for another.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    at: usize,
+    from: usize,
+    decoded: bool,
+}
+
+impl Layer {
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Empties it for the next text; what it has allocated is kept up to `bytes_max`.
+    pub(crate) fn reset(&mut self, from: usize, bytes_max: usize) {
+        self.text.clear();
+        self.text.shrink_to(bytes_max);
+        self.steps.clear();
+        self.steps.shrink_to(bytes_max / size_of::<Step>());
+        self.steps.push(Step { at: 0, from, decoded: false });
+        self.source_end = from;
+    }
+
+    /// Appends what stands in the source as it is; it begins there where the last piece ended, unless
+    /// something was [left out](Self::leave_out).
+    pub(crate) fn copy(&mut self, piece: &[u8]) {
+        if self.steps.last().is_none_or(|step| step.decoded) {
+            self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: false });
+        }
+        self.text.extend_from_slice(piece);
+        self.source_end += piece.len();
+    }
+
+    /// Appends what `source_bytes` of the source stand for.
+    pub(crate) fn decoded(&mut self, piece: &[u8], source_bytes: usize) {
+        self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: true });
+        self.text.extend_from_slice(piece);
+        self.source_end += source_bytes;
+    }
+
+    /// Passes over a part of the source that is not looked at here; a line's end keeps apart what stands around it.
+    pub(crate) fn skip_to(&mut self, at: usize) {
+        let bytes = at.saturating_sub(self.source_end);
+        if self.text.is_empty() {
+            self.leave_out(bytes);
+        } else {
+            self.decoded(b"\n", bytes);
+        }
+    }
+
+    /// Appends what a run of base64 stands for: each of its bytes came from the group of four that it is in.
+    pub(crate) fn base64(&mut self, run: &[u8]) {
+        let mut bytes = Vec::with_capacity(3);
+        for four in run.chunks(4) {
+            bytes.clear();
+            base64::decode(four, &mut bytes);
+            self.decoded(&bytes, four.len());
+        }
+    }
+
+    /// Whether nothing in it stood for something else.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        !self.steps.iter().any(|step| step.decoded)
+    }
+
+    /// Passes over bytes of the source that nobody sees.
+    pub(crate) fn leave_out(&mut self, source_bytes: usize) {
+        self.source_end += source_bytes;
+        // Whatever comes next does not follow on what stands before.
+        self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: false });
+    }
+
+    /// Where in the source a span of the text came from: whole escapes, never half of one.
+    pub(crate) fn source(&self, span: Range<usize>) -> Range<usize> {
+        let start = self.step_of(span.start).map_or(self.source_end, |(step, _)| {
+            if step.decoded { step.from } else { step.from + (span.start - step.at) }
+        });
+        let last = span.end.saturating_sub(1).max(span.start);
+        let end = self.step_of(last).map_or(self.source_end, |(step, next)| {
+            if step.decoded {
+                next.map_or(self.source_end, |next| next.from)
+            } else {
+                step.from + (last - step.at) + 1
+            }
+        });
+        start..end.max(start)
+    }
+
+    /// Where in the text the first byte is that came from `at` in the source or from behind it.
+    pub(crate) fn text_at(&self, at: usize) -> usize {
+        let index = self.steps.partition_point(|step| step.from <= at);
+        let Some(step) = index.checked_sub(1).and_then(|index| self.steps.get(index)) else {
+            return 0;
+        };
+        let next = self.steps.get(index).map_or(self.text.len(), |next| next.at);
+        if step.decoded {
+            // Half of an escape is behind it.
+            return if step.from == at { step.at } else { next };
+        }
+        (step.at + (at - step.from)).min(next)
+    }
+
+    /// The step that a place in the text is of, and the one after it.
+    fn step_of(&self, at: usize) -> Option<(Step, Option<Step>)> {
+        let index = self.steps.partition_point(|step| step.at <= at).checked_sub(1)?;
+        Some((*self.steps.get(index)?, self.steps.get(index + 1).copied()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_leads_back_to_whole_escapes() {
+        let mut layer = Layer::default();
+        layer.reset(10, 1024);
+        layer.copy(b"ab");
+        layer.decoded(b"\n", 2);
+        layer.decoded("é".as_bytes(), 6);
+        layer.copy(b"cd");
+        layer.leave_out(3);
+        layer.copy(b"ef");
+        assert_eq!(layer.text(), "ab\nécdef".as_bytes());
+        assert_eq!(layer.source(0..2), 10..12);
+        assert_eq!(layer.source(2..3), 12..14);
+        assert_eq!(layer.source(3..4), 14..20, "half a character is the whole of it");
+        assert_eq!(layer.source(3..5), 14..20);
+        assert_eq!(layer.source(1..6), 11..21);
+        assert_eq!(layer.source(5..9), 20..27, "what nobody sees goes with what is around it");
+        assert_eq!(layer.source(7..9), 25..27);
+    }
+}

@@ -1,0 +1,189 @@
+//! A JSON text with its escapes decoded, wherever they stand.
+//!
+//! Between strings JSON has no backslash, so that nothing has to know where strings begin: what is copied
+//! is the whole text, and its quotes, commas and braces keep values apart for whoever scans it. A text that
+//! is not JSON is decoded in the same way, as JSON within it will be.
+
+use memchr::memchr;
+
+use super::Layer;
+use super::fold::{Folded, fold, may_fold};
+
+/// Appends `source` to `layer`, decoded and folded.
+pub(crate) fn unescape(source: &[u8], layer: &mut Layer) {
+    if source.is_ascii() {
+        ascii(source, layer);
+    } else {
+        any(source, layer);
+    }
+}
+
+/// Appends `source` folded, and no more.
+pub(crate) fn folded(mut source: &[u8], layer: &mut Layer) {
+    while let Some(at) = source.iter().position(|byte| may_fold(*byte)) {
+        let (plain, rest) = source.split_at(at);
+        layer.copy(plain);
+        let (character, bytes) = first_character(rest);
+        put(character, bytes, rest, layer);
+        source = rest.get(bytes..).unwrap_or_default();
+    }
+    layer.copy(source);
+}
+
+fn ascii(mut source: &[u8], layer: &mut Layer) {
+    while let Some(at) = memchr(b'\\', source) {
+        let (plain, rest) = source.split_at(at);
+        layer.copy(plain);
+        source = escape(rest, layer);
+    }
+    layer.copy(source);
+}
+
+fn any(mut source: &[u8], layer: &mut Layer) {
+    let looked_at = |byte: &u8| *byte == b'\\' || may_fold(*byte);
+    while let Some(at) = source.iter().position(looked_at) {
+        let (plain, rest) = source.split_at(at);
+        layer.copy(plain);
+        source = if rest.first() == Some(&b'\\') {
+            escape(rest, layer)
+        } else {
+            let (character, bytes) = first_character(rest);
+            put(character, bytes, rest, layer);
+            rest.get(bytes..).unwrap_or_default()
+        };
+    }
+    layer.copy(source);
+}
+
+/// Takes the escape that `source` begins with; what follows it.
+fn escape<'s>(source: &'s [u8], layer: &mut Layer) -> &'s [u8] {
+    let decoded = match source.get(1) {
+        Some(byte @ (b'"' | b'\\' | b'/')) => Some((char::from(*byte), 2)),
+        Some(b'b') => Some(('\u{8}', 2)),
+        Some(b'f') => Some(('\u{c}', 2)),
+        Some(b'n') => Some(('\n', 2)),
+        Some(b'r') => Some(('\r', 2)),
+        Some(b't') => Some(('\t', 2)),
+        Some(b'u') => unicode(source),
+        _ => None,
+    };
+    let Some((character, bytes)) = decoded else {
+        // No escape: it stands for itself.
+        layer.copy(source.get(..1).unwrap_or_default());
+        return source.get(1..).unwrap_or_default();
+    };
+    match fold(character) {
+        Folded::Nothing => layer.leave_out(bytes),
+        Folded::Ascii(byte) => layer.decoded(&[byte], bytes),
+        Folded::Itself => layer.decoded(character.encode_utf8(&mut [0; 4]).as_bytes(), bytes),
+    }
+    source.get(bytes..).unwrap_or_default()
+}
+
+/// `\uXXXX`, or two that are a surrogate pair; half of one is no character.
+fn unicode(source: &[u8]) -> Option<(char, usize)> {
+    let unit = |at: usize| -> Option<u32> {
+        let digits = source.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        digits
+            .iter()
+            .try_fold(0, |value, digit| Some(value * 16 + char::from(*digit).to_digit(16)?))
+    };
+    let first = unit(0)?;
+    if let Some(character) = char::from_u32(first) {
+        return Some((character, 6));
+    }
+    let pair = unit(6).filter(|second| first < 0xdc00 && (0xdc00..0xe000).contains(second));
+    let Some(second) = pair else { return Some((char::REPLACEMENT_CHARACTER, 6)) };
+    let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+    Some((char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12))
+}
+
+/// The character that `source` begins with and its length; of what is no UTF-8, a byte.
+fn first_character(source: &[u8]) -> (Option<char>, usize) {
+    let window = source.get(..4).unwrap_or(source);
+    let valid = match std::str::from_utf8(window) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = window.get(..error.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(valid).unwrap_or_default()
+        }
+    };
+    valid.chars().next().map_or((None, 1), |first| (Some(first), first.len_utf8()))
+}
+
+fn put(character: Option<char>, bytes: usize, source: &[u8], layer: &mut Layer) {
+    match character.map_or(Folded::Itself, fold) {
+        Folded::Nothing => layer.leave_out(bytes),
+        Folded::Ascii(byte) => layer.decoded(&[byte], bytes),
+        Folded::Itself => layer.copy(source.get(..bytes).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decoded(source: &[u8]) -> Layer {
+        let mut layer = Layer::default();
+        layer.reset(0, usize::MAX);
+        unescape(source, &mut layer);
+        layer
+    }
+
+    #[test]
+    fn escapes_are_decoded_and_lead_back() {
+        let source = br#"{"a\u0062":"x\n\"y\\z\/\ud83d\ude00"}"#;
+        let layer = decoded(source);
+        assert_eq!(layer.text(), "{\"ab\":\"x\n\"y\\z/😀\"}".as_bytes());
+        let at = layer.text().iter().position(|byte| *byte == b'z').expect("it is there");
+        assert_eq!(&source[layer.source(at - 1..at + 2)], br"\\z\/");
+    }
+
+    #[test]
+    fn what_is_no_escape_stands_for_itself() {
+        for source in [&br"C:\Users\x"[..], br"\", br"\u12", br"\uZZZZ", b"\xff\\n\xe2"] {
+            let layer = decoded(source);
+            assert_eq!(layer.source(0..layer.text().len()), 0..source.len());
+        }
+        assert_eq!(decoded(br"\ud800x").text(), "\u{fffd}x".as_bytes());
+    }
+
+    #[test]
+    fn what_is_not_seen_is_not_scanned() {
+        let token = "gh\u{200b}p_\u{ad}ａｂｃ\\u200d1";
+        let layer = decoded(token.as_bytes());
+        assert_eq!(layer.text(), b"ghp_abc1");
+        assert_eq!(layer.source(0..8), 0..token.len());
+    }
+
+    proptest! {
+        #[test]
+        fn any_string_reads_back_as_serde_wrote_it(text: String, spaces in 0_usize..3) {
+            let source = format!("{}{}", " ".repeat(spaces), serde_json::to_string(&text).expect("JSON"));
+            let expected: String = text
+                .chars()
+                .filter_map(|one| match fold(one) {
+                    Folded::Nothing => None,
+                    Folded::Ascii(byte) => Some(char::from(byte)),
+                    Folded::Itself => Some(one),
+                })
+                .collect();
+            let layer = decoded(source.as_bytes());
+            let inner = &layer.text()[spaces + 1..layer.text().len() - 1];
+            prop_assert_eq!(inner, expected.as_bytes());
+        }
+
+        #[test]
+        fn every_span_leads_into_the_source_and_in_order(source: Vec<u8>) {
+            let layer = decoded(&source);
+            let mut before = 0;
+            for at in 0..layer.text().len() {
+                let span = layer.source(at..at + 1);
+                prop_assert!(span.start >= before && span.end <= source.len() && !span.is_empty());
+                before = span.start;
+            }
+        }
+    }
+}

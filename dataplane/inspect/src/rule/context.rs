@@ -1,0 +1,124 @@
+//! Words beside a match that say what it is.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+/// Words count so far before a secret, in bytes,
+pub(crate) const CONTEXT_BEFORE: usize = 64;
+/// and so far behind it.
+pub(crate) const CONTEXT_AFTER: usize = 32;
+
+/// Words, of which one beside a match makes it more likely. A blank in one stands for a blank, `_`, `-` or nothing,
+/// as `date of birth` is written `dateOfBirth`, too.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    words: Vec<String>,
+    search: OnceLock<Option<AhoCorasick>>,
+}
+
+impl Context {
+    pub(crate) fn new(words: Vec<String>) -> Self {
+        Self { words, search: OnceLock::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// As the rule names them, in lower case.
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    /// In every way in which they are written, in lower case.
+    pub(crate) fn written(&self) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        for word in &self.words {
+            let mut written = vec![Vec::new()];
+            for (index, part) in word.split(' ').enumerate() {
+                let ways: &[&str] = if index == 0 { &[""] } else { &[" ", "_", "-", ""] };
+                let longer = |before: &Vec<u8>| -> Vec<Vec<u8>> {
+                    let join = |way: &&str| [before, way.as_bytes(), part.as_bytes()].concat();
+                    ways.iter().map(join).collect()
+                };
+                written = written.iter().flat_map(longer).collect();
+            }
+            all.append(&mut written);
+        }
+        all
+    }
+
+    /// Whether one of them stands beside `secret`.
+    pub(crate) fn is_beside(&self, secret: Range<usize>, text: &[u8]) -> bool {
+        let before = secret.start.saturating_sub(CONTEXT_BEFORE)..secret.start;
+        let after = secret.end..secret.end.saturating_add(CONTEXT_AFTER).min(text.len());
+        [before, after].into_iter().any(|part| self.is_in(text.get(part).unwrap_or_default()))
+    }
+
+    fn is_in(&self, text: &[u8]) -> bool {
+        let search = self.search.get_or_init(|| {
+            let builder = || AhoCorasick::builder();
+            let mut builder = builder();
+            builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard);
+            builder.build(self.written()).ok()
+        });
+        let Some(search) = search else { return false };
+        search.find_overlapping_iter(text).any(|hit| stands_alone(text, hit.range()))
+    }
+}
+
+/// Whether no letter goes on before or behind a word, unless its case says that another word begins.
+fn stands_alone(text: &[u8], word: Range<usize>) -> bool {
+    let at = |index: usize| text.get(index).copied();
+    let apart = |left: Option<u8>, right: Option<u8>| match (left, right) {
+        (Some(left), Some(right)) => left.is_ascii_lowercase() && right.is_ascii_uppercase(),
+        _ => true,
+    };
+    let letter = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphabetic());
+    let before = word.start.checked_sub(1).and_then(at);
+    let after = at(word.end);
+    let last = word.end.checked_sub(1).and_then(at);
+    (!letter(before) || apart(before, at(word.start))) && (!letter(after) || apart(last, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beside(words: &[&str], text: &str, secret: &str) -> bool {
+        let context = Context::new(words.iter().map(|word| (*word).to_owned()).collect());
+        let start = text.find(secret).expect("it is there");
+        context.is_beside(start..start + secret.len(), text.as_bytes())
+    }
+
+    #[test]
+    fn a_word_counts_where_it_stands_alone_or_its_case_says_so() {
+        for text in ["SSN: 12", "my ssn is 12", "userSsn=12", "ssnValue 12", "ssn_12", "12 (ssn)"] {
+            assert!(beside(&["ssn"], text, "12"), "{text}");
+        }
+        for text in ["lessn 12", "ssnx 12", "12"] {
+            assert!(!beside(&["ssn"], text, "12"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_blank_is_written_in_four_ways() {
+        for text in ["date of birth 12", "dateOfBirth: 12", "DATE_OF_BIRTH=12", "date-of-birth 12"]
+        {
+            assert!(beside(&["date of birth"], text, "12"), "{text}");
+        }
+        assert!(!beside(&["date of birth"], "date_birth 12", "12"));
+    }
+
+    #[test]
+    fn it_counts_as_far_as_it_is_said() {
+        let before = |gap: usize| format!("ssn{}12", " ".repeat(gap));
+        assert!(beside(&["ssn"], &before(CONTEXT_BEFORE - 3), "12"));
+        assert!(!beside(&["ssn"], &before(CONTEXT_BEFORE), "12"));
+        let after = |gap: usize| format!("12{}ssn", " ".repeat(gap));
+        assert!(beside(&["ssn"], &after(CONTEXT_AFTER - 3), "12"));
+        assert!(!beside(&["ssn"], &after(CONTEXT_AFTER), "12"));
+    }
+}

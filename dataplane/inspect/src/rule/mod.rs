@@ -1,0 +1,73 @@
+//! Rules: what is looked for, and when what looks like it is not it.
+
+mod allow;
+mod context;
+mod entropy;
+mod error;
+mod file;
+mod pattern;
+mod set;
+
+use std::sync::Arc;
+
+pub(crate) use allow::{Allowlist, Matched};
+pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context};
+pub(crate) use entropy::bits_per_byte;
+pub use error::RuleError;
+pub(crate) use pattern::{Group, Pattern};
+use regex_syntax::hir::Hir;
+pub use set::{RULES_MAX, RuleSet};
+
+use crate::class::Class;
+use crate::validate::Validator;
+
+/// What is looked for.
+#[derive(Debug)]
+pub struct Rule {
+    /// Unique in its set, as `github-oauth-token`.
+    pub id: String,
+    /// What it finds, for a person.
+    pub description: String,
+    /// What kind of thing that is; actions are chosen by it.
+    pub class: Class,
+    pub(crate) regex: Pattern,
+    /// The regex's parts, from which an engine takes what it looks for.
+    pub(crate) hir: Hir,
+    /// What of a match is the secret.
+    pub(crate) group: Group,
+    /// Of these, in lower case, one is in every match; none where nothing is known of it.
+    pub keywords: Vec<String>,
+    /// Whether a keyword stands within the match itself, as in the built-in rules; in gitleaks' it may stand
+    /// anywhere in the text.
+    pub(crate) keywords_within: bool,
+    /// Bits a byte that the secret must have.
+    pub entropy: Option<f64>,
+    /// What is not it although it looks like it.
+    pub(crate) allowlists: Vec<Arc<Allowlist>>,
+    /// What must hold of the secret beside its form.
+    pub validator: Option<Validator>,
+    /// Words around it that make it more likely.
+    pub(crate) context: Context,
+    /// Whether one of them must be there.
+    pub require_context: bool,
+    /// Texts in which it is found, and in which it is not; held by `penstock rules test`.
+    pub examples: Vec<String>,
+    /// Texts in which it is not found.
+    pub counterexamples: Vec<String>,
+}
+
+impl Rule {
+    /// The regex as it was written.
+    pub fn pattern(&self) -> &str {
+        self.regex.source()
+    }
+
+    /// No match is shorter.
+    pub(crate) fn bytes_min(&self) -> usize {
+        self.hir.properties().minimum_len().unwrap_or(0)
+    }
+
+    fn wrong(&self, file: &str, what: &str) -> RuleError {
+        RuleError::Rule { file: file.to_owned(), rule: self.id.clone(), what: what.to_owned() }
+    }
+}

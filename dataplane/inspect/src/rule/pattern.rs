@@ -1,0 +1,138 @@
+//! A regex that is checked when a file of rules is loaded and compiled when it is first needed: of hundreds most
+//! never are.
+
+use std::sync::OnceLock;
+
+use regex_automata::meta::{self, Regex};
+use regex_automata::util::{captures::Captures, syntax};
+use regex_automata::{Input, Span};
+use regex_syntax::hir::Hir;
+
+/// A regex may take so much when it is compiled.
+const COMPILED_BYTES_MAX: usize = 8 << 20;
+/// Of which a search by lazily built automata may keep this much.
+const CACHE_BYTES_MAX: usize = 2 << 20;
+
+/// A regex over bytes: `\w`, `\d`, `\s` and `\b` are ASCII's, as in Go without Unicode classes.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    source: String,
+    /// `None` inside: it was too large after all.
+    regex: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    /// Why it cannot be used, for a person.
+    pub(crate) fn parse(source: &str) -> Result<(Self, Hir), String> {
+        let mut parser = regex_syntax::ParserBuilder::new();
+        let hir = parser.unicode(false).utf8(false).build().parse(source).map_err(|error| {
+            // The message shows the whole regex and points into it.
+            format!("its regex cannot be used: {error}")
+        })?;
+        Ok((Self { source: source.to_owned(), regex: OnceLock::new() }, hir))
+    }
+
+    /// As it was written.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Compiles it now; false where it is too large for that.
+    pub(crate) fn compile(&self) -> bool {
+        self.regex().is_some()
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        let compile = || {
+            let config = meta::Config::new()
+                .utf8_empty(false)
+                .nfa_size_limit(Some(COMPILED_BYTES_MAX))
+                .hybrid_cache_capacity(CACHE_BYTES_MAX);
+            let syntax = syntax::Config::new().unicode(false).utf8(false);
+            Regex::builder().configure(config).syntax(syntax).build(&self.source).ok()
+        };
+        self.regex.get_or_init(compile).as_ref()
+    }
+
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        self.regex().is_some_and(|regex| regex.is_match(text))
+    }
+
+    /// Tells each match within `span`, which sees what stands around it: the whole match and the group
+    /// that is asked for.
+    pub(crate) fn matches(
+        &self,
+        text: &[u8],
+        span: Span,
+        group: Group,
+        mut found: impl FnMut(Span, Span),
+    ) {
+        let Some(regex) = self.regex() else { return };
+        let mut captures = regex.create_captures();
+        let mut from = span.start;
+        while from <= span.end {
+            regex.search_captures(&Input::new(text).range(from..span.end), &mut captures);
+            let Some(whole) = captures.get_match() else { return };
+            found(whole.span(), group.of(&captures).unwrap_or(whole.span()));
+            // An empty match would be found for ever.
+            from = whole.end().max(whole.start() + 1);
+        }
+    }
+}
+
+/// Which part of a match is the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// The first group that took part, or the whole match where none did.
+    First,
+    /// This one.
+    Number(usize),
+}
+
+impl Group {
+    fn of(self, captures: &Captures) -> Option<Span> {
+        match self {
+            Self::Number(index) => captures.get_group(index),
+            Self::First => (1..captures.group_len()).find_map(|index| captures.get_group(index)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(source: &str, group: Group, text: &str, span: std::ops::Range<usize>) -> Vec<String> {
+        let (pattern, _) = Pattern::parse(source).expect("a regex");
+        let mut all = Vec::new();
+        pattern.matches(text.as_bytes(), span.into(), group, |_, secret| {
+            all.push(text[secret.range()].to_owned());
+        });
+        all
+    }
+
+    #[test]
+    fn a_part_of_a_text_is_searched_with_what_stands_around_it() {
+        assert_eq!(found(r"\bab", Group::First, "xab ab", 1..6), ["ab"]);
+        assert_eq!(found(r"\bab\b", Group::First, "ab abc", 3..5), Vec::<String>::new());
+        assert_eq!(found("^a", Group::First, "aa", 1..2), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_secret_is_the_group_asked_for_or_the_first_that_took_part() {
+        assert_eq!(found("k=(a)|k:(b)", Group::First, "k=a k:b", 0..7), ["a", "b"]);
+        assert_eq!(found("(k)=(.)", Group::Number(2), "k=a k=b", 0..7), ["a", "b"]);
+        assert_eq!(found("k=.", Group::First, "k=a", 0..3), ["k=a"]);
+    }
+
+    #[test]
+    fn what_is_no_regex_is_told_with_its_place() {
+        let error = Pattern::parse("a(b").expect_err("no regex");
+        assert!(error.contains("unclosed group"), "{error}");
+    }
+
+    #[test]
+    fn empty_matches_come_to_an_end() {
+        assert_eq!(found("x*", Group::First, "axx", 0..3).len(), 3);
+    }
+}

@@ -1,0 +1,195 @@
+//! All rules that hold at once: the built-in ones, an organisation's own, or both.
+
+use std::collections::HashSet;
+
+use super::file::File;
+use super::{Rule, RuleError};
+
+/// Written by us from what vendors, laws and standards publish.
+const BUILT_IN: [(&str, &str); 6] = [
+    ("cloud.toml", include_str!("../../rules/cloud.toml")),
+    ("development.toml", include_str!("../../rules/development.toml")),
+    ("services.toml", include_str!("../../rules/services.toml")),
+    ("generic.toml", include_str!("../../rules/generic.toml")),
+    ("personal.toml", include_str!("../../rules/personal.toml")),
+    ("injection.toml", include_str!("../../rules/injection.toml")),
+];
+
+/// So many rules may hold at once.
+pub const RULES_MAX: usize = 10_000;
+
+/// Rules with unique ids, in the order in which they were given.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+}
+
+impl RuleSet {
+    /// The built-in rules.
+    pub fn built_in() -> Result<Self, RuleError> {
+        let mut set = Self::default();
+        for (name, text) in BUILT_IN {
+            set.take(name, File::parse(name, text)?.rules(name)?)?;
+        }
+        set.rules.iter_mut().for_each(|rule| rule.keywords_within = true);
+        Ok(set)
+    }
+
+    /// The rules of a file in gitleaks' form. Where it extends the built-in rules, its own come behind
+    /// them, and one of the same id in the place of theirs. Where it extends another file, `read` is asked
+    /// for that.
+    pub fn from_file(
+        name: &str,
+        text: &str,
+        read: &mut dyn FnMut(&str) -> Result<String, String>,
+    ) -> Result<Self, RuleError> {
+        Self::from_file_within(name, text, read, EXTENDS_MAX)
+    }
+
+    fn from_file_within(
+        name: &str,
+        text: &str,
+        read: &mut dyn FnMut(&str) -> Result<String, String>,
+        depth: usize,
+    ) -> Result<Self, RuleError> {
+        let mut file = File::parse(name, text)?;
+        let extend = std::mem::take(&mut file.extend);
+        let mut set = if extend.use_default { Self::built_in()? } else { Self::default() };
+        if let Some(path) = extend.path {
+            let form = |message: String| RuleError::Form { file: name.to_owned(), message };
+            if depth == 0 {
+                return Err(form(format!(
+                    "`extend.path` leads through more than {EXTENDS_MAX} files"
+                )));
+            }
+            let text = read(&path).map_err(|error| form(format!("`extend.path`: {error}")))?;
+            let other = Self::from_file_within(&path, &text, read, depth - 1)?;
+            set.replace(other.rules);
+        }
+        for id in &extend.disabled_rules {
+            if !set.rules.iter().any(|rule| rule.id == *id) {
+                return Err(RuleError::Form {
+                    file: name.to_owned(),
+                    message: format!("`extend.disabledRules`: there is no rule `{id}` to disable"),
+                });
+            }
+        }
+        set.rules.retain(|rule| !extend.disabled_rules.contains(&rule.id));
+        let own = file.rules(name)?;
+        let mut seen = HashSet::new();
+        if let Some(twice) = own.iter().find(|rule| !seen.insert(rule.id.as_str())) {
+            return Err(twice.wrong(name, "its id is another rule's of this file, too"));
+        }
+        set.replace(own);
+        if set.rules.len() > RULES_MAX {
+            return Err(RuleError::Form {
+                file: name.to_owned(),
+                message: format!(
+                    "there are {} rules; {RULES_MAX} may hold at once",
+                    set.rules.len()
+                ),
+            });
+        }
+        Ok(set)
+    }
+
+    /// The rules, in their order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rules, for a set of one's own.
+    pub fn into_rules(self) -> Vec<Rule> {
+        self.rules
+    }
+
+    /// Its rules, and behind them those of `others` whose ids it does not have.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        let ids: HashSet<String> = self.rules.iter().map(|rule| rule.id.clone()).collect();
+        self.rules.extend(others.rules.into_iter().filter(|rule| !ids.contains(&rule.id)));
+        self
+    }
+
+    fn take(&mut self, name: &str, rules: Vec<Rule>) -> Result<(), RuleError> {
+        for rule in rules {
+            if self.rules.iter().any(|other| other.id == rule.id) {
+                return Err(rule.wrong(name, "its id is another rule's, too"));
+            }
+            self.rules.push(rule);
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, rules: Vec<Rule>) {
+        for rule in rules {
+            match self.rules.iter_mut().find(|other| other.id == rule.id) {
+                Some(other) => *other = rule,
+                None => self.rules.push(rule),
+            }
+        }
+    }
+}
+
+/// A file may extend another, which extends another.
+const EXTENDS_MAX: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<RuleSet, RuleError> {
+        RuleSet::from_file("own.toml", text, &mut |path| match path {
+            "base.toml" => Ok("[[rules]]\nid = 'base'\nregex = 'b{3}'\n".into()),
+            "round.toml" => Ok("[extend]\npath = 'round.toml'\n".into()),
+            _ => Err(format!("no file {path}")),
+        })
+    }
+
+    #[test]
+    fn the_built_in_rules_hold_together() {
+        let set = RuleSet::built_in().expect("they load");
+        let secrets = set.rules().iter().filter(|rule| rule.class == crate::Class::Secret).count();
+        assert!(secrets >= 200, "{secrets}");
+        let countries = set.rules().iter().filter(|rule| rule.class == crate::Class::NationalId);
+        assert!(countries.count() >= 15);
+        for rule in set.rules() {
+            let Rule { id, examples, counterexamples, description, .. } = rule;
+            assert!(!description.is_empty(), "{id} has no description");
+            assert!(!examples.is_empty() && !counterexamples.is_empty(), "{id} has no examples");
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(id.chars().all(plain), "{id}: lower case, digits and dashes");
+        }
+    }
+
+    #[test]
+    fn a_file_extends_the_built_in_rules_and_another_file() {
+        let own = "[[rules]]\nid = 'own'\nregex = 'x{9}'\n";
+        assert_eq!(load(own).expect("a file").rules().len(), 1);
+        let extended = format!("[extend]\nuseDefault = true\npath = 'base.toml'\n{own}");
+        let all = RuleSet::built_in().expect("they load").rules().len();
+        assert_eq!(load(&extended).expect("a file").rules().len(), all + 2);
+        let without = "[extend]\nuseDefault = true\ndisabledRules = ['jwt']\n";
+        assert_eq!(load(without).expect("a file").rules().len(), all - 1);
+        let instead = "[extend]\npath = 'base.toml'\n[[rules]]\nid = 'base'\nregex = 'c'\n";
+        let set = load(instead).expect("a file");
+        assert_eq!(set.rules().iter().map(Rule::pattern).collect::<Vec<_>>(), ["c"]);
+    }
+
+    #[test]
+    fn what_cannot_work_is_told_with_its_rule() {
+        let error = |text: &str| load(text).expect_err("it is wrong").to_string();
+        assert!(error("[[rules]]\nid = 'a'\nregex = '('\n").starts_with("own.toml: rule `a`: "));
+        assert!(error("[[rules]]\nregex = 'a'\n").contains("missing field `id`"));
+        assert!(error("[[rule]]\nid = 'a'\n").contains("unknown field `rule`"));
+        let twice = "[[rules]]\nid = 'a'\nregex = 'a'\n[[rules]]\nid = 'a'\nregex = 'b'\n";
+        assert!(error(twice).contains("its id is another rule's"));
+        assert!(error("[extend]\ndisabledRules = ['no']\n").contains("no rule `no` to disable"));
+        assert!(error("[extend]\npath = 'no.toml'\n").contains("no file no.toml"));
+        assert!(error("[extend]\npath = 'round.toml'\n").contains("more than 2 files"));
+        let group = "[[rules]]\nid = 'a'\nregex = '(a)'\nsecretGroup = 2\n";
+        assert!(error(group).contains("its regex has 1 group"));
+        let validator = "[[rules]]\nid = 'a'\nregex = 'a'\nvalidator = 'lun'\n";
+        assert!(error(validator).contains("no validator `lun`; there are: luhn, "));
+    }
+}

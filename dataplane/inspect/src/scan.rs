@@ -1,0 +1,402 @@
+//! Looking into a message.
+
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter};
+
+use crate::ask;
+use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
+use crate::layer::base64::{self, Alphabet};
+use crate::layer::{Layer, folded, percent, unescape};
+use crate::limits::{Exceeded, Limits};
+use crate::rule::{Rule, RuleSet};
+use crate::structure::{Cell, cells, may_be_json};
+
+/// What stands around escapes is looked at with them: so far before,
+const ESCAPES_BEFORE: usize = 512;
+/// and so far behind; a match may be as long.
+const ESCAPES_AFTER: usize = 4096;
+/// A thread's scratch keeps so many texts from one message to the next,
+const TEXTS_KEPT: usize = 8;
+/// and so much memory for each.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// Rules, prepared: one for all threads.
+pub struct Inspector {
+    set: RuleSet,
+    engine: Engine,
+    limits: Limits,
+}
+
+/// A thread's memory for looking into messages.
+pub struct Scratch {
+    engine: EngineScratch,
+    hits: Vec<Hit>,
+    cells: Vec<Cell>,
+    pub(crate) texts: Vec<Text>,
+    findings: Vec<Finding>,
+}
+
+/// A text that is looked into: the message as its reader sees it, or what stands encoded in that.
+#[derive(Debug, Default)]
+pub(crate) struct Text {
+    pub(crate) layer: Layer,
+    /// The message's own bytes are the text.
+    verbatim: bool,
+    pub(crate) within: Option<Within>,
+}
+
+/// Where a text comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Within {
+    /// Which text it stands in.
+    pub(crate) text: usize,
+    pub(crate) encoding: Encoding,
+}
+
+/// How a text stands in another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// With the escapes of JSON.
+    Escaped,
+    /// URL-encoded.
+    Percent,
+    /// In base64, as this run.
+    Base64 { run: Range<usize>, alphabet: Alphabet },
+}
+
+/// Something that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's place in the set.
+    pub(crate) rule: usize,
+    /// Where in the message it stands: whole escapes, of base64 whole groups.
+    pub(crate) source: Range<usize>,
+    /// Where in which text.
+    pub(crate) text: usize,
+    pub(crate) secret: Range<usize>,
+    pub(crate) in_context: bool,
+}
+
+/// What a message's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// JSON: no match goes over from one value to another.
+    Json,
+    /// Anything else.
+    Text,
+}
+
+impl Form {
+    /// What bytes look like.
+    pub fn of(message: &[u8]) -> Self {
+        if may_be_json(message) { Self::Json } else { Self::Text }
+    }
+}
+
+impl Inspector {
+    /// Prepares rules with an engine. Why that engine cannot be used, for a person.
+    pub fn new(set: RuleSet, kind: EngineKind, limits: Limits) -> Result<Self, String> {
+        let engine = Engine::new(kind, set.rules())?;
+        // Each thread finds it there.
+        engine.scratch()?;
+        Ok(Self { set, engine, limits })
+    }
+
+    /// The same rules with another engine.
+    pub fn on(self, kind: EngineKind) -> Result<Self, String> {
+        Self::new(self.set, kind, self.limits)
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &[Rule] {
+        self.set.rules()
+    }
+
+    /// The engine that does the search.
+    pub fn engine(&self) -> EngineKind {
+        self.engine.kind()
+    }
+
+    /// What a thread needs.
+    pub fn scratch(&self) -> Result<Scratch, Exceeded> {
+        Ok(Scratch {
+            engine: self.engine.scratch().map_err(Exceeded::Engine)?,
+            hits: Vec::new(),
+            cells: Vec::new(),
+            texts: Vec::new(),
+            findings: Vec::new(),
+        })
+    }
+
+    /// The rule of a finding.
+    pub fn rule(&self, finding: &Finding) -> Option<&Rule> {
+        self.set.rules().get(finding.rule)
+    }
+
+    /// Of findings that overlap, the one whose rule comes first in the set, and of one rule's the longest: what a
+    /// person is told of them.
+    pub fn distinct<'f>(&self, findings: &'f [Finding]) -> impl Iterator<Item = &'f Finding> {
+        let mut kept: Vec<&Finding> = Vec::new();
+        let mut rest = findings.iter().peekable();
+        while let Some(first) = rest.next() {
+            let mut end = first.source.end;
+            let mut best = first;
+            // Of a group of which each meets the next.
+            while let Some(next) = rest.next_if(|next| next.source.start < end) {
+                end = end.max(next.source.end);
+                let rank = |one: &Finding| (one.rule, std::cmp::Reverse(one.source.len()));
+                if rank(next) < rank(best) {
+                    best = next;
+                }
+            }
+            kept.push(best);
+        }
+        kept.into_iter()
+    }
+
+    /// All that is found in a message, in the order in which it stands there; of two that overlap both.
+    pub fn scan<'s>(
+        &self,
+        message: &[u8],
+        form: Form,
+        scratch: &'s mut Scratch,
+    ) -> Result<&'s [Finding], Exceeded> {
+        if message.len() > self.limits.message_bytes {
+            let most = self.limits.message_bytes;
+            return Err(Exceeded::Bytes { bytes: message.len(), most });
+        }
+        let mut scan = Scan {
+            inspector: self,
+            message,
+            left: message
+                .len()
+                .saturating_mul(self.limits.decoded_times)
+                .saturating_add(KEPT_BYTES_MAX),
+            texts: 0,
+            scratch,
+        };
+        scan.scratch.findings.clear();
+        scan.outermost(form)?;
+        let mut next = 0;
+        let mut depth_ends = scan.texts;
+        let mut depth = 0;
+        while next < scan.texts {
+            if next == depth_ends {
+                depth += 1;
+                depth_ends = scan.texts;
+            }
+            scan.look(next, form)?;
+            if depth < self.limits.depth {
+                scan.texts_within(next)?;
+            }
+            next += 1;
+        }
+        let texts = scan.texts;
+        scratch.texts.truncate(texts.max(TEXTS_KEPT));
+        for stale in scratch.texts.iter_mut().skip(texts) {
+            stale.within = None;
+        }
+        let findings = &mut scratch.findings;
+        findings.sort_by_key(|one| (one.source.start, one.source.end, one.rule, one.text));
+        findings.dedup_by(|next, kept| next.rule == kept.rule && next.source == kept.source);
+        Ok(findings)
+    }
+}
+
+struct Scan<'a> {
+    inspector: &'a Inspector,
+    message: &'a [u8],
+    /// Bytes that may still be decoded.
+    left: usize,
+    /// How many of the scratch's texts are of this message.
+    texts: usize,
+    scratch: &'a mut Scratch,
+}
+
+impl Scan<'_> {
+    /// A text to fill.
+    fn text(&mut self, within: Option<Within>, from: usize) -> Text {
+        let mut text =
+            self.scratch.texts.get_mut(self.texts).map(std::mem::take).unwrap_or_default();
+        text.layer.reset(from, KEPT_BYTES_MAX);
+        text.verbatim = false;
+        text.within = within;
+        text
+    }
+
+    fn put(&mut self, text: Text) -> Result<(), Exceeded> {
+        let Inspector { limits, .. } = self.inspector;
+        let bytes = text.layer.text().len();
+        match self.scratch.texts.get_mut(self.texts) {
+            Some(place) => *place = text,
+            None => self.scratch.texts.push(text),
+        }
+        self.texts += 1;
+        let most = self.message.len().saturating_mul(limits.decoded_times);
+        let what = "bytes in texts within texts";
+        self.left = self.left.checked_sub(bytes).ok_or(Exceeded::Count { what, most })?;
+        Ok(())
+    }
+
+    fn outermost(&mut self, form: Form) -> Result<(), Exceeded> {
+        let message = self.message;
+        let mut text = self.text(None, 0);
+        let escaped = form == Form::Json && memchr(b'\\', message).is_some();
+        match form {
+            _ if message.is_ascii() && !escaped => text.verbatim = true,
+            Form::Json => unescape(message, &mut text.layer),
+            Form::Text => folded(message, &mut text.layer),
+        }
+        self.put(text)
+    }
+
+    /// Asks every rule that may match in a text.
+    fn look(&mut self, index: usize, form: Form) -> Result<(), Exceeded> {
+        let Inspector { engine, limits, set } = self.inspector;
+        let Scratch { engine: memory, hits, texts, cells: all, findings } = &mut *self.scratch;
+        let Some(of) = texts.get(index) else { return Ok(()) };
+        let bytes = of.bytes(self.message);
+        engine.hits(bytes, memory, hits).map_err(Exceeded::Engine)?;
+        if hits.len() > limits.hits {
+            let what = "places at which a rule is asked";
+            return Err(Exceeded::Count { what, most: limits.hits });
+        }
+        let clipped = of.within.is_none() && form == Form::Json;
+        if clipped && !hits.is_empty() {
+            cells(self.message, all);
+        }
+        let text = ask::Text {
+            bytes,
+            layer: (!of.verbatim).then_some(&of.layer),
+            cells: clipped.then_some(all.as_slice()),
+        };
+        text.ask(set.rules(), hits, |rule, one| {
+            let source = source_of(texts, index, one.secret.clone());
+            let in_context = one.in_context;
+            findings.push(Finding { rule, source, text: index, secret: one.secret, in_context });
+        });
+        if findings.len() > limits.findings {
+            return Err(Exceeded::Count { what: "matches", most: limits.findings });
+        }
+        Ok(())
+    }
+
+    /// Puts what stands encoded in a text behind it.
+    fn texts_within(&mut self, index: usize) -> Result<(), Exceeded> {
+        let Some(of) = self.scratch.texts.get_mut(index) else { return Ok(()) };
+        let of = std::mem::take(of);
+        let bytes = of.bytes(self.message);
+        let done = self.escapes_within(index, bytes, b'\\', &Encoding::Escaped);
+        let done = done.and_then(|()| self.escapes_within(index, bytes, b'%', &Encoding::Percent));
+        let done = done.and_then(|()| self.base64_within(index, bytes));
+        if let Some(place) = self.scratch.texts.get_mut(index) {
+            *place = of;
+        }
+        done
+    }
+
+    /// What stands around each of the bytes that begin an escape, decoded.
+    fn escapes_within(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        begin: u8,
+        encoding: &Encoding,
+    ) -> Result<(), Exceeded> {
+        let counts = |at: &usize| {
+            let rest = bytes.get(*at..).unwrap_or_default();
+            *encoding == Encoding::Escaped || percent::byte(rest).is_some()
+        };
+        let mut places = memchr_iter(begin, bytes).filter(counts).peekable();
+        let Some(first) = places.next() else { return Ok(()) };
+        let mut text = self.text(Some(Within { text: index, encoding: encoding.clone() }), 0);
+        let mut part = first.saturating_sub(ESCAPES_BEFORE)..first + 1;
+        let mut decode = |part: Range<usize>| {
+            let end = (part.end + ESCAPES_AFTER).min(bytes.len());
+            text.layer.skip_to(part.start);
+            let piece = bytes.get(part.start..end).unwrap_or_default();
+            match encoding {
+                Encoding::Percent => percent::unpercent(piece, &mut text.layer),
+                _ => unescape(piece, &mut text.layer),
+            }
+        };
+        for next in places {
+            if next.saturating_sub(ESCAPES_BEFORE) > part.end + ESCAPES_AFTER {
+                decode(std::mem::replace(&mut part, next - ESCAPES_BEFORE..next));
+            }
+            part.end = next + 1;
+        }
+        decode(part);
+        // What stands for itself throughout was looked at.
+        if text.layer.is_verbatim() { Ok(()) } else { self.put(text) }
+    }
+
+    fn base64_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
+        let mut runs = Vec::new();
+        base64::runs(bytes, |run| {
+            let text = bytes.get(run.clone()).and_then(base64::text_in);
+            runs.extend(text.map(|skipped| run.start + skipped..run.end));
+        });
+        for run in runs {
+            let piece = bytes.get(run.clone()).unwrap_or_default();
+            let behind = bytes.get(run.end..).unwrap_or_default();
+            let alphabet = Alphabet {
+                url_safe: piece.iter().any(|byte| matches!(byte, b'-' | b'_')),
+                padding: behind.iter().take(2).take_while(|byte| **byte == b'=').count(),
+            };
+            let encoding =
+                Encoding::Base64 { run: run.start..run.end + alphabet.padding, alphabet };
+            let mut text = self.text(Some(Within { text: index, encoding }), run.start);
+            text.layer.base64(piece);
+            self.put(text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where in the message a span of a text came from.
+fn source_of(texts: &[Text], mut index: usize, mut span: Range<usize>) -> Range<usize> {
+    while let Some(text) = texts.get(index) {
+        if !text.verbatim {
+            span = text.layer.source(span);
+        }
+        match &text.within {
+            Some(within) => index = within.text,
+            None => break,
+        }
+    }
+    span
+}
+
+impl Text {
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.verbatim
+    }
+
+    /// Its bytes, of the message that was looked into.
+    pub(crate) fn bytes<'t>(&'t self, message: &'t [u8]) -> &'t [u8] {
+        if self.verbatim { message } else { self.layer.text() }
+    }
+}
+
+impl Finding {
+    /// The bytes of the message in which it stands: whole escapes, and of base64 whole groups.
+    pub fn source(&self) -> Range<usize> {
+        self.source.clone()
+    }
+
+    /// Whether a word of the rule's context stands beside it.
+    pub fn in_context(&self) -> bool {
+        self.in_context
+    }
+}
+
+impl Scratch {
+    /// What was found, as its reader sees it; of the last message that was looked into, which is given again.
+    pub fn secret<'t>(&'t self, message: &'t [u8], finding: &Finding) -> &'t [u8] {
+        let text = self.texts.get(finding.text);
+        let bytes = text.map(|text| text.bytes(message)).unwrap_or_default();
+        bytes.get(finding.secret.clone()).unwrap_or_default()
+    }
+}

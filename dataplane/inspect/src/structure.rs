@@ -1,0 +1,150 @@
+//! Where the values of a JSON text are, in its own bytes.
+//!
+//! A match may not cross from one value into another, and what is cut out must leave the text valid. Only a text in
+//! which something may be found is looked at like this.
+
+use std::ops::Range;
+
+use memchr::{memchr2, memchr3};
+
+/// A value with the key before it, or one of them alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell {
+    /// With its quotes.
+    pub(crate) key: Option<Range<usize>>,
+    /// A string with its quotes, a number, `true`, `false` or `null`; none of a key before an object or an array.
+    pub(crate) value: Option<Range<usize>>,
+}
+
+impl Cell {
+    pub(crate) fn start(&self) -> usize {
+        let value = self.value.as_ref().map_or(usize::MAX, |value| value.start);
+        self.key.as_ref().map_or(value, |key| key.start)
+    }
+
+    pub(crate) fn end(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, |key| key.end);
+        self.value.as_ref().map_or(key, |value| value.end)
+    }
+}
+
+/// Puts the cells of a text into `cells`, in order. Of what is no JSON some are found too: they keep apart what
+/// quotes keep apart.
+pub(crate) fn cells(text: &[u8], cells: &mut Vec<Cell>) {
+    cells.clear();
+    let mut at = 0;
+    let mut key: Option<Range<usize>> = None;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | b':' => at += 1,
+            b'"' => {
+                let end = string_end(text, at);
+                if key.is_none() && is_key(text, end) {
+                    key = Some(at..end);
+                } else {
+                    cells.push(Cell { key: key.take(), value: Some(at..end) });
+                }
+                at = end;
+            }
+            b'{' | b'}' | b'[' | b']' | b',' => {
+                if let Some(key) = key.take() {
+                    cells.push(Cell { key: Some(key), value: None });
+                }
+                at += 1;
+            }
+            _ => {
+                let rest = text.get(at..).unwrap_or_default();
+                let ends = |byte: &u8| {
+                    matches!(byte, b',' | b']' | b'}' | b'{' | b'[' | b'"' | b':')
+                        || byte.is_ascii_whitespace()
+                };
+                let length = rest.iter().position(ends).unwrap_or(rest.len()).max(1);
+                cells.push(Cell { key: key.take(), value: Some(at..at + length) });
+                at += length;
+            }
+        }
+    }
+    if let Some(key) = key {
+        cells.push(Cell { key: Some(key), value: None });
+    }
+}
+
+/// Behind the quote that ends the string which begins at `start`.
+fn string_end(text: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(next) = text.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += next;
+        if text.get(at) == Some(&b'"') {
+            return at + 1;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
+fn is_key(text: &[u8], end: usize) -> bool {
+    let rest = text.get(end..).unwrap_or_default();
+    rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
+}
+
+/// The cell that a place is in, or that begins next behind it.
+pub(crate) fn cell_at(cells: &[Cell], at: usize) -> Option<&Cell> {
+    cells.get(cells.partition_point(|cell| cell.end() <= at))
+}
+
+/// Whether a text may be JSON: its first byte begins an object, an array or a string.
+pub(crate) fn may_be_json(text: &[u8]) -> bool {
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'[' | b'"')) && memchr3(b'}', b']', b'"', text).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        cells(text.as_bytes(), &mut all);
+        let of = |part: Option<Range<usize>>| part.map_or("-".into(), |part| text[part].to_owned());
+        all.into_iter().map(|cell| format!("{}={}", of(cell.key), of(cell.value))).collect()
+    }
+
+    #[test]
+    fn values_are_told_with_their_keys() {
+        let text = r#"{"a": "x\"y", "b":[1, "z", {"c":null}], "d":{} , "e":-2.5e3}"#;
+        let expected = [
+            r#""a"="x\"y""#,
+            r#""b"=-"#,
+            "-=1",
+            r#"-="z""#,
+            r#""c"=null"#,
+            r#""d"=-"#,
+            r#""e"=-2.5e3"#,
+        ];
+        assert_eq!(told(text), expected);
+        assert_eq!(told(r#""alone""#), [r#"-="alone""#]);
+    }
+
+    #[test]
+    fn what_is_no_json_is_taken_apart_without_a_panic() {
+        for text in
+            ["\"", "\"\\", "{\"a\":", "nonsense here", "\"a\" \"b\"", ":::", "{,}", "\"a\"::\"b\""]
+        {
+            told(text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn cells_are_apart_and_in_order(text: Vec<u8>) {
+            let mut all = Vec::new();
+            cells(&text, &mut all);
+            let mut before = 0;
+            for cell in all {
+                proptest::prop_assert!(cell.start() >= before && cell.end() > cell.start());
+                proptest::prop_assert!(cell.end() <= text.len());
+                before = cell.end();
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What stands in a message in ways that hide it, and what only looks like something.
+
+mod engines;
+mod redaction;
+
+use serde_json::{Value, json};
+
+use crate::{EngineKind, Finding, Form, Inspector, Limits, RuleSet, spliced};
+
+const TOKEN: &str = "ghp_r3Wb1cXyZAq9LkTfV2mNsH7dJpE0uG41Kc2Y";
+
+pub(crate) fn inspector(kind: EngineKind) -> Inspector {
+    let set = RuleSet::built_in().expect("rules");
+    Inspector::new(set, kind, Limits::default()).expect("an engine")
+}
+
+/// What is found, as its reader sees it, with its rule and with what it is in the message.
+fn found(inspector: &Inspector, message: &[u8], form: Form) -> Vec<(String, String, String)> {
+    let mut scratch = inspector.scratch().expect("scratch");
+    let findings = inspector.scan(message, form, &mut scratch).expect("within limits").to_vec();
+    let told = |finding: &Finding| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let rule = inspector.rule(finding).expect("a rule").id.clone();
+        (rule, text(scratch.secret(message, finding)), text(&message[finding.source()]))
+    };
+    findings.iter().map(told).collect()
+}
+
+#[test]
+fn a_token_is_found_however_it_is_written() {
+    let inspector = inspector(EngineKind::BEST);
+    println!("{}", TOKEN.len());
+    let escaped: String = TOKEN.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+    let full: String =
+        TOKEN.chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).expect("wide")).collect();
+    let hidden: String = TOKEN.chars().map(|c| format!("{c}\u{200b}")).collect();
+    let once = serde_json::json!({"token": TOKEN, "note": "a\nb"}).to_string();
+    let twice = serde_json::json!({ "text": once }).to_string();
+    let thrice = serde_json::json!({ "text": twice }).to_string();
+    let plain = serde_json::json!({"a": TOKEN}).to_string();
+    let percent: String = TOKEN.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let cases = [
+        ("plain", format!(r#"{{"a":"{TOKEN}"}}"#)),
+        ("alone", TOKEN.to_owned()),
+        ("a key", format!(r#"{{"{TOKEN}":1}}"#)),
+        ("escaped", format!(r#"{{"a":"{escaped}"}}"#)),
+        ("full width", format!(r#"{{"a":"{full}"}}"#)),
+        ("invisible", format!(r#"{{"a":"{hidden}"}}"#)),
+        ("once", once.clone()),
+        ("twice", twice.clone()),
+        ("thrice", thrice.clone()),
+        ("newline before", format!(r#"{{"a":"x\n{TOKEN}"}}"#)),
+        (
+            "newline before, nested",
+            serde_json::json!({"a": format!("{{\"b\":\"x\\n{TOKEN}\"}}")}).to_string(),
+        ),
+        ("percent", format!(r#"{{"a":"https://x/?q={percent}"}}"#)),
+        ("base64", format!(r#"{{"a":"{}"}}"#, base64(plain.as_bytes()))),
+        ("base64 behind one", format!(r#"{{"a":"x{}"}}"#, base64(plain.as_bytes()))),
+        ("base64 behind two", format!(r#"{{"a":"xy{}"}}"#, base64(plain.as_bytes()))),
+        ("base64 twice", format!(r#"{{"a":"{}"}}"#, base64(base64(plain.as_bytes()).as_bytes()))),
+        ("duplicate keys", format!(r#"{{"a":"{TOKEN}","a":"x"}}"#)),
+    ];
+    for (name, message) in cases {
+        let all = found(&inspector, message.as_bytes(), Form::of(message.as_bytes()));
+        let tokens =
+            all.iter().filter(|(rule, secret, _)| rule.contains("github") && secret == TOKEN);
+        assert!(tokens.count() > 0, "{name}: {message}: {all:?}");
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let alphabet = crate::layer::base64::Alphabet { url_safe: false, padding: 1 };
+    String::from_utf8(crate::layer::base64::encode(bytes, alphabet)).expect("text")
+}
+
+#[test]
+fn no_match_goes_over_from_one_value_to_another() {
+    let inspector = inspector(EngineKind::BEST);
+    let (left, right) = TOKEN.split_at(20);
+    let message = format!(r#"["{left}","{right}"]"#);
+    assert_eq!(found(&inspector, message.as_bytes(), Form::Json), []);
+}
+
+#[test]
+fn a_key_says_what_its_value_is() {
+    let inspector = inspector(EngineKind::BEST);
+    let message = br#"{"user":"x","password":"Tr0ub4dor&3zz","n":1}"#;
+    let all = found(&inspector, message, Form::Json);
+    assert!(
+        all.iter().any(|(_, secret, source)| secret == "Tr0ub4dor&3zz" && source == secret),
+        "{all:?}"
+    );
+}
+
+/// The message with all that was found replaced by its rule's id.
+pub(super) fn redacted(inspector: &Inspector, message: &[u8], form: Form) -> Vec<u8> {
+    let mut scratch = inspector.scratch().expect("scratch");
+    let findings = inspector.scan(message, form, &mut scratch).expect("within limits").to_vec();
+    let with = |finding: &Finding| {
+        inspector.rule(finding).map(|rule| format!("[REDACTED:{}]", rule.id).into_bytes())
+    };
+    let splices = scratch.splices(message, form, &findings, with);
+    spliced(message, &splices)
+}
+
+fn redacted_text(inspector: &Inspector, message: &str) -> String {
+    let out = redacted(inspector, message.as_bytes(), Form::of(message.as_bytes()));
+    String::from_utf8(out).expect("text")
+}
+
+#[test]
+fn what_is_cut_out_leaves_the_rest_as_it_was() {
+    let inspector = inspector(EngineKind::BEST);
+    let message = format!(r#"{{ "a" : "x\u0041 {TOKEN}\ny", "n": 1.50 }}"#);
+    let placeholder = "[REDACTED:github-personal-access-token]";
+    let expected = message.replace(TOKEN, placeholder);
+    assert_eq!(redacted_text(&inspector, &message), expected);
+    let nested = json!({"text": json!({"token": TOKEN, "note": "a\nb"}).to_string()}).to_string();
+    assert_eq!(redacted_text(&inspector, &nested), nested.replace(TOKEN, placeholder));
+    let encoded = base64(json!({"token": TOKEN}).to_string().as_bytes());
+    let message = json!({ "blob": encoded }).to_string();
+    let clean: Value = serde_json::from_str(&redacted_text(&inspector, &message)).expect("JSON");
+    let run = clean["blob"].as_str().expect("a string").trim_end_matches('=');
+    let mut decoded = Vec::new();
+    crate::layer::base64::decode(run.as_bytes(), &mut decoded);
+    let inner: Value = serde_json::from_slice(&decoded).expect("JSON in base64");
+    assert_eq!(inner["token"], placeholder);
+}
+
+#[test]
+fn a_number_is_replaced_by_a_string_in_json_and_in_json_within() {
+    let inspector = inspector(EngineKind::BEST);
+    let card = r#"{"card":4111111111111111,"n":2}"#;
+    let clean: Value = serde_json::from_str(&redacted_text(&inspector, card)).expect("JSON");
+    assert!(clean["card"].as_str().is_some_and(|text| text.starts_with("[REDACTED:")), "{clean}");
+    let nested = json!({ "text": card }).to_string();
+    let clean: Value = serde_json::from_str(&redacted_text(&inspector, &nested)).expect("JSON");
+    let inner: Value = serde_json::from_str(clean["text"].as_str().expect("text")).expect("JSON");
+    assert!(inner["card"].is_string() && inner["n"] == 2, "{inner}");
+}
+
+/// What a rule says that it finds it finds, whichever engine looks, and what it says that it does not find it does
+/// not.
+#[test]
+fn every_rule_finds_its_examples_and_none_of_its_counterexamples() {
+    let mut wrong = Vec::new();
+    for kind in [EngineKind::BEST, EngineKind::Portable] {
+        let inspector = inspector(kind);
+        let mut scratch = inspector.scratch().expect("scratch");
+        for rule in inspector.rules() {
+            let mut finds = |text: &&String| {
+                let all = inspector.scan(text.as_bytes(), Form::Text, &mut scratch);
+                let mut all = all.expect("within limits").iter();
+                all.any(|one| inspector.rule(one).is_some_and(|found| found.id == rule.id))
+            };
+            for text in rule.examples.iter().filter(|text| !finds(text)) {
+                wrong.push(format!("{}: {} misses {text}", kind.name(), rule.id));
+            }
+            for text in rule.counterexamples.iter().filter(finds) {
+                wrong.push(format!("{}: {} finds {text}", kind.name(), rule.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

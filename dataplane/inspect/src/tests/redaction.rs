@@ -1,0 +1,73 @@
+//! What cutting out promises, of any message.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{inspector, redacted};
+use crate::{EngineKind, Finding, Form, Inspector};
+
+static INSPECTOR: LazyLock<Inspector> = LazyLock::new(|| inspector(EngineKind::BEST));
+
+/// A message with examples of rules in some of its strings, and JSON within strings.
+fn message() -> impl Strategy<Value = Value> {
+    let example = any::<prop::sample::Index>().prop_map(|index| {
+        let rules = INSPECTOR.rules();
+        let rule = &rules[index.index(rules.len())];
+        rule.examples[index.index(rule.examples.len())].clone()
+    });
+    let text = prop_oneof![
+        2 => "[ -~é\n\"\\\\]{0,24}".boxed(),
+        1 => example.boxed(),
+    ];
+    let leaf = prop_oneof![
+        4 => text.clone().prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => Just(json!(4_111_111_111_111_111_u64)),
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((text.clone(), inner.clone()), 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+            inner.prop_map(|within| Value::from(within.to_string())),
+        ]
+    })
+}
+
+fn splices(message: &[u8]) -> Vec<crate::Splice> {
+    let mut scratch = INSPECTOR.scratch().expect("scratch");
+    let findings = INSPECTOR.scan(message, Form::Json, &mut scratch).expect("within").to_vec();
+    scratch.splices(message, Form::Json, &findings, |finding: &Finding| {
+        INSPECTOR.rule(finding).map(|rule| format!("[REDACTED:{}]", rule.id).into_bytes())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn it_is_json_again_and_nothing_is_found_in_it(message in message()) {
+        let text = message.to_string();
+        let clean = redacted(&INSPECTOR, text.as_bytes(), Form::Json);
+        let told = || format!("{text}\n{}", String::from_utf8_lossy(&clean));
+        prop_assert!(serde_json::from_slice::<Value>(&clean).is_ok(), "{}", told());
+        let mut scratch = INSPECTOR.scratch().expect("scratch");
+        let again = INSPECTOR.scan(&clean, Form::Json, &mut scratch).expect("within").to_vec();
+        let rules: Vec<_> = again.iter().filter_map(|one| INSPECTOR.rule(one)).map(|rule| &rule.id).collect();
+        prop_assert!(again.is_empty(), "{rules:?} in {}", told());
+    }
+
+    #[test]
+    fn splices_are_in_order_apart_and_within(message in message()) {
+        let text = message.to_string();
+        let mut before = 0;
+        for splice in splices(text.as_bytes()) {
+            prop_assert!(splice.range.start >= before && splice.range.end <= text.len());
+            prop_assert!(!splice.range.is_empty());
+            before = splice.range.end;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What looks for secrets in messages.
+
+use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
+
+use super::Check;
+use crate::version::inspect_engine;
+
+/// Whether the engine takes the built-in rules on this processor.
+pub(super) fn engine() -> Check {
+    let name = "inspect engine";
+    let set = RuleSet::built_in().map_err(|error| error.to_string());
+    let prepared = set.and_then(|set| Inspector::new(set, EngineKind::BEST, Limits::default()));
+    match prepared {
+        Err(error) => {
+            let fix = "Vectorscan needs SSE4.2 on x86-64; `cargo build -p penstock --no-default-features` \
+                       makes a penstock without it";
+            Check::failed(name, format!("{} cannot be used: {error}", inspect_engine()), fix)
+        }
+        Ok(inspector) => {
+            let detail = format!("{}, {} rules", inspect_engine(), inspector.rules().len());
+            if EngineKind::BEST == EngineKind::Vectorscan {
+                return Check::ok(name, detail);
+            }
+            let fix = "install libvectorscan-dev and build penstock with its default features: Vectorscan is \
+                       faster, and finds the same";
+            Check::degraded(
+                name,
+                format!("{detail}: this penstock was built without Vectorscan"),
+                fix,
+            )
+        }
+    }
+}

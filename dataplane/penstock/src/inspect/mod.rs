@@ -1,0 +1,155 @@
+//! `penstock inspect`: what stands in a file that nobody should read.
+
+mod input;
+mod masked;
+mod place;
+
+use std::collections::HashSet;
+use std::fmt::Write;
+
+use penstock_inspect::{EngineKind, Finding, Inspector, Limits, Scratch, spliced};
+use serde_json::json;
+
+pub(crate) use self::input::form_of;
+use self::input::{Input, Message};
+pub(crate) use self::masked::Masks;
+use self::place::Places;
+use crate::cli::InspectArgs;
+use crate::exit::{Exit, Failure};
+use crate::rules;
+use crate::terminal::{Color, Paint, Style, print, print_bytes};
+
+pub(crate) fn run(args: &InspectArgs, color: Color) -> Result<Exit, Failure> {
+    let mut input = Input::open(args.file.as_deref(), args.form, Limits::default())?;
+    let looking = Looking::new(args)?;
+    let inspector = &looking.inspector;
+    let mut scratch = inspector.scratch().map_err(|error| rules::engine(&error.to_string()))?;
+    let paint = if args.redact { Paint::for_stderr(color) } else { Paint::for_stdout(color) };
+    let mut any = false;
+    while let Some(message) = input.next()? {
+        let all = inspector.scan(message.bytes, message.form, &mut scratch);
+        let all = all.map_err(|error| message.failure(&error.to_string()))?.to_vec();
+        let told: Vec<Finding> = all.iter().filter(|one| looking.tells(one)).cloned().collect();
+        any |= !told.is_empty();
+        if args.redact {
+            print_bytes(&looking.redacted(&message, &told, &scratch))?;
+        }
+        if told.is_empty() {
+            continue;
+        }
+        let masks = Masks::new(message.bytes, &all, &scratch);
+        let text = if args.json {
+            looking.as_json(&message, &told, &masks, &scratch)
+        } else {
+            looking.as_text(&message, &told, &masks, paint)
+        };
+        if args.redact {
+            eprint!("{text}");
+        } else {
+            print(&text)?;
+        }
+    }
+    Ok(if any { Exit::Found } else { Exit::Done })
+}
+
+/// What is looked for, and what of that is told.
+struct Looking {
+    /// With the built-in rules in any case: what they find is not told then, and not shown either.
+    inspector: Inspector,
+    told: HashSet<String>,
+}
+
+impl Looking {
+    fn new(args: &InspectArgs) -> Result<Self, Failure> {
+        let set = rules::load(args.rules.as_deref())?;
+        for id in &args.rule {
+            if !set.rules().iter().any(|rule| rule.id == *id) {
+                return Err(rules::unknown(id, &set));
+            }
+        }
+        let narrowed = set.rules().iter().filter(|rule| {
+            (args.rule.is_empty() || args.rule.contains(&rule.id))
+                && (args.class.is_empty() || args.class.contains(&rule.class))
+        });
+        let told = narrowed.map(|rule| rule.id.clone()).collect();
+        let set = if args.rules.is_some() { set.and(rules::load(None)?) } else { set };
+        let inspector = Inspector::new(set, EngineKind::BEST, Limits::default());
+        Ok(Self { inspector: inspector.map_err(|error| rules::engine(&error))?, told })
+    }
+
+    fn tells(&self, finding: &Finding) -> bool {
+        self.inspector.rule(finding).is_some_and(|rule| self.told.contains(&rule.id))
+    }
+
+    /// The message, with what ends its line.
+    fn redacted(&self, message: &Message<'_>, told: &[Finding], scratch: &Scratch) -> Vec<u8> {
+        let placeholder = |finding: &Finding| {
+            let rule = self.inspector.rule(finding)?;
+            Some(format!("[REDACTED:{}]", rule.id).into_bytes())
+        };
+        let splices = scratch.splices(message.bytes, message.form, told, placeholder);
+        let mut out = spliced(message.bytes, &splices);
+        out.extend_from_slice(message.end);
+        out
+    }
+
+    fn as_text(
+        &self,
+        message: &Message<'_>,
+        told: &[Finding],
+        masks: &Masks<'_>,
+        paint: Paint,
+    ) -> String {
+        let mut text = String::new();
+        let mut places = Places::new(message.bytes, message.line);
+        for finding in self.inspector.distinct(told) {
+            let Some(rule) = self.inspector.rule(finding) else { continue };
+            let (line, column) = places.of(finding.source().start);
+            let place = format!("{}:{line}:{column}:", message.name);
+            // Writing to a String does not fail.
+            let _ = writeln!(
+                text,
+                "{} {} ({}): {}",
+                paint.paint(Style::Quiet, &place),
+                paint.paint(Style::Warning, &rule.id),
+                rule.class,
+                masks.around(&finding.source(), paint),
+            );
+        }
+        text
+    }
+
+    fn as_json(
+        &self,
+        message: &Message<'_>,
+        told: &[Finding],
+        masks: &Masks<'_>,
+        scratch: &Scratch,
+    ) -> String {
+        let plain = Paint::for_stdout(Color::Never);
+        let mut text = String::new();
+        let mut places = Places::new(message.bytes, message.line);
+        for finding in self.inspector.distinct(told) {
+            let Some(rule) = self.inspector.rule(finding) else { continue };
+            let source = finding.source();
+            let (line, column) = places.of(source.start);
+            let at = |place: usize| message.offset.saturating_add(place as u64);
+            let secret = scratch.secret(message.bytes, finding);
+            let told = json!({
+                "file": message.name,
+                "line": line,
+                "column": column,
+                "start": at(source.start),
+                "end": at(source.end),
+                "rule": rule.id,
+                "class": rule.class.name(),
+                "description": rule.description,
+                "length": masked::characters(secret),
+                "in_context": finding.in_context(),
+                "excerpt": masks.around(&source, plain),
+            });
+            let _ = writeln!(text, "{told}");
+        }
+        text
+    }
+}

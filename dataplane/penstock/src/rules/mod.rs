@@ -1,0 +1,108 @@
+//! `penstock rules`: what is looked for, whether it works, and why something is found or not.
+
+mod explain;
+mod list;
+mod test;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
+
+use crate::cli::RulesCommand;
+use crate::exit::{Exit, Failure};
+use crate::terminal::Color;
+
+/// How alike two ids are of which one may be meant by the other, of 1,
+const ALIKE_MIN: f64 = 0.88;
+/// and how many of those are named.
+const ALIKE_MAX: usize = 5;
+/// A file of rules may have so many bytes.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+pub(crate) fn run(command: &RulesCommand, color: Color) -> Result<Exit, Failure> {
+    match command {
+        RulesCommand::List(args) => list::run(args),
+        RulesCommand::Test(args) => test::run(args, color),
+        RulesCommand::Explain(args) => explain::run(args, color),
+    }
+}
+
+/// The rules of a file, or the built-in ones.
+pub(crate) fn load(file: Option<&Path>) -> Result<RuleSet, Failure> {
+    let wrong = |error: penstock_inspect::RuleError| {
+        Failure::new(Exit::Data, error.to_string().trim_end())
+            .help("docs/rules.md says how rules are written; nothing was looked into")
+    };
+    let Some(path) = file else { return RuleSet::built_in().map_err(wrong) };
+    let text = read(path).map_err(|error| {
+        Failure::of_io(&error, Exit::NoInput, format!("cannot read {}: {error}", path.display()))
+    })?;
+    // What it extends is named from where it is itself.
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut other = |name: &str| {
+        let path = folder.join(name);
+        read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    RuleSet::from_file(&path.display().to_string(), &text, &mut other).map_err(wrong)
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let bytes = fs::metadata(path)?.len();
+    if bytes > FILE_BYTES_MAX {
+        let why = format!("it has {bytes} bytes, and rules may have {FILE_BYTES_MAX}");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    fs::read_to_string(path)
+}
+
+/// The failure of a command that names a rule which is not there.
+pub(crate) fn unknown(id: &str, set: &RuleSet) -> Failure {
+    let near = alike(id, set.rules().iter().map(|rule| rule.id.as_str()));
+    let failure = Failure::new(Exit::Usage, format!("there is no rule `{id}`"));
+    if near.is_empty() {
+        failure.help("`penstock rules list` names them all")
+    } else {
+        failure.help(format!("did you mean one of: {}", near.join(", ")))
+    }
+}
+
+/// Ids that may be meant, the likeliest first: they have what was written in them, or are written alike.
+fn alike<'r>(asked: &str, ids: impl Iterator<Item = &'r str>) -> Vec<&'r str> {
+    let asked = asked.to_lowercase();
+    let likeness = |id: &str| {
+        let within = !asked.is_empty() && id.contains(&asked);
+        if within { 1.0 } else { strsim::jaro_winkler(&asked, id) }
+    };
+    let mut near: Vec<(&str, f64)> = ids.map(|id| (id, likeness(id))).collect();
+    near.retain(|(_, likeness)| *likeness >= ALIKE_MIN);
+    near.sort_by(|one, other| other.1.total_cmp(&one.1));
+    near.into_iter().take(ALIKE_MAX).map(|(id, _)| id).collect()
+}
+
+/// The failure of a command whose rules no engine takes.
+pub(crate) fn engine(why: &str) -> Failure {
+    let kind = EngineKind::BEST.name();
+    Failure::new(Exit::Unavailable, format!("the engine {kind} cannot be used: {why}"))
+        .help("`penstock doctor` says what this build has")
+}
+
+fn inspector(set: RuleSet, kind: EngineKind) -> Result<Inspector, Failure> {
+    Inspector::new(set, kind, Limits::default()).map_err(|error| engine(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_may_be_meant_are_named() {
+        let ids = ["github-oauth-token", "github-app-token", "jwt"];
+        let near = |asked| alike(asked, ids.into_iter());
+        assert_eq!(near("GitHub"), ["github-oauth-token", "github-app-token"]);
+        assert_eq!(near("github-oath-token").first(), Some(&"github-oauth-token"));
+        assert_eq!(near("jwtt"), ["jwt"]);
+        assert!(near("").is_empty() && near("aws-key").is_empty());
+    }
+}

@@ -1,0 +1,111 @@
+//! `penstock rules test`: whether rules find what they say they find.
+
+use std::fmt::Write;
+
+use penstock_inspect::{EngineKind, Form, Inspector, Rule, Sought};
+
+use super::{inspector, load};
+use crate::cli::RulesTestArgs;
+use crate::exit::{Exit, Failure};
+use crate::report::count;
+use crate::terminal::{Color, Paint, Style, print};
+
+pub(super) fn run(args: &RulesTestArgs, color: Color) -> Result<Exit, Failure> {
+    let file = args.file.as_deref();
+    let name = file.map_or("built-in".to_owned(), |path| path.display().to_string());
+    let paint = Paint::for_stdout(color);
+    let mut report = Report { name, paint, text: String::new(), errors: 0, warnings: 0 };
+    let mut inspector = inspector(load(file)?, EngineKind::BEST)?;
+    inspector.rules().iter().for_each(|rule| report.warnings_of(rule));
+    for kind in EngineKind::BUILT {
+        inspector = inspector.on(*kind).map_err(|error| super::engine(&error))?;
+        report.every_text(&inspector)?;
+    }
+    let of = |rule: &Rule| rule.examples.len() + rule.counterexamples.len();
+    let (rules, texts) = (inspector.rules().len(), inspector.rules().iter().map(of).sum());
+    let Report { name, mut text, errors, warnings, .. } = report;
+    let told = if errors == 0 {
+        paint.paint(Style::Good, "ok")
+    } else {
+        paint.paint(Style::Error, &count(errors, "error"))
+    };
+    let engines: Vec<_> = EngineKind::BUILT.iter().map(|kind| kind.name()).collect();
+    // Writing to a String does not fail.
+    let _ = writeln!(
+        text,
+        "{name}: {told}: {}, {}, {}, on {}",
+        count(rules, "rule"),
+        count(texts, "example"),
+        count(warnings, "warning"),
+        engines.join(" and "),
+    );
+    print(&text)?;
+    Ok(if errors == 0 { Exit::Done } else { Exit::Found })
+}
+
+struct Report {
+    name: String,
+    paint: Paint,
+    text: String,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Report {
+    fn every_text(&mut self, inspector: &Inspector) -> Result<(), Failure> {
+        let mut scratch = inspector.scratch().map_err(|error| super::engine(&error.to_string()))?;
+        let engine = inspector.engine().name();
+        let mut is_found = |rule: &Rule, text: &str| {
+            let findings = inspector.scan(text.as_bytes(), Form::Text, &mut scratch);
+            let found = findings.map_err(|error| super::engine(&error.to_string()))?;
+            let of_rule = |one| inspector.rule(one).is_some_and(|other| other.id == rule.id);
+            Ok::<bool, Failure>(found.iter().any(of_rule))
+        };
+        // A text is told by its number: it may be a secret.
+        for rule in inspector.rules() {
+            for (index, text) in rule.examples.iter().enumerate() {
+                if !is_found(rule, text)? {
+                    let why = rule.refusal(text.as_bytes());
+                    let number = index + 1;
+                    self.error(rule, &format!("example {number} is not found by {engine}: {why}"));
+                }
+            }
+            for (index, text) in rule.counterexamples.iter().enumerate() {
+                if is_found(rule, text)? {
+                    let number = index + 1;
+                    self.error(rule, &format!("counterexample {number} is found by {engine}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn warnings_of(&mut self, rule: &Rule) {
+        if rule.examples.is_empty() {
+            self.warning(rule, "it has no examples, so that nothing shows that it works");
+        }
+        if rule.sought().contains(&Sought::Everywhere) {
+            self.warning(
+                rule,
+                "it is asked everywhere, which is slow: no word, run or digits are in every match of its regex; \
+                 write a word into the regex, or `context` with `requireContext`",
+            );
+        }
+    }
+
+    fn error(&mut self, rule: &Rule, what: &str) {
+        self.errors += 1;
+        self.line(Style::Error, "error:", rule, what);
+    }
+
+    fn warning(&mut self, rule: &Rule, what: &str) {
+        self.warnings += 1;
+        self.line(Style::Warning, "warning:", rule, what);
+    }
+
+    fn line(&mut self, style: Style, kind: &str, rule: &Rule, what: &str) {
+        let Self { name, paint, text, .. } = self;
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{} {name}: rule `{}`: {what}", paint.paint(style, kind), rule.id);
+    }
+}
