@@ -15,6 +15,7 @@ use crate::steps::run;
 pub(crate) use instructions::{Then, instructions};
 
 const PARTS: &str = "penstock-bench-parts";
+const DETECTION: &str = "penstock-bench-detection";
 /// The sections there are beside `compare`.
 const OTHERS: [&str; 5] = ["latency", "shards", "streams", "soak", "egress"];
 /// Who is compared where nobody asked for the comparison by name: what Debian has.
@@ -23,6 +24,7 @@ const RAW: &str = "nginx,haproxy";
 pub(crate) fn bench(paths: &Paths, arguments: &[&str]) -> Result<()> {
     match arguments {
         ["parts", filter @ ..] => parts(paths, filter),
+        ["detection", rest @ ..] => detection(paths, rest),
         ["instructions"] => instructions(paths, Then::Compare),
         ["instructions", "--accept"] => instructions(paths, Then::Accept),
         ["instructions", rest @ ..] => {
@@ -30,6 +32,16 @@ pub(crate) fn bench(paths: &Paths, arguments: &[&str]) -> Result<()> {
         }
         sections => whole(paths, sections),
     }
+}
+
+/// What the rules find in labelled texts: in those of `--corpus`, or in our own.
+fn detection(paths: &Paths, arguments: &[&str]) -> Result<()> {
+    setup::for_build(paths)?;
+    let mut cargo = paths.cargo(&["run", "--release", "--package", DETECTION, "--"]);
+    if !arguments.iter().any(|argument| argument.starts_with("--corpus")) {
+        cargo.arg("--corpus").arg(paths.root.join("bench/detection/corpus.jsonl"));
+    }
+    run(cargo.args(arguments))
 }
 
 /// Time and allocations of each part whose name holds the filter.

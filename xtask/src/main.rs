@@ -38,6 +38,8 @@ Usage: cargo xtask COMMAND
   bench [SECTION...] measure beside nginx and others; --quick only shows that it works:
                      compare latency shards streams soak egress
                      `compare` by name installs MCP gateways too; --peers nginx,haproxy chooses
+  bench detection [--corpus DIR] [--json]
+                     recall and precision of the built-in rules on labelled texts
   bench parts [FILTER]
                      time and allocations of the parts of a call's way, each alone
   bench instructions [--accept]

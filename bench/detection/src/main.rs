@@ -15,7 +15,7 @@ use serde_json::json;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// A file of JSON Lines, or a folder of such files; docs/development/detection.md says what a line holds.
+    /// A file of JSON Lines, or a folder of such files; bench/detection/README.md says what a line holds.
     #[arg(long)]
     corpus: PathBuf,
     /// Everything as JSON instead of tables.

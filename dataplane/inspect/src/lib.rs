@@ -1,9 +1,10 @@
-//! Secrets and personal data in messages: what is looked for, how it is found, and what becomes of it.
+//! Secrets and personal data in messages: what is looked for, how it is found, and how it is cut out.
 //!
-//! A message is read as its reader will read it: escapes decoded ([`layer`]), what only looks like another
-//! character told apart no more. An [engine](engine) looks for hundreds of rules at once and tells where a
-//! match may be; the rule's own regex, its entropy, its validator and its context then say whether it is one
-//! ([`confirm`]). Nothing here does I/O.
+//! A message is read as its reader will read it: escapes decoded, what only looks like another character told
+//! apart no more, and what stands encoded in it a text of its own (`layer`, `scan`). An engine looks for
+//! hundreds of rules at once and tells where a match may be (`engine`); the rule's own regex, its entropy, its
+//! validator and its context then say whether it is one (`ask`, `confirm`). What is found is cut out of the
+//! message's own bytes (`redact`). Nothing here does I/O.
 
 #![forbid(unsafe_code)]
 
