@@ -60,9 +60,7 @@ impl Text<'_> {
         for hit in hits {
             let mut at = hit.start;
             // What stands close together may go over several values.
-            while let Some(cell) =
-                self.cell(at).filter(|cell| cell.whole.start < hit.end || at == hit.start)
-            {
+            while let Some(cell) = self.cell(at).filter(|cell| cell.whole.start < hit.end) {
                 at = cell.whole.end.max(at + 1);
                 let window = hit.window(&cell.whole);
                 // Those whose windows meet are one question.

@@ -194,9 +194,6 @@ impl Inspector {
         }
         let texts = scan.texts;
         scratch.texts.truncate(texts.max(TEXTS_KEPT));
-        for stale in scratch.texts.iter_mut().skip(texts) {
-            stale.within = None;
-        }
         let findings = &mut scratch.findings;
         findings.sort_by_key(|one| (one.source.start, one.source.end, one.rule, one.text));
         findings.dedup_by(|next, kept| next.rule == kept.rule && next.source == kept.source);

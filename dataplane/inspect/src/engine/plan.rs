@@ -140,13 +140,12 @@ impl Plan {
         spans.digits.clear();
         for kind in Kind::ALL {
             let rules = || self.dense.iter().filter(|(of, ..)| *of == kind);
-            let keeps = match kind {
+            let mut keeps = match kind {
                 Kind::Token => Some(&mut spans.tokens),
                 Kind::Digit => Some(&mut spans.digits),
                 Kind::Capital | Kind::Hex if rules().next().is_none() => continue,
                 Kind::Capital | Kind::Hex => None,
             };
-            let mut keeps = keeps;
             clusters(text, kind, kind.fewest(), |here, part| {
                 let enough = rules().filter(|(_, wanted, _)| here.has(*wanted));
                 hits.extend(enough.map(|(.., asked)| asked.hit(part.clone())));
