@@ -29,15 +29,14 @@ fn found(inspector: &Inspector, message: &[u8], form: Form) -> Vec<(String, Stri
 #[test]
 fn a_token_is_found_however_it_is_written() {
     let inspector = inspector(EngineKind::BEST);
-    println!("{}", TOKEN.len());
     let escaped: String = TOKEN.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
     let full: String =
         TOKEN.chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).expect("wide")).collect();
     let hidden: String = TOKEN.chars().map(|c| format!("{c}\u{200b}")).collect();
-    let once = serde_json::json!({"token": TOKEN, "note": "a\nb"}).to_string();
-    let twice = serde_json::json!({ "text": once }).to_string();
-    let thrice = serde_json::json!({ "text": twice }).to_string();
-    let plain = serde_json::json!({"a": TOKEN}).to_string();
+    let once = json!({"token": TOKEN, "note": "a\nb"}).to_string();
+    let twice = json!({ "text": once }).to_string();
+    let thrice = json!({ "text": twice }).to_string();
+    let plain = json!({"a": TOKEN}).to_string();
     let percent: String = TOKEN.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let cases = [
         ("plain", format!(r#"{{"a":"{TOKEN}"}}"#)),
@@ -50,10 +49,7 @@ fn a_token_is_found_however_it_is_written() {
         ("twice", twice.clone()),
         ("thrice", thrice.clone()),
         ("newline before", format!(r#"{{"a":"x\n{TOKEN}"}}"#)),
-        (
-            "newline before, nested",
-            serde_json::json!({"a": format!("{{\"b\":\"x\\n{TOKEN}\"}}")}).to_string(),
-        ),
+        ("newline before, nested", json!({"a": format!("{{\"b\":\"x\\n{TOKEN}\"}}")}).to_string()),
         ("percent", format!(r#"{{"a":"https://x/?q={percent}"}}"#)),
         ("base64", format!(r#"{{"a":"{}"}}"#, base64(plain.as_bytes()))),
         ("base64 behind one", format!(r#"{{"a":"x{}"}}"#, base64(plain.as_bytes()))),

@@ -94,13 +94,6 @@ fn a_rule_without_examples_and_one_that_is_slow_are_warned_of() {
 }
 
 #[test]
-fn the_built_in_rules_find_their_examples_on_each_engine() {
-    let folder = Folder::new();
-    let output = folder.penstock(&["rules", "test"]);
-    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""), "{}", stdout(&output));
-}
-
-#[test]
 fn a_rule_is_explained_with_its_examples_masked() {
     let folder = Folder::new();
     folder.write("own.toml", OWN);
