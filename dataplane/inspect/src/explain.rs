@@ -157,7 +157,7 @@ mod tests {
         let sought = |keys| rule(keys).sought();
         assert_eq!(sought("regex = 'acme_[a-z]{9}'"), [Sought::Words(words(&["acme_"]))]);
         assert_eq!(sought("regex = '[g-z]{40}'"), [Sought::Run(40)]);
-        assert_eq!(sought(r"regex = '\d{3}:\d{3}::\d{3}'"), [Sought::Digits(9)]);
+        assert_eq!(sought(r"regex = '\d{3}:\d{3}::\d{3}'"), [Sought::Digits(6)]);
         assert_eq!(sought("regex = '[A-Z]{9}'"), [Sought::Capitals(9)]);
         assert_eq!(sought("regex = '[a-f0-9]{2}(?: [a-f0-9]{2}){5}'"), [Sought::HexDigits(12)]);
         let both = sought("regex = 'acme_[a-z]{9}|[g-z]{40}'");

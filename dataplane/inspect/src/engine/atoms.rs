@@ -44,6 +44,13 @@ impl Choice {
         Self { atoms: words.into_iter().map(Atom::Word).collect(), frequency }
     }
 
+    pub(super) fn words_of(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.atoms.iter().filter_map(|atom| match atom {
+            Atom::Word(word) => Some(word),
+            Atom::Dense(..) => None,
+        })
+    }
+
     /// The same where its words only count beside something else.
     pub(super) fn filtered(self, filtered: bool) -> Self {
         let words = self.atoms.iter().all(|atom| matches!(atom, Atom::Word(_)));
@@ -63,19 +70,17 @@ fn dense_frequency(kind: Kind, cluster: Cluster) -> Option<f64> {
     if bytes < kind.fewest() {
         return None;
     }
+    // A pass for a kind costs more than many words.
     Some(match (kind, bytes) {
         (Kind::Token, 64..) => 0.3,
         (Kind::Token, 32..) => 0.8,
         (Kind::Token, _) => 2.0,
-        (Kind::Digit, _) if groups >= 4 => 0.4,
-        (Kind::Digit, 12..) => 0.4,
-        (Kind::Digit, 9..) => 0.8,
-        (Kind::Digit, 6..) => 1.5,
+        (Kind::Hex, _) if groups >= 6 => 4.0,
+        (Kind::Capital, 14..) => 4.0,
+        (Kind::Digit, 9..) => 6.0,
+        (Kind::Digit, 6..) => 10.0,
         (Kind::Digit, _) => 20.0,
-        (Kind::Capital, 14..) => 0.1,
-        (Kind::Capital, _) => 0.5,
-        (Kind::Hex, _) if groups >= 6 => 0.1,
-        (Kind::Hex, _) => 0.6,
+        (Kind::Capital | Kind::Hex, _) => 8.0,
     })
 }
 
@@ -94,7 +99,7 @@ fn either(one: Option<Choice>, other: Option<Choice>) -> Option<Choice> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::spans::clusters;
     use super::*;
     use crate::rule::{Group, Pattern};
@@ -108,7 +113,7 @@ mod tests {
         assert!(choice.atoms.contains(&Atom::Dense(Kind::Token, hex)), "{choice:?}");
     }
 
-    fn any_regex() -> impl proptest::strategy::Strategy<Value = String> {
+    pub(in crate::engine) fn any_regex() -> impl proptest::strategy::Strategy<Value = String> {
         use proptest::prelude::*;
         let leaf = prop_oneof![
             "[a-c1-2-]{1,3}".prop_map(|text| text.replace('-', r"\-")),

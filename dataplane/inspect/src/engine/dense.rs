@@ -43,7 +43,7 @@ impl Kind {
     /// Fewer are everywhere.
     pub(super) const fn fewest(self) -> usize {
         match self {
-            Self::Token => 20,
+            Self::Token => 16,
             Self::Digit => 4,
             Self::Capital => 9,
             Self::Hex => 12,
@@ -102,6 +102,36 @@ impl Cluster {
             }
             _ => Self::default(),
         }
+    }
+
+    /// How many bytes of a kind are in every match of a regex, close together from the first of them on, and how many
+    /// others may stand before that; `None` where that may be more than `lead_max`.
+    pub(super) fn leading(hir: &Hir, kind: Kind, lead_max: usize) -> Option<(usize, usize)> {
+        let parts = match hir.kind() {
+            HirKind::Concat(parts) => parts.as_slice(),
+            _ => std::slice::from_ref(hir),
+        };
+        let mut lead: usize = 0;
+        let mut all = Counted::EMPTY;
+        for part in parts {
+            let next = Counted::of(part, kind);
+            // What has none for certain is before the first.
+            if all.none && next.none {
+                lead = lead.saturating_add(part.properties().maximum_len()?);
+                if lead > lead_max {
+                    return None;
+                }
+            } else if all.none {
+                all = next;
+            } else if all.then(next).inner.is_some_and(|inner| inner <= kind.gap()) {
+                all = all.then(next);
+            } else {
+                break;
+            }
+        }
+        let close = all.inner.is_some_and(|inner| inner <= kind.gap());
+        let head = all.head.filter(|_| close && !all.none)?;
+        Some((all.count, lead.saturating_add(head))).filter(|(_, lead)| *lead <= lead_max)
     }
 
     fn more(self, other: Self) -> Self {

@@ -1,16 +1,23 @@
 //! Where in a text a match of a rule may be: everything of hundreds of rules in a few passes.
 //!
-//! Every match of a rule has something that is seldom met elsewhere: a word, a long run of token
-//! bytes, many digits close together, or, where the rule asks for it, a word of its context beside it.
-//! The passes look for these, and tell where a match around one must be ([`Hit`]). What an engine
+//! A match of a rule begins with something that is seldom met elsewhere, or has it: a word, a long run of token
+//! bytes, a number, or, where the rule asks for it, a word of its context beside it (`route`). What comes before
+//! that is cut off the rule's regex, and what is left of all rules is held against a text at the places where one of them
+//! may begin, and nowhere else (`cut`, `starts`, `anchored`).
+//!
+//! The passes tell where a match must be ([`Hit`]). What an engine
 //! says is not that a rule matches, only where it is worth asking: the rule's own regex answers that, so that
 //! two engines cannot disagree on what is found.
 
+mod anchored;
 mod atoms;
+mod cut;
 mod dense;
 mod plan;
 mod portable;
+mod route;
 mod spans;
+mod starts;
 #[cfg(feature = "vectorscan")]
 mod vectorscan;
 mod words;
@@ -104,7 +111,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Why the words cannot be searched for, for a person.
     pub(crate) fn new(kind: EngineKind, rules: &[Rule]) -> Result<Self, String> {
-        let plan = Plan::of(rules);
+        let plan = Plan::of(rules)?;
         let words: Box<dyn WordSearch> = match kind {
             // libhs takes no empty set.
             #[cfg(feature = "vectorscan")]
@@ -125,7 +132,7 @@ impl Engine {
     }
 
     pub(crate) fn scratch(&self) -> Result<EngineScratch, String> {
-        Ok(EngineScratch { words: self.words.scratch()?, spans: Spans::default() })
+        Ok(EngineScratch { words: self.words.scratch()?, spans: self.plan.spans() })
     }
 
     /// Puts into `hits` where rules are to be asked, by rule and place: every match of a rule is in the window of
@@ -139,9 +146,81 @@ impl Engine {
         let EngineScratch { words, spans } = scratch;
         hits.clear();
         self.plan.always(text, hits);
-        self.plan.spans(text, spans, hits);
+        self.plan.dense(text, spans, hits);
         self.words.search(text, words, &mut |word, end| self.plan.word(word, end, spans, hits))?;
+        self.plan.phrases(text, spans, hits);
         hits.sort_unstable();
+        hits.dedup();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::atoms::tests::any_regex;
+    use super::*;
+    use crate::rule::RuleSet;
+
+    /// Something of everything that is looked for.
+    fn any_text() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            "[a-c]{1,4}",
+            "[0-9]{1,5}",
+            "[ ,:@.+\"-]{1,2}",
+            "[a-c0-2]{16,24}",
+            "[A-C1-2-]{1,6}",
+            Just("token".to_owned()),
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    /// What begins with one of these, too.
+    fn any_form() -> impl Strategy<Value = String> {
+        let head = prop::sample::select(
+            &[
+                "",
+                r"\b",
+                r"(?:^|[^\w.-])",
+                "(?i)token",
+                "a?[0-9]{4}[ .-]?",
+                ":",
+                "@[a-c]",
+                "[a-c0-2]{16}",
+            ][..],
+        );
+        (head, any_regex()).prop_map(|(head, rest)| format!("{head}{rest}"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn every_match_is_in_the_window_of_a_hit(regex in any_form(), text in any_text()) {
+            let file = format!("[[rules]]\nid = 'a'\nregex = '''{regex}'''\n");
+            let set = RuleSet::from_file("own.toml", &file, &mut |_| Err("none".into()));
+            // What matches nothing is refused.
+            let Ok(set) = set else { return Ok(()) };
+            let rule = &set.rules()[0];
+            let bytes = text.as_bytes();
+            for kind in [EngineKind::BEST, EngineKind::Portable] {
+                let engine = Engine::new(kind, set.rules()).expect("an engine");
+                let mut scratch = engine.scratch().expect("scratch");
+                let mut hits = Vec::new();
+                engine.hits(bytes, &mut scratch, &mut hits).expect("a search");
+                let mut missed = None;
+                rule.regex.matches(bytes, (0..bytes.len()).into(), rule.group, |whole, _| {
+                    let holds = |hit: &Hit| {
+                        let window = hit.window(&(0..bytes.len()));
+                        window.start <= whole.start && whole.end <= window.end
+                    };
+                    if !hits.iter().any(holds) {
+                        missed = Some(whole.range());
+                    }
+                });
+                prop_assert!(missed.is_none(), "{regex} in {text:?}: {missed:?} of {:?}", sought(rule));
+            }
+        }
     }
 }

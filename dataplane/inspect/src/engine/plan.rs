@@ -2,92 +2,167 @@
 
 mod sought;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use memchr::memchr_iter;
+use regex_automata::hybrid::dfa::Cache;
 pub(crate) use sought::sought;
 
 use super::Hit;
+use super::anchored::Anchored;
 use super::atoms::{Atom, Choice};
+use super::cut::{Bytes, Cut};
 use super::dense::{Cluster, Kind};
+use super::route::{Asked, Route, Way};
 use super::spans::clusters;
-use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule};
+use super::starts::{about_runs, before_digits};
+use super::words::without_longer;
+use crate::rule::Rule;
 
 /// What is looked for, and for which rules.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     words: Vec<Vec<u8>>,
-    /// For each word, who is asked where it is found.
+    /// For each word, who is asked where it is found,
     of_words: Vec<Vec<Asked>>,
+    /// and whether a phrase may begin with it.
+    begins: Vec<bool>,
     dense: Vec<(Kind, Cluster, Asked)>,
     always: Vec<usize>,
+    numbers: Option<Anchored>,
+    runs: Option<Anchored>,
+    phrases: Option<Anchored>,
+    signs: Vec<Sign>,
 }
 
-/// A rule that is asked where something was found.
-#[derive(Debug, Clone, Copy)]
-struct Asked {
-    rule: usize,
-    /// The length of its longest match.
-    reach: usize,
-    /// Whether what was found is in its context, and not in the match.
-    beside: bool,
-    /// What else must be where the match may be.
-    token: Cluster,
-    digits: Cluster,
+/// Forms that begin with one sign.
+#[derive(Debug)]
+struct Sign {
+    byte: u8,
+    /// For what stands before it, what may stand behind it.
+    behind: Box<[Bytes; 256]>,
+    of: Anchored,
 }
 
-/// What a text has, in order.
+/// What a text has, in order; and what a thread needs to find it.
 #[derive(Debug, Default)]
 pub(crate) struct Spans {
     tokens: Vec<(Cluster, Range<usize>)>,
-    digits: Vec<(Cluster, Range<usize>)>,
+    numbers: Option<Cache>,
+    runs: Option<Cache>,
+    phrases: Option<Cache>,
+    signs: Vec<Cache>,
+    begun: Vec<usize>,
+}
+
+impl Sign {
+    fn of(byte: u8, cuts: &[(usize, Cut)]) -> Result<Self, String> {
+        let mut behind = Box::new([Bytes::NONE; 256]);
+        for (_, cut) in cuts {
+            let second = cut.second_bytes();
+            for (_, of) in (0..=u8::MAX).zip(&mut *behind).filter(|(left, _)| cut.left.has(*left)) {
+                *of = of.and(second);
+            }
+        }
+        Ok(Self { byte, behind, of: Anchored::build(cuts)? })
+    }
+
+    /// Tells where one of the forms may begin.
+    fn places(&self, text: &[u8], mut found: impl FnMut(usize)) {
+        let at = |at: usize| text.get(at).copied();
+        for place in memchr_iter(self.byte, text) {
+            let before = place.checked_sub(1).and_then(at);
+            let fits = match (before, at(place + 1)) {
+                (Some(before), Some(behind)) => self.behind[usize::from(before)].has(behind),
+                _ => true,
+            };
+            if fits {
+                found(place);
+            }
+        }
+    }
 }
 
 fn has(spans: &[(Cluster, Range<usize>)], wanted: Cluster, within: &Range<usize>) -> bool {
+    if wanted.bytes == 0 {
+        return true;
+    }
     let first = spans.partition_point(|(_, part)| part.end <= within.start);
     let mut near = spans.iter().skip(first).take_while(|(_, part)| part.start < within.end);
-    wanted.bytes == 0 || near.any(|(here, _)| here.has(wanted))
+    near.any(|(here, _)| here.has(wanted))
 }
 
 impl Plan {
-    pub(super) fn of(rules: &[Rule]) -> Self {
+    /// Why what it needs cannot be built, for a person.
+    pub(super) fn of(rules: &[Rule]) -> Result<Self, String> {
         let mut plan = Self::default();
         let mut known = HashMap::new();
+        let (mut numbers, mut runs, mut phrases) = (Vec::new(), Vec::new(), Vec::new());
+        let mut begins = Vec::new();
+        let mut signs: BTreeMap<u8, Vec<(usize, Cut)>> = BTreeMap::new();
         for (index, rule) in rules.iter().enumerate() {
-            let enough = |kind: Kind| {
-                let cluster = Cluster::of(&rule.hir, kind);
-                if cluster.bytes >= kind.fewest() { cluster } else { Cluster::default() }
-            };
-            let asked = Asked {
-                rule: index,
-                reach: rule.hir.properties().maximum_len().unwrap_or(usize::MAX),
-                beside: false,
-                token: enough(Kind::Token),
-                digits: enough(Kind::Digit),
-            };
-            let own = Choice::of(&rule.hir);
-            let keywords = (rule.keywords_within && !rule.keywords.is_empty()).then(|| {
-                Choice::words(rule.keywords.iter().map(|word| word.clone().into_bytes()).collect())
-            });
-            let context = rule.require_context.then(|| Choice::words(rule.context.written()));
-            // Where more must be beside a word, few of the places where it stands are asked about.
-            let filtered = asked.token.bytes > 0 || asked.digits.bytes > 0;
-            let beside = |choice: Choice| choice.filtered(filtered);
-            let context = context.map(beside);
-            let within = [own.map(beside), keywords.map(beside)].into_iter().flatten();
-            let within = within.min_by(rarest);
-            match (within, context) {
-                (Some(within), Some(context)) if context.frequency < within.frequency => {
-                    plan.add(context, Asked { beside: true, ..asked }, &mut known);
+            let ways = match Route::of(index, rule) {
+                Route::Begins(ways) => ways,
+                Route::Has(direct) => {
+                    plan.add(direct.choice, direct.asked, &mut known);
+                    continue;
                 }
-                (None, Some(context)) => {
-                    plan.add(context, Asked { beside: true, ..asked }, &mut known);
+                Route::Always => {
+                    plan.always.push(index);
+                    continue;
                 }
-                (Some(within), _) => plan.add(within, asked, &mut known),
-                (None, None) => plan.always.push(index),
+            };
+            for way in ways {
+                match way {
+                    Way::Number(cut) => numbers.push((index, cut)),
+                    Way::Run(cut) => runs.push((index, cut)),
+                    Way::Sign(cut) => {
+                        if let Some(sign) = cut.first_bytes().single() {
+                            signs.entry(sign).or_default().push((index, cut));
+                        }
+                    }
+                    Way::Phrase(cut, words) => {
+                        phrases.push((index, cut));
+                        begins.extend(words);
+                    }
+                }
             }
         }
-        plan
+        for word in without_longer(begins) {
+            let word = plan.word_of(word, &mut known);
+            plan.begins.get_mut(word).into_iter().for_each(|begins| *begins = true);
+        }
+        let built = |cuts: Vec<(usize, Cut)>| {
+            (!cuts.is_empty()).then(|| Anchored::build(&cuts)).transpose()
+        };
+        (plan.numbers, plan.runs, plan.phrases) = (built(numbers)?, built(runs)?, built(phrases)?);
+        for (sign, cuts) in signs {
+            plan.signs.push(Sign::of(sign, &cuts)?);
+        }
+        Ok(plan)
+    }
+
+    /// What a thread needs.
+    pub(super) fn spans(&self) -> Spans {
+        let cache = |of: &Option<Anchored>| of.as_ref().map(Anchored::cache);
+        Spans {
+            numbers: cache(&self.numbers),
+            runs: cache(&self.runs),
+            phrases: cache(&self.phrases),
+            signs: self.signs.iter().map(|sign| sign.of.cache()).collect(),
+            ..Spans::default()
+        }
+    }
+
+    /// The place of a word.
+    fn word_of(&mut self, word: Vec<u8>, known: &mut HashMap<Vec<u8>, usize>) -> usize {
+        *known.entry(word).or_insert_with_key(|word| {
+            self.words.push(word.clone());
+            self.of_words.push(Vec::new());
+            self.begins.push(false);
+            self.words.len() - 1
+        })
     }
 
     fn add(&mut self, choice: Choice, asked: Asked, known: &mut HashMap<Vec<u8>, usize>) {
@@ -99,11 +174,7 @@ impl Plan {
                     continue;
                 }
             };
-            let index = *known.entry(word.clone()).or_insert_with(|| {
-                self.words.push(word);
-                self.of_words.push(Vec::new());
-                self.words.len() - 1
-            });
+            let index = self.word_of(word, known);
             let rules = self.of_words.get_mut(index);
             if let Some(rules) =
                 rules.filter(|rules| rules.iter().all(|one| one.rule != asked.rule))
@@ -119,32 +190,33 @@ impl Plan {
     }
 
     /// Who is to be asked, as this word ends here.
-    pub(super) fn word(&self, word: usize, end: usize, spans: &Spans, hits: &mut Vec<Hit>) {
+    pub(super) fn word(&self, word: usize, end: usize, spans: &mut Spans, hits: &mut Vec<Hit>) {
         let (Some(bytes), Some(rules)) = (self.words.get(word), self.of_words.get(word)) else {
             return;
         };
         let part = end.saturating_sub(bytes.len())..end;
+        if self.begins.get(word) == Some(&true) {
+            spans.begun.push(part.start);
+        }
         for asked in rules {
             let hit = asked.hit(part.clone());
             let window = hit.window(&(0..usize::MAX));
-            if has(&spans.tokens, asked.token, &window) && has(&spans.digits, asked.digits, &window)
-            {
+            if has(&spans.tokens, asked.token, &window) {
                 hits.push(hit);
             }
         }
     }
 
     /// Who is to be asked by bytes that stand close together.
-    pub(super) fn spans(&self, text: &[u8], spans: &mut Spans, hits: &mut Vec<Hit>) {
+    pub(super) fn dense(&self, text: &[u8], spans: &mut Spans, hits: &mut Vec<Hit>) {
         spans.tokens.clear();
-        spans.digits.clear();
+        spans.begun.clear();
         for kind in Kind::ALL {
             let rules = || self.dense.iter().filter(|(of, ..)| *of == kind);
             let mut keeps = match kind {
                 Kind::Token => Some(&mut spans.tokens),
-                Kind::Digit => Some(&mut spans.digits),
-                Kind::Capital | Kind::Hex if rules().next().is_none() => continue,
-                Kind::Capital | Kind::Hex => None,
+                _ if rules().next().is_none() => continue,
+                _ => None,
             };
             clusters(text, kind, kind.fewest(), |here, part| {
                 let enough = rules().filter(|(_, wanted, _)| here.has(*wanted));
@@ -153,6 +225,26 @@ impl Plan {
                     kept.push((here, part));
                 }
             });
+        }
+        if let (Some(of), Some(cache)) = (&self.numbers, &mut spans.numbers) {
+            before_digits(text, of, |at| of.ask(text, at, cache, hits));
+        }
+        if let (Some(of), Some(cache)) = (&self.runs, &mut spans.runs) {
+            about_runs(text, &spans.tokens, of, |at| of.ask(text, at, cache, hits));
+        }
+        for (sign, cache) in self.signs.iter().zip(&mut spans.signs) {
+            sign.places(text, |at| sign.of.ask(text, at, cache, hits));
+        }
+    }
+
+    /// Who is to be asked by the words with which a phrase may begin; these were found.
+    pub(super) fn phrases(&self, text: &[u8], spans: &mut Spans, hits: &mut Vec<Hit>) {
+        let Spans { phrases, begun, .. } = spans;
+        let (Some(of), Some(cache)) = (&self.phrases, phrases) else { return };
+        begun.sort_unstable();
+        begun.dedup();
+        for at in begun.iter().filter(|at| of.may_begin(text, **at)) {
+            of.ask(text, *at, cache, hits);
         }
     }
 
@@ -164,26 +256,7 @@ impl Plan {
             reach: usize::MAX,
             beside: false,
             token: Cluster::default(),
-            digits: Cluster::default(),
         };
         hits.extend(self.always.iter().map(everywhere).map(|asked| asked.hit(all.clone())));
     }
-}
-
-impl Asked {
-    /// A match has a part of `part` in it, or stands beside it. Of a run or of digits it may have any part.
-    fn hit(self, part: Range<usize>) -> Hit {
-        let reach = self.reach.saturating_add(part.len());
-        Hit {
-            rule: self.rule,
-            start: part.start,
-            end: part.end,
-            back: reach.saturating_add(if self.beside { CONTEXT_AFTER } else { 0 }),
-            on: reach.saturating_add(if self.beside { CONTEXT_BEFORE } else { 0 }),
-        }
-    }
-}
-
-fn rarest(one: &Choice, other: &Choice) -> std::cmp::Ordering {
-    one.frequency.total_cmp(&other.frequency)
 }

@@ -1,5 +1,6 @@
 //! Words of which every match of a regex has one.
 
+use memchr::memmem;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::dense::COUNT_MAX;
@@ -9,6 +10,9 @@ const WORDS_MAX: usize = 256;
 /// A class of more bytes than this says nothing as a part of a word.
 const CLASS_MAX: usize = 4;
 
+/// Words that a match begins with are not multiplied past this length.
+const PREFIX_ENOUGH: usize = 6;
+
 /// How often, as a rule of thumb, words are met in a KiB of text.
 pub(super) fn frequency(words: &[Vec<u8>]) -> f64 {
     words.iter().map(|word| frequency_of(word)).sum()
@@ -16,36 +20,15 @@ pub(super) fn frequency(words: &[Vec<u8>]) -> f64 {
 
 fn frequency_of(word: &[u8]) -> f64 {
     /// In what agents and their tools say.
-    const COMMON: [&[u8]; 24] = [
-        b"http",
-        b"https",
-        b"http://",
-        b"https://",
-        b"key",
-        b"token",
-        b"secret",
-        b"user",
-        b"pass",
-        b"password",
-        b"name",
-        b"api",
-        b"auth",
-        b"id",
-        b"url",
-        b"com",
-        b"the",
-        b"and",
-        b"code",
-        b"data",
-        b"type",
-        b"text",
-        b"value",
-        b"number",
-    ];
+    const COMMON: &[u8] =
+        b"http:// https:// key token secret user password name api auth id url the code data \
+        type value number default content message service access account admin address place \
+        route test note command context version client server status string error event \
+        config create request response square passage set net pat";
     /// By length.
-    const RARER: [f64; 8] = [1000.0, 40.0, 8.0, 2.0, 0.5, 0.2, 0.1, 0.05];
+    const RARER: [f64; 8] = [1000.0, 200.0, 8.0, 2.0, 0.5, 0.2, 0.1, 0.05];
     let by_length = RARER.get(word.len()).copied().unwrap_or(0.02);
-    if COMMON.contains(&word) { by_length.max(2.0) } else { by_length }
+    if memmem::find(COMMON, word).is_some() { by_length.max(2.0) } else { by_length }
 }
 
 fn better(one: Option<Vec<Vec<u8>>>, other: Option<Vec<Vec<u8>>>) -> Option<Vec<Vec<u8>>> {
@@ -100,6 +83,12 @@ impl Words {
     pub(super) fn best(hir: &Hir) -> Option<Vec<Vec<u8>>> {
         let words = Self::of(hir);
         better(words.best, words.exact.filter(|set| none_empty(set)))
+    }
+
+    /// Words of which every match begins with one.
+    pub(super) fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+        let words = without_longer(prefixes(hir).0);
+        none_empty(&words).then_some(words)
     }
 
     fn exact(set: Vec<Vec<u8>>) -> Self {
@@ -199,6 +188,53 @@ impl Words {
     }
 }
 
+/// What a regex begins with, and whether that is the whole of it.
+fn prefixes(hir: &Hir) -> (Vec<Vec<u8>>, bool) {
+    let unknown = || (vec![Vec::new()], false);
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => (vec![Vec::new()], true),
+        HirKind::Literal(literal) => (vec![literal.0.to_ascii_lowercase()], true),
+        HirKind::Class(class) => match bytes_of(class, CLASS_MAX) {
+            Some(bytes) => (bytes.into_iter().map(|byte| vec![byte]).collect(), true),
+            None => unknown(),
+        },
+        HirKind::Capture(capture) => prefixes(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            let (mut set, whole) = prefixes(&repetition.sub);
+            match (repetition.min, repetition.max) {
+                (1, Some(1)) => (set, whole),
+                (0, Some(1)) if whole && set.len() < CLASS_MAX => {
+                    set.push(Vec::new());
+                    (set, true)
+                }
+                (0, _) => unknown(),
+                _ => (set, false),
+            }
+        }
+        HirKind::Concat(parts) => {
+            let mut joined = vec![Vec::new()];
+            for part in parts {
+                let (set, whole) = prefixes(part);
+                let long = joined.iter().all(|word: &Vec<u8>| word.len() >= PREFIX_ENOUGH);
+                match product(&joined, &set) {
+                    Some(longer) if !long || set.len() == 1 => joined = longer,
+                    _ => return (joined, false),
+                }
+                if !whole {
+                    return (joined, false);
+                }
+            }
+            (joined, true)
+        }
+        HirKind::Alternation(forms) => {
+            let each: Vec<_> = forms.iter().map(prefixes).collect();
+            let whole = each.iter().all(|(_, whole)| *whole);
+            let set = unique(each.into_iter().flat_map(|(set, _)| set).collect());
+            if set.len() <= WORDS_MAX { (set, whole) } else { unknown() }
+        }
+    }
+}
+
 fn none_empty(words: &[Vec<u8>]) -> bool {
     words.iter().all(|word| !word.is_empty())
 }
@@ -207,6 +243,18 @@ fn unique(mut words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     words.sort_unstable();
     words.dedup();
     words
+}
+
+/// Without those that begin with another.
+pub(super) fn without_longer(words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    // In order, one stands behind what it begins with.
+    for word in unique(words) {
+        if kept.last().is_none_or(|last| !word.starts_with(last)) {
+            kept.push(word);
+        }
+    }
+    kept
 }
 
 fn product(one: &[Vec<u8>], other: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {

@@ -1,0 +1,179 @@
+//! Many regexes held against a text at one place.
+
+use regex_automata::Anchored as Held;
+use regex_automata::MatchKind;
+use regex_automata::hybrid::dfa::{Cache, Config, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::alphabet::Unit;
+use regex_automata::util::start;
+use regex_syntax::hir::Hir;
+
+use super::Hit;
+use super::cut::{Bytes, Cut};
+
+/// What an automaton may take when it is built,
+const BUILT_BYTES_MAX: usize = 64 << 20;
+/// and what of its states a thread keeps.
+const CACHE_BYTES_MAX: usize = 8 << 20;
+
+/// Cuts of rules, all asked at once.
+#[derive(Debug)]
+pub(super) struct Anchored {
+    automaton: DFA,
+    all: Vec<Of>,
+    /// What may stand before one of them,
+    lefts: Bytes,
+    /// what one may begin with, and for each of these, what may stand second.
+    seconds: Box<[Bytes; 256]>,
+    /// What may stand in one before its first digit.
+    pub(super) before_digit: Bytes,
+}
+
+/// The rule that a cut is of.
+#[derive(Debug, Clone, Copy)]
+struct Of {
+    rule: usize,
+    left: Bytes,
+    before: usize,
+    on: usize,
+}
+
+impl Of {
+    fn hit(&self, at: usize) -> Hit {
+        let back = self.before.saturating_add(1);
+        Hit { rule: self.rule, start: at, end: at + 1, back, on: self.on }
+    }
+}
+
+impl Anchored {
+    /// Why it cannot be built, for a person.
+    pub(super) fn build(cuts: &[(usize, Cut)]) -> Result<Self, String> {
+        let regexes: Vec<&Hir> = cuts.iter().map(|(_, cut)| &cut.rest).collect();
+        let config = thompson::Config::new()
+            .utf8(false)
+            .which_captures(thompson::WhichCaptures::None)
+            .nfa_size_limit(Some(BUILT_BYTES_MAX));
+        let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(&regexes);
+        let nfa = nfa.map_err(|error| error.to_string())?;
+        let config = Config::new()
+            .match_kind(MatchKind::All)
+            .cache_capacity(CACHE_BYTES_MAX)
+            .skip_cache_capacity_check(true)
+            .minimum_cache_clear_count(None);
+        let automaton = DFA::builder().configure(config).build_from_nfa(nfa);
+        let automaton = automaton.map_err(|error| error.to_string())?;
+        let of = |(rule, cut): &(usize, Cut)| Of {
+            rule: *rule,
+            left: cut.left,
+            before: cut.before,
+            on: cut.on,
+        };
+        let union = |sets: &mut dyn Iterator<Item = Bytes>| sets.fold(Bytes::NONE, Bytes::and);
+        let seconds = seconds(&automaton).unwrap_or_else(|| Box::new([Bytes::ALL; 256]));
+        Ok(Self {
+            automaton,
+            all: cuts.iter().map(of).collect(),
+            seconds,
+            before_digit: union(&mut cuts.iter().map(|(_, cut)| cut.before_digit)),
+            lefts: union(&mut cuts.iter().map(|(_, cut)| cut.left)),
+        })
+    }
+
+    pub(super) fn cache(&self) -> Cache {
+        self.automaton.create_cache()
+    }
+
+    /// Whether any of them may begin here.
+    pub(super) fn may_begin(&self, text: &[u8], at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|before| text.get(before));
+        if before.is_some_and(|byte| !self.lefts.has(*byte)) {
+            return false;
+        }
+        match text.get(at..).unwrap_or_default() {
+            [first, second, ..] => self.seconds[usize::from(*first)].has(*second),
+            [first] => self.seconds[usize::from(*first)] != Bytes::NONE,
+            [] => false,
+        }
+    }
+
+    /// Puts into `hits` the rules of those that match here.
+    pub(super) fn ask(&self, text: &[u8], at: usize, cache: &mut Cache, hits: &mut Vec<Hit>) {
+        let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
+        let fits = |of: &&Of| before.is_none_or(|byte| of.left.has(byte));
+        if self.walk(text, at, before, cache, hits).is_none() {
+            // It gave up: each may match.
+            hits.extend(self.all.iter().filter(fits).map(|of| of.hit(at)));
+        }
+    }
+
+    fn walk(
+        &self,
+        text: &[u8],
+        at: usize,
+        before: Option<u8>,
+        cache: &mut Cache,
+        hits: &mut Vec<Hit>,
+    ) -> Option<()> {
+        let Self { automaton, all, .. } = self;
+        let start = start::Config::new().anchored(Held::Yes).look_behind(before);
+        let mut state = automaton.start_state(cache, &start).ok()?;
+        let mut rest = text.get(at..).unwrap_or_default().iter();
+        loop {
+            let next = rest.next();
+            state = match next {
+                Some(byte) => automaton.next_state(cache, state, *byte),
+                None => automaton.next_eoi_state(cache, state),
+            }
+            .ok()?;
+            if state.is_tagged() {
+                if state.is_match() {
+                    for index in 0..automaton.match_len(cache, state) {
+                        let pattern = automaton.match_pattern(cache, state, index).as_usize();
+                        let of = all.get(pattern)?;
+                        if before.is_none_or(|byte| of.left.has(byte)) {
+                            hits.push(of.hit(at));
+                        }
+                    }
+                } else if state.is_dead() {
+                    return Some(());
+                } else if state.is_quit() {
+                    return None;
+                }
+            }
+            if next.is_none() {
+                return Some(());
+            }
+        }
+    }
+}
+
+/// What a match may begin with, and what may then stand second; `None` where the automaton cannot tell.
+fn seconds(automaton: &DFA) -> Option<Box<[Bytes; 256]>> {
+    let mut all = Box::new([Bytes::NONE; 256]);
+    let mut cache = automaton.create_cache();
+    let classes = automaton.byte_classes();
+    // What stands before decides only whether a word begins.
+    for before in [None, Some(b'a'), Some(b' '), Some(b'\n')] {
+        let start = start::Config::new().anchored(Held::Yes).look_behind(before);
+        let start = automaton.start_state(&mut cache, &start).ok()?;
+        for first in classes.representatives(0..=u8::MAX).filter_map(Unit::as_u8) {
+            let state = automaton.next_state(&mut cache, start, first).ok()?;
+            if state.is_dead() {
+                continue;
+            }
+            let mut behind = Bytes::NONE;
+            for second in classes.representatives(0..=u8::MAX).filter_map(Unit::as_u8) {
+                let next = automaton.next_state(&mut cache, state, second).ok()?;
+                if !next.is_dead() {
+                    let class = classes.get(second);
+                    behind = behind.and(Bytes::of(|byte| classes.get(byte) == class));
+                }
+            }
+            for byte in (0..=u8::MAX).filter(|byte| classes.get(*byte) == classes.get(first)) {
+                let of = &mut all[usize::from(byte)];
+                *of = of.and(behind);
+            }
+        }
+    }
+    Some(all)
+}

@@ -1,0 +1,435 @@
+//! What every match of a regex has from some place on.
+//!
+//! Where a match may be is told by what it begins with, or by what a part of it begins with: then what is before that
+//! part is left away, and of what comes behind it as much as may be missing. A regex that is cut says less than it
+//! did, but it can be held against a text at one place and no other.
+
+use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
+
+use super::dense::{Cluster, Kind};
+use super::words::Words;
+
+/// Sets of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Bytes([u64; 4]);
+
+/// One of a regex's forms: its parts in a row.
+#[derive(Debug, Clone)]
+pub(super) struct Row(Vec<Hir>);
+
+/// The rest of a regex.
+#[derive(Debug, Clone)]
+pub(super) struct Cut {
+    pub(super) rest: Hir,
+    /// What may stand before it; the beginning of a text may as well.
+    pub(super) left: Bytes,
+    /// What may stand in it before its first digit.
+    pub(super) before_digit: Bytes,
+    /// No match begins further before it,
+    pub(super) before: usize,
+    /// and ends further behind where it begins.
+    pub(super) on: usize,
+    /// Whether nothing was left away but what may be missing, or is a byte that stands apart.
+    pub(super) is_whole: bool,
+}
+
+impl Bytes {
+    pub(super) const NONE: Self = Self([0; 4]);
+    pub(super) const ALL: Self = Self([u64::MAX; 4]);
+
+    pub(super) fn of(holds: impl Fn(u8) -> bool) -> Self {
+        let mut set = Self::NONE;
+        (0..=u8::MAX).filter(|byte| holds(*byte)).for_each(|byte| set.insert(byte));
+        set
+    }
+
+    fn of_ranges(ranges: impl Iterator<Item = (u8, u8)>) -> Self {
+        let mut set = Self::NONE;
+        for (start, end) in ranges {
+            (start..=end).for_each(|byte| set.insert(byte));
+        }
+        set
+    }
+
+    fn only(byte: Option<&u8>) -> Self {
+        let mut set = Self::NONE;
+        if let Some(byte) = byte {
+            set.insert(*byte);
+        }
+        set
+    }
+
+    fn insert(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    pub(super) const fn has(&self, byte: u8) -> bool {
+        self.0[(byte >> 6) as usize] >> (byte & 63) & 1 == 1
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(std::array::from_fn(|at| self.0[at] | other.0[at]))
+    }
+
+    fn is_within(self, other: Self) -> bool {
+        self.and(other) == other
+    }
+
+    /// How many there are.
+    pub(super) fn len(self) -> usize {
+        (0..=u8::MAX).filter(|byte| self.has(*byte)).count()
+    }
+
+    /// The only one.
+    pub(super) fn single(self) -> Option<u8> {
+        (0..=u8::MAX).find(|byte| self.has(*byte)).filter(|_| self.len() == 1)
+    }
+
+    /// Whether a letter, a digit or `_` is one of them.
+    pub(super) fn has_word(self) -> bool {
+        (0..=u8::MAX).any(|byte| is_word(byte) && self.has(byte))
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// What may stand before a value of JSON, or a key.
+fn is_edge(byte: u8) -> bool {
+    matches!(byte, b'"' | b':' | b',' | b'[' | b']' | b'{' | b'}') || byte.is_ascii_whitespace()
+}
+
+impl Row {
+    pub(super) fn all(hir: &Hir) -> Vec<Self> {
+        rows(hir).into_iter().map(Self).collect()
+    }
+
+    /// Cut before each of its parts.
+    pub(super) fn cuts(&self) -> impl Iterator<Item = Cut> {
+        (0..self.0.len()).filter_map(|at| Cut::at(&self.0, at))
+    }
+
+    /// A row for each form of the first part that has several.
+    pub(super) fn split(&self, at_most: usize) -> Option<Vec<Self>> {
+        let several = |part: &Hir| match part.kind() {
+            HirKind::Alternation(forms) => forms.len() <= at_most && shortest(part) > 0,
+            _ => false,
+        };
+        let at = self.0.iter().position(several)?;
+        let (before, behind) = (self.0.get(..at)?, self.0.get(at + 1..)?);
+        let row = |form: Vec<Hir>| Self([before, &form, behind].concat());
+        Some(rows(self.0.get(at)?).into_iter().map(row).collect())
+    }
+}
+
+impl Cut {
+    fn at(row: &[Hir], at: usize) -> Option<Self> {
+        let (head, rest) = row.split_at_checked(at)?;
+        let (before, on) = (longest(head), longest(rest));
+        let is_whole = head.iter().map(shortest).sum::<usize>() <= 1;
+        let rest = without_tail(rest.iter().map(anywhere).collect());
+        let left = left(head, first_bytes(&rest)?);
+        let before_digit = before_digit(&rest);
+        Some(Self { rest, left, before_digit, before, on, is_whole })
+    }
+
+    pub(super) fn shortest(&self) -> usize {
+        shortest(&self.rest)
+    }
+
+    /// Words of which it begins with one, in lower case.
+    pub(super) fn words(&self) -> Option<Vec<Vec<u8>>> {
+        Words::prefixes(&self.rest)
+    }
+
+    /// What may stand behind its first byte.
+    pub(super) fn second_bytes(&self) -> Bytes {
+        second_bytes(&self.rest).unwrap_or(Bytes::ALL)
+    }
+
+    pub(super) fn first_bytes(&self) -> Bytes {
+        first_bytes(&self.rest).unwrap_or(Bytes::ALL)
+    }
+}
+
+fn shortest(hir: &Hir) -> usize {
+    hir.properties().minimum_len().unwrap_or(0)
+}
+
+fn longest(parts: &[Hir]) -> usize {
+    let each = parts.iter().map(|part| part.properties().maximum_len().unwrap_or(usize::MAX));
+    each.fold(0, usize::saturating_add)
+}
+
+/// A regex's forms, each as parts in a row.
+fn rows(hir: &Hir) -> Vec<Vec<Hir>> {
+    match hir.kind() {
+        HirKind::Capture(capture) => rows(&capture.sub),
+        HirKind::Alternation(forms) => forms.iter().flat_map(rows).collect(),
+        _ => {
+            let mut row = Vec::new();
+            flat(hir, &mut row);
+            vec![row]
+        }
+    }
+}
+
+fn flat(hir: &Hir, row: &mut Vec<Hir>) {
+    match hir.kind() {
+        HirKind::Capture(capture) => flat(&capture.sub, row),
+        HirKind::Concat(parts) => parts.iter().for_each(|part| flat(part, row)),
+        _ => row.push(hir.clone()),
+    }
+}
+
+/// The same where it is not held to the beginning or the end of anything.
+fn anywhere(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Look(_) if !is_word_look(hir) => Hir::empty(),
+        HirKind::Capture(capture) => anywhere(&capture.sub),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(anywhere).collect()),
+        HirKind::Alternation(forms) => Hir::alternation(forms.iter().map(anywhere).collect()),
+        HirKind::Repetition(repetition) => {
+            let sub = Box::new(anywhere(&repetition.sub));
+            Hir::repetition(Repetition { sub, ..repetition.clone() })
+        }
+        _ => hir.clone(),
+    }
+}
+
+/// Without what may be missing at its end.
+fn without_tail(mut row: Vec<Hir>) -> Hir {
+    while row.last().is_some_and(|last| shortest(last) == 0 && !is_word_look(last)) {
+        row.pop();
+    }
+    if let Some(last) = row.pop() {
+        row.push(no_longer(&last));
+    }
+    Hir::concat(row)
+}
+
+fn is_word_look(hir: &Hir) -> bool {
+    matches!(hir.kind(), HirKind::Look(Look::WordAscii | Look::WordAsciiNegate))
+}
+
+/// As short as it can be at its end.
+fn no_longer(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Repetition(repetition) => {
+            let max = Some(repetition.min);
+            Hir::repetition(Repetition { max, ..repetition.clone() })
+        }
+        HirKind::Concat(parts) => without_tail(parts.clone()),
+        HirKind::Alternation(forms) => Hir::alternation(forms.iter().map(no_longer).collect()),
+        _ => hir.clone(),
+    }
+}
+
+/// What may stand before what follows these parts, of which the first bytes are known.
+fn left(head: &[Hir], firsts: Bytes) -> Bytes {
+    let words = Bytes::of(is_word);
+    let mut set = Bytes::NONE;
+    for part in head.iter().rev() {
+        let boundary = matches!(part.kind(), HirKind::Look(Look::WordAscii));
+        if boundary && set == Bytes::NONE && firsts.is_within(words) {
+            return Bytes::of(|byte| !is_word(byte));
+        }
+        let (last, empty) = last_bytes(part);
+        set = set.and(last);
+        if !empty {
+            return set;
+        }
+    }
+    Bytes::ALL
+}
+
+/// The bytes that it ends with, and whether it may be empty; where it begins a value, what may stand before one.
+fn last_bytes(hir: &Hir) -> (Bytes, bool) {
+    match hir.kind() {
+        HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => (Bytes::of(is_edge), false),
+        HirKind::Empty | HirKind::Look(_) => (Bytes::NONE, true),
+        HirKind::Literal(literal) => (Bytes::only(literal.0.last()), literal.0.is_empty()),
+        HirKind::Class(class) => (of_class(class), false),
+        HirKind::Capture(capture) => last_bytes(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            let (set, empty) = last_bytes(&repetition.sub);
+            (set, empty || repetition.min == 0)
+        }
+        HirKind::Concat(parts) => of_row(parts.iter().rev().map(last_bytes)),
+        HirKind::Alternation(forms) => of_forms(forms.iter().map(last_bytes)),
+    }
+}
+
+/// The bytes that it begins with; `None` where it may be empty.
+fn first_bytes(hir: &Hir) -> Option<Bytes> {
+    fn of(hir: &Hir) -> (Bytes, bool) {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => (Bytes::NONE, true),
+            HirKind::Literal(literal) => (Bytes::only(literal.0.first()), literal.0.is_empty()),
+            HirKind::Class(class) => (of_class(class), false),
+            HirKind::Capture(capture) => of(&capture.sub),
+            HirKind::Repetition(repetition) => {
+                let (set, empty) = of(&repetition.sub);
+                (set, empty || repetition.min == 0)
+            }
+            HirKind::Concat(parts) => of_row(parts.iter().map(of)),
+            HirKind::Alternation(forms) => of_forms(forms.iter().map(of)),
+        }
+    }
+    let (set, empty) = of(hir);
+    (!empty).then_some(set)
+}
+
+/// What may stand before the first digit that it has for certain.
+fn before_digit(hir: &Hir) -> Bytes {
+    let parts = match hir.kind() {
+        HirKind::Concat(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(hir),
+    };
+    let mut set = Bytes::NONE;
+    for part in parts {
+        set = set.and(all_bytes(part));
+        if Cluster::leading(part, Kind::Digit, usize::MAX).is_some() {
+            break;
+        }
+    }
+    set
+}
+
+fn all_bytes(hir: &Hir) -> Bytes {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Bytes::NONE,
+        HirKind::Literal(literal) => Bytes::of_ranges(literal.0.iter().map(|byte| (*byte, *byte))),
+        HirKind::Class(class) => of_class(class),
+        HirKind::Capture(capture) => all_bytes(&capture.sub),
+        HirKind::Repetition(repetition) => all_bytes(&repetition.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(all_bytes).fold(Bytes::NONE, Bytes::and)
+        }
+    }
+}
+
+/// The bytes that it has second; `None` where nothing is known of them.
+fn second_bytes(hir: &Hir) -> Option<Bytes> {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.get(1).map(|second| Bytes::only(Some(second))),
+        HirKind::Repetition(repetition) if repetition.min > 0 => second_bytes(&repetition.sub),
+        HirKind::Alternation(forms) => {
+            forms.iter().map(second_bytes).try_fold(Bytes::NONE, |set, one| Some(set.and(one?)))
+        }
+        HirKind::Concat(parts) => {
+            let (first, behind) = parts.split_first()?;
+            if first.properties().maximum_len() == Some(1) && shortest(first) == 1 {
+                first_bytes(&Hir::concat(behind.to_vec()))
+            } else {
+                second_bytes(first)
+            }
+        }
+        _ => None,
+    }
+}
+
+fn of_row(parts: impl Iterator<Item = (Bytes, bool)>) -> (Bytes, bool) {
+    let mut set = Bytes::NONE;
+    for (bytes, empty) in parts {
+        set = set.and(bytes);
+        if !empty {
+            return (set, false);
+        }
+    }
+    (set, true)
+}
+
+fn of_forms(forms: impl Iterator<Item = (Bytes, bool)>) -> (Bytes, bool) {
+    forms.fold((Bytes::NONE, false), |(set, empty), (bytes, one)| (set.and(bytes), empty || one))
+}
+
+fn of_class(class: &Class) -> Bytes {
+    match class {
+        Class::Bytes(class) => {
+            let ranges = class.ranges().iter();
+            Bytes::of_ranges(ranges.map(|range| (range.start(), range.end())))
+        }
+        Class::Unicode(class) => {
+            let ascii = |one: char| u8::try_from(u32::from(one)).unwrap_or(u8::MAX);
+            let ranges = class.ranges().iter();
+            let ranges = ranges.map(|range| (ascii(range.start()), ascii(range.end())));
+            Bytes::of_ranges(ranges.chain([(0x80, u8::MAX)]))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex_automata::{Anchored, Input, meta};
+
+    use super::super::atoms::tests::any_regex;
+    use super::*;
+    use crate::rule::{Group, Pattern};
+
+    fn cuts(regex: &str) -> Vec<Vec<Cut>> {
+        let hir = Pattern::parse(regex).expect("a regex").1;
+        Row::all(&hir).iter().map(|row| row.cuts().collect()).collect()
+    }
+
+    #[test]
+    fn what_may_stand_before_a_rest_is_known() {
+        let all = cuts(r"(?:^|[^\w.])([0-9]{3}-[0-9]{2})\b(?:x{0,3})");
+        let cut = &all[0][1];
+        assert_eq!(cut.rest.to_string(), r"(?:(?-u:[0-9]){3}\-(?-u:[0-9]){2}(?-u:\b))");
+        let before: Vec<bool> = b"a_.5 \":-".iter().map(|byte| cut.left.has(*byte)).collect();
+        assert_eq!(before, [false, false, false, false, true, true, true, true]);
+        assert!(cut.is_whole && cut.before == 1 && cut.on == 9);
+        let words = &cuts(r"\bkey[a-z]{2}")[0];
+        assert!(words[0].left.has_word() && !words[1].left.has_word(), "{words:?}");
+    }
+
+    #[test]
+    fn a_row_is_split_where_it_has_several_forms() {
+        let hir = Pattern::parse("a(?:b|cd)e").expect("a regex").1;
+        let row = Row::all(&hir).remove(0);
+        assert_eq!(row.split(2).expect("two").len(), 2);
+        assert!(row.split(1).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn every_match_has_each_cut_of_one_of_its_rows(regex in any_regex(), text in "[a-cA1-2 ,-]{0,40}") {
+            let (pattern, hir) = Pattern::parse(&regex).expect("a regex");
+            let mut rows: Vec<Vec<Cut>> = Vec::new();
+            for row in Row::all(&hir) {
+                rows.extend(row.split(4).into_iter().flatten().map(|row| row.cuts().collect()));
+                rows.push(row.cuts().collect());
+            }
+            // Of what is split only the parts are asked for.
+            let whole: Vec<Vec<Cut>> = Row::all(&hir).iter().map(|row| row.cuts().collect()).collect();
+            let bytes = text.as_bytes();
+            let is_at = |cut: &Cut, at: usize| {
+                let syntax = meta::Config::new().utf8_empty(false);
+                let regex = meta::Builder::new().configure(syntax).build_from_hir(&cut.rest).expect("a regex");
+                let left = at.checked_sub(1).is_none_or(|before| cut.left.has(bytes[before]));
+                let behind = match bytes.get(at..at + 2) {
+                    Some([first, second]) => cut.first_bytes().has(*first)
+                        && (cut.shortest() < 2 || cut.second_bytes().has(*second)),
+                    _ => true,
+                };
+                let input = Input::new(bytes).range(at..).anchored(Anchored::Yes);
+                left && behind && regex.is_match(input)
+            };
+            let mut wrong = None;
+            pattern.matches(bytes, (0..bytes.len()).into(), Group::First, |found, _| {
+                let has = |cut: &Cut| {
+                    let first = found.end.saturating_sub(cut.on).max(found.start);
+                    let last = found.start.saturating_add(cut.before).min(found.end);
+                    (first..=last).any(|at| is_at(cut, at))
+                };
+                if !whole.iter().any(|row| row.iter().all(has)) || !rows.iter().any(|row| row.iter().all(has)) {
+                    wrong = Some(found.range());
+                }
+            });
+            prop_assert!(wrong.is_none(), "{regex} in {text:?}: {wrong:?} of {whole:?}");
+        }
+    }
+}
