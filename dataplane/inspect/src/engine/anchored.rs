@@ -14,7 +14,7 @@ use super::cut::{Bytes, Cut};
 /// What an automaton may take when it is built,
 const BUILT_BYTES_MAX: usize = 64 << 20;
 /// and what of its states a thread keeps.
-const CACHE_BYTES_MAX: usize = 8 << 20;
+const CACHE_BYTES_MAX: usize = 24 << 20;
 
 /// Cuts of rules, all asked at once.
 #[derive(Debug)]
