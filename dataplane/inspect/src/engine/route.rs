@@ -30,7 +30,7 @@ const SECOND_MAX: usize = 80;
 const SHORT_WORD_COST: f64 = 0.05;
 const TINY_WORD_COST: f64 = 1.0;
 /// A form that takes no more than this is not taken apart.
-const COST_GOOD: f64 = 0.1;
+const COST_GOOD: f64 = 0.2;
 /// Nor is one that takes this cut anywhere else.
 const COST_BEST: f64 = 0.02;
 /// Into so many at once,
@@ -77,15 +77,18 @@ pub(super) struct Asked {
 
 impl Route {
     pub(super) fn of(index: usize, rule: &Rule) -> Self {
-        let direct = Direct::of(index, rule);
         let rows = Row::all(&rule.hir);
         let ways: Option<Vec<_>> = rows.iter().map(|row| Way::of(row, SPLITS_MAX)).collect();
-        let begins = ways.filter(|ways| {
+        let ways = ways.map(|ways| {
             let cost: f64 = ways.iter().map(|(cost, _)| cost).sum();
-            direct.as_ref().is_none_or(|direct| cost < direct.cost)
+            (cost, Self::Begins(ways.into_iter().flat_map(|(_, ways)| ways).collect()))
         });
-        match (begins, direct) {
-            (Some(ways), _) => Self::Begins(ways.into_iter().flat_map(|(_, ways)| ways).collect()),
+        // What is good is taken as it is: to see all that there is takes longer.
+        let good = |(cost, _): &(f64, Self)| *cost <= COST_GOOD;
+        let direct = if ways.as_ref().is_some_and(good) { None } else { Direct::of(index, rule) };
+        match (ways, direct) {
+            (Some((cost, _)), Some(direct)) if direct.cost <= cost => Self::Has(direct),
+            (Some((_, begins)), _) => begins,
             (None, Some(direct)) => Self::Has(direct),
             (None, None) => Self::Always,
         }
