@@ -20,6 +20,7 @@ mod rule;
 mod scan;
 mod structure;
 mod validate;
+mod windows;
 
 pub use class::Class;
 pub use engine::EngineKind;
@@ -29,6 +30,7 @@ pub use redact::{Splice, spliced};
 pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};
 pub use scan::{Finding, Form, Inspector, Scratch};
 pub use validate::Validator;
+pub use windows::{Settled, Windows};
 
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,12 @@ pub enum Exceeded {
         /// The limit.
         most: usize,
     },
+    /// Something in a stream is longer than what is held back of it.
+    #[error("something in the stream is longer than the {most} bytes of it that are held back")]
+    Window {
+        /// The limit.
+        most: usize,
+    },
     /// The engine failed.
     #[error("the engine failed: {0}")]
     Engine(String),

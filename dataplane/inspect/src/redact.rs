@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::layer::base64;
-use crate::scan::{Encoding, Finding, Form, Scratch, Text};
+use crate::scan::{Encoding, Finding, Form, Scratch};
 use crate::structure::{cell_at, cells};
 
 /// In a message, what comes in the place of some of its bytes.
@@ -85,12 +85,6 @@ impl Scratch {
             Form::Text => joined(outermost),
             Form::Json => within_values(message, joined(outermost)),
         }
-    }
-}
-
-impl Text {
-    fn source(&self, span: Range<usize>) -> Range<usize> {
-        if self.is_verbatim() { span } else { self.layer.source(span) }
     }
 }
 

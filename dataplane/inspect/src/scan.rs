@@ -13,9 +13,9 @@ use crate::rule::{Rule, RuleSet};
 use crate::structure::{Cell, cells, may_be_json};
 
 /// What stands around escapes is looked at with them: so far before,
-const ESCAPES_BEFORE: usize = 512;
+pub(crate) const ESCAPES_BEFORE: usize = 512;
 /// and so far behind; a match may be as long.
-const ESCAPES_AFTER: usize = 4096;
+pub(crate) const ESCAPES_AFTER: usize = 4096;
 /// A thread's scratch keeps so many texts from one message to the next,
 const TEXTS_KEPT: usize = 8;
 /// and so much memory for each.
@@ -355,9 +355,7 @@ impl Scan<'_> {
 /// Where in the message a span of a text came from.
 fn source_of(texts: &[Text], mut index: usize, mut span: Range<usize>) -> Range<usize> {
     while let Some(text) = texts.get(index) {
-        if !text.verbatim {
-            span = text.layer.source(span);
-        }
+        span = text.source(span);
         match &text.within {
             Some(within) => index = within.text,
             None => break,
@@ -367,8 +365,9 @@ fn source_of(texts: &[Text], mut index: usize, mut span: Range<usize>) -> Range<
 }
 
 impl Text {
-    pub(crate) fn is_verbatim(&self) -> bool {
-        self.verbatim
+    /// Where in what it was read from a span of it stands.
+    pub(crate) fn source(&self, span: Range<usize>) -> Range<usize> {
+        if self.verbatim { span } else { self.layer.source(span) }
     }
 
     /// Its bytes, of the message that was looked into.
@@ -390,6 +389,25 @@ impl Finding {
 }
 
 impl Scratch {
+    /// What of the message is written anew where a finding is cut out: of base64 the whole run.
+    pub(crate) fn extent(&self, finding: &Finding) -> Range<usize> {
+        let mut span = finding.secret.clone();
+        let mut index = finding.text;
+        while let Some(text) = self.texts.get(index) {
+            span = text.source(span);
+            match &text.within {
+                Some(Within { text: outer, encoding }) => {
+                    if let Encoding::Base64 { run, .. } = encoding {
+                        span = run.clone();
+                    }
+                    index = *outer;
+                }
+                None => break,
+            }
+        }
+        span
+    }
+
     /// What was found, as its reader sees it; of the last message that was looked into, which is given again.
     pub fn secret<'t>(&'t self, message: &'t [u8], finding: &Finding) -> &'t [u8] {
         let text = self.texts.get(finding.text);

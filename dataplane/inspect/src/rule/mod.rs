@@ -67,6 +67,11 @@ impl Rule {
         self.hir.properties().minimum_len().unwrap_or(0)
     }
 
+    /// No match is longer; `None` where there is no longest.
+    pub(crate) fn bytes_max(&self) -> Option<usize> {
+        self.hir.properties().maximum_len()
+    }
+
     fn wrong(&self, file: &str, what: &str) -> RuleError {
         RuleError::Rule { file: file.to_owned(), rule: self.id.clone(), what: what.to_owned() }
     }

@@ -2,6 +2,7 @@
 
 mod engines;
 mod redaction;
+mod windows;
 
 use serde_json::{Value, json};
 
