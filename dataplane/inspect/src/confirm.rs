@@ -28,6 +28,9 @@ pub(crate) fn matches(rule: &Rule, text: &[u8], part: Range<usize>, mut found: i
 
 /// Why none does within a text; of several that come close, what is said of the closest.
 pub(crate) fn refusal(rule: &Rule, text: &[u8]) -> Refusal {
+    if rule.detector.is_some() {
+        return Refusal::Detector;
+    }
     if !rule.regex.compile() {
         return Refusal::TooLarge;
     }

@@ -11,6 +11,7 @@
 mod ask;
 mod class;
 mod confirm;
+mod detect;
 mod engine;
 mod explain;
 mod layer;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter};
 
 use crate::ask;
+use crate::detect::Detectors;
 use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
 use crate::layer::base64::{self, Alphabet};
 use crate::layer::{Layer, folded, percent, unescape};
@@ -25,6 +26,7 @@ const KEPT_BYTES_MAX: usize = 1 << 20;
 pub struct Inspector {
     set: RuleSet,
     engine: Engine,
+    pub(crate) detectors: Detectors,
     limits: Limits,
 }
 
@@ -34,7 +36,7 @@ pub struct Scratch {
     hits: Vec<Hit>,
     cells: Vec<Cell>,
     pub(crate) texts: Vec<Text>,
-    findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// A text that is looked into: the message as its reader sees it, or what stands encoded in that.
@@ -63,6 +65,10 @@ pub(crate) enum Encoding {
     Percent,
     /// In base64, as this run.
     Base64 { run: Range<usize>, alphabet: Alphabet },
+    /// With characters that nobody sees, or that look like others.
+    Folded,
+    /// In characters that nobody sees.
+    Unseen,
 }
 
 /// Something that was found.
@@ -100,7 +106,8 @@ impl Inspector {
         let engine = Engine::new(kind, set.rules())?;
         // Each thread finds it there.
         engine.scratch()?;
-        Ok(Self { set, engine, limits })
+        let detectors = Detectors::of(set.rules());
+        Ok(Self { set, engine, detectors, limits })
     }
 
     /// The same rules with another engine.
@@ -187,6 +194,8 @@ impl Inspector {
                 depth_ends = scan.texts;
             }
             scan.look(next, form)?;
+            scan.detect(next, form)?;
+            scan.limited()?;
             if depth < self.limits.depth {
                 scan.texts_within(next)?;
             }
@@ -201,19 +210,19 @@ impl Inspector {
     }
 }
 
-struct Scan<'a> {
-    inspector: &'a Inspector,
-    message: &'a [u8],
+pub(crate) struct Scan<'a> {
+    pub(crate) inspector: &'a Inspector,
+    pub(crate) message: &'a [u8],
     /// Bytes that may still be decoded.
     left: usize,
     /// How many of the scratch's texts are of this message.
     texts: usize,
-    scratch: &'a mut Scratch,
+    pub(crate) scratch: &'a mut Scratch,
 }
 
 impl Scan<'_> {
     /// A text to fill.
-    fn text(&mut self, within: Option<Within>, from: usize) -> Text {
+    pub(crate) fn text(&mut self, within: Option<Within>, from: usize) -> Text {
         let mut text =
             self.scratch.texts.get_mut(self.texts).map(std::mem::take).unwrap_or_default();
         text.layer.reset(from, KEPT_BYTES_MAX);
@@ -222,7 +231,8 @@ impl Scan<'_> {
         text
     }
 
-    fn put(&mut self, text: Text) -> Result<(), Exceeded> {
+    /// Which one it becomes.
+    pub(crate) fn put(&mut self, text: Text) -> Result<usize, Exceeded> {
         let Inspector { limits, .. } = self.inspector;
         let bytes = text.layer.text().len();
         match self.scratch.texts.get_mut(self.texts) {
@@ -233,7 +243,12 @@ impl Scan<'_> {
         let most = self.message.len().saturating_mul(limits.decoded_times);
         let what = "bytes in texts within texts";
         self.left = self.left.checked_sub(bytes).ok_or(Exceeded::Count { what, most })?;
-        Ok(())
+        Ok(self.texts - 1)
+    }
+
+    /// Where in the message a span of a text came from.
+    pub(crate) fn source_of(&self, text: usize, span: Range<usize>) -> Range<usize> {
+        source_of(&self.scratch.texts, text, span)
     }
 
     fn outermost(&mut self, form: Form) -> Result<(), Exceeded> {
@@ -245,12 +260,12 @@ impl Scan<'_> {
             Form::Json => unescape(message, &mut text.layer),
             Form::Text => folded(message, &mut text.layer),
         }
-        self.put(text)
+        self.put(text).map(drop)
     }
 
     /// Asks every rule that may match in a text.
     fn look(&mut self, index: usize, form: Form) -> Result<(), Exceeded> {
-        let Inspector { engine, limits, set } = self.inspector;
+        let Inspector { engine, limits, set, .. } = self.inspector;
         let Scratch { engine: memory, hits, texts, cells: all, findings } = &mut *self.scratch;
         let Some(of) = texts.get(index) else { return Ok(()) };
         let bytes = of.bytes(self.message);
@@ -273,8 +288,13 @@ impl Scan<'_> {
             let in_context = one.in_context;
             findings.push(Finding { rule, source, text: index, secret: one.secret, in_context });
         });
-        if findings.len() > limits.findings {
-            return Err(Exceeded::Count { what: "matches", most: limits.findings });
+        Ok(())
+    }
+
+    fn limited(&self) -> Result<(), Exceeded> {
+        let most = self.inspector.limits.findings;
+        if self.scratch.findings.len() > most {
+            return Err(Exceeded::Count { what: "matches", most });
         }
         Ok(())
     }
@@ -287,6 +307,11 @@ impl Scan<'_> {
         let done = self.escapes_within(index, bytes, b'\\', &Encoding::Escaped);
         let done = done.and_then(|()| self.escapes_within(index, bytes, b'%', &Encoding::Percent));
         let done = done.and_then(|()| self.base64_within(index, bytes));
+        let raw = matches!(
+            &of.within,
+            Some(Within { encoding: Encoding::Base64 { .. } | Encoding::Percent, .. })
+        );
+        let done = done.and_then(|()| if raw { self.folded_within(index, bytes) } else { Ok(()) });
         if let Some(place) = self.scratch.texts.get_mut(index) {
             *place = of;
         }
@@ -326,7 +351,17 @@ impl Scan<'_> {
         }
         decode(part);
         // What stands for itself throughout was looked at.
-        if text.layer.is_verbatim() { Ok(()) } else { self.put(text) }
+        if text.layer.is_verbatim() { Ok(()) } else { self.put(text).map(drop) }
+    }
+
+    /// What was decoded byte by byte, as its reader sees it.
+    fn folded_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
+        if bytes.is_ascii() {
+            return Ok(());
+        }
+        let mut text = self.text(Some(Within { text: index, encoding: Encoding::Folded }), 0);
+        folded(bytes, &mut text.layer);
+        if text.layer.is_verbatim() { Ok(()) } else { self.put(text).map(drop) }
     }
 
     fn base64_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {

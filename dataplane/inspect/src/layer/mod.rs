@@ -18,8 +18,20 @@ pub(crate) use unescape::{folded, unescape};
 pub(crate) struct Layer {
     text: Vec<u8>,
     steps: Vec<Step>,
+    unseen: Vec<Unseen>,
     /// The end of what was read of the source.
     source_end: usize,
+}
+
+/// A character that was left out of a text, as nobody sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unseen {
+    pub(crate) character: char,
+    /// Where it would be in the text.
+    pub(crate) at: usize,
+    /// From where to where it stands in the source.
+    pub(crate) from: usize,
+    pub(crate) end: usize,
 }
 
 /// From `at` in the text on, it came from `from` in the source on: as it stands there, or, where it is
@@ -43,7 +55,14 @@ impl Layer {
         self.steps.clear();
         self.steps.shrink_to(bytes_max / size_of::<Step>());
         self.steps.push(Step { at: 0, from, decoded: false });
+        self.unseen.clear();
+        self.unseen.shrink_to(bytes_max / size_of::<Unseen>());
         self.source_end = from;
+    }
+
+    /// What was left out of it, in order.
+    pub(crate) fn unseen(&self) -> &[Unseen] {
+        &self.unseen
     }
 
     /// Appends what stands in the source as it is; it begins there where the last piece ended, unless
@@ -61,6 +80,26 @@ impl Layer {
         self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: true });
         self.text.extend_from_slice(piece);
         self.source_end += source_bytes;
+    }
+
+    /// Appends a character that was left out of the text beside this one, and tells where it is.
+    pub(crate) fn place(&mut self, unseen: &Unseen) -> Range<usize> {
+        self.pass_to(unseen.from);
+        let start = self.text.len();
+        let mut bytes = [0; 4];
+        let bytes = unseen.character.encode_utf8(&mut bytes).as_bytes();
+        self.decoded(bytes, unseen.end - unseen.from);
+        start..self.text.len()
+    }
+
+    /// Passes over what stands in the source before `at`.
+    pub(crate) fn pass_to(&mut self, at: usize) {
+        let bytes = at.saturating_sub(self.source_end);
+        if bytes > 0 {
+            // What stands before ends here.
+            self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: false });
+            self.leave_out(bytes);
+        }
     }
 
     /// Passes over a part of the source that is not looked at here; a line's end keeps apart what stands around it.
@@ -83,13 +122,21 @@ impl Layer {
         }
     }
 
-    /// Whether nothing in it stood for something else.
+    /// Whether nothing in it stood for something else, and nothing was left out.
     pub(crate) fn is_verbatim(&self) -> bool {
-        !self.steps.iter().any(|step| step.decoded)
+        self.unseen.is_empty() && !self.steps.iter().any(|step| step.decoded)
     }
 
-    /// Passes over bytes of the source that nobody sees.
-    pub(crate) fn leave_out(&mut self, source_bytes: usize) {
+    /// Passes over a character that nobody sees.
+    pub(crate) fn hide(&mut self, character: char, source_bytes: usize) {
+        let from = self.source_end;
+        let (at, end) = (self.text.len(), from + source_bytes);
+        self.unseen.push(Unseen { character, at, from, end });
+        self.leave_out(source_bytes);
+    }
+
+    /// Passes over bytes of the source.
+    fn leave_out(&mut self, source_bytes: usize) {
         self.source_end += source_bytes;
         // Whatever comes next does not follow on what stands before.
         self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: false });

@@ -19,6 +19,7 @@ use regex_syntax::hir::Hir;
 pub use set::{RULES_MAX, RuleSet};
 
 use crate::class::Class;
+use crate::detect::Detector;
 use crate::validate::Validator;
 
 /// What is looked for.
@@ -30,6 +31,8 @@ pub struct Rule {
     pub description: String,
     /// What kind of thing that is; actions are chosen by it.
     pub class: Class,
+    /// What serves it in the place of a regex, which is then empty.
+    pub(crate) detector: Option<Detector>,
     pub(crate) regex: Pattern,
     /// The regex's parts, from which an engine takes what it looks for.
     pub(crate) hir: Hir,
@@ -57,9 +60,37 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The regex as it was written.
+    /// The regex as it was written; empty where a [detector](Self::detector) serves the rule.
     pub fn pattern(&self) -> &str {
         self.regex.source()
+    }
+
+    /// What finds it in the place of a regex, by its name.
+    pub fn detector(&self) -> Option<&'static str> {
+        self.detector.as_ref().map(Detector::name)
+    }
+
+    /// One that a detector serves. No engine looks for it, as it asks for one of no words beside it.
+    pub(crate) fn detected(id: String, class: Class, detector: Detector) -> Result<Self, String> {
+        let (regex, hir) = Pattern::parse("")?;
+        Ok(Self {
+            id,
+            description: String::new(),
+            class,
+            detector: Some(detector),
+            regex,
+            hir,
+            group: Group::First,
+            keywords: Vec::new(),
+            keywords_within: false,
+            entropy: None,
+            allowlists: Vec::new(),
+            validator: None,
+            context: Context::default(),
+            require_context: true,
+            examples: Vec::new(),
+            counterexamples: Vec::new(),
+        })
     }
 
     /// No match is shorter.
