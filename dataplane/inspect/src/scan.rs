@@ -9,7 +9,7 @@ use crate::detect::Detectors;
 use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
 use crate::layer::base64::{self, Alphabet};
 use crate::layer::{Layer, folded, percent, unescape};
-use crate::limits::{Exceeded, Limits};
+use crate::limits::{Budget, Exceeded, Limits, SPENT_BYTES_MIN};
 use crate::rule::{Rule, RuleSet};
 use crate::structure::{Cell, cells, may_be_json};
 
@@ -21,6 +21,8 @@ pub(crate) const ESCAPES_AFTER: usize = 4096;
 const TEXTS_KEPT: usize = 8;
 /// and so much memory for each.
 const KEPT_BYTES_MAX: usize = 1 << 20;
+/// A scratch that has grown beyond this, beside what its engine has, is not kept.
+const SCRATCH_BYTES_MAX: usize = 16 << 20;
 
 /// Rules, prepared: one for all threads.
 pub struct Inspector {
@@ -37,6 +39,10 @@ pub struct Scratch {
     cells: Vec<Cell>,
     pub(crate) texts: Vec<Text>,
     pub(crate) findings: Vec<Finding>,
+    /// Bytes that regexes have searched in the last message.
+    pub(crate) searched: usize,
+    /// Whether that was so large that its memory is not to be kept for the next.
+    large: bool,
 }
 
 /// A text that is looked into: the message as its reader sees it, or what stands encoded in that.
@@ -133,6 +139,8 @@ impl Inspector {
             cells: Vec::new(),
             texts: Vec::new(),
             findings: Vec::new(),
+            searched: 0,
+            large: false,
         })
     }
 
@@ -173,54 +181,75 @@ impl Inspector {
             let most = self.limits.message_bytes;
             return Err(Exceeded::Bytes { bytes: message.len(), most });
         }
+        self.trim(scratch)?;
+        scratch.findings.clear();
         let mut scan = Scan {
             inspector: self,
             message,
             left: message
                 .len()
                 .saturating_mul(self.limits.decoded_times)
-                .saturating_add(KEPT_BYTES_MAX),
+                .saturating_add(SPENT_BYTES_MIN),
+            budget: Budget::of(&self.limits, message.len()),
             texts: 0,
             scratch,
         };
-        scan.scratch.findings.clear();
-        scan.outermost(form)?;
-        let mut next = 0;
-        let mut depth_ends = scan.texts;
-        let mut depth = 0;
-        while next < scan.texts {
-            if next == depth_ends {
-                depth += 1;
-                depth_ends = scan.texts;
-            }
-            scan.look(next, form)?;
-            scan.detect(next, form)?;
-            scan.limited()?;
-            if depth < self.limits.depth {
-                scan.texts_within(next)?;
-            }
-            next += 1;
-        }
-        let texts = scan.texts;
+        let done = scan.every_text(form);
+        let (texts, searched) = (scan.texts, scan.budget.spent());
+        scratch.searched = searched;
+        scratch.large = message.len() > KEPT_BYTES_MAX || scratch.bytes() > SCRATCH_BYTES_MAX;
         scratch.texts.truncate(texts.max(TEXTS_KEPT));
+        done?;
         let findings = &mut scratch.findings;
         findings.sort_by_key(|one| (one.source.start, one.source.end, one.rule, one.text));
         findings.dedup_by(|next, kept| next.rule == kept.rule && next.source == kept.source);
         Ok(findings)
+    }
+
+    /// Gives back what a large message took, and forgets what was found in it; if not now, the next message does.
+    pub fn trim(&self, scratch: &mut Scratch) -> Result<(), Exceeded> {
+        if scratch.large {
+            *scratch = self.scratch()?;
+        }
+        Ok(())
     }
 }
 
 pub(crate) struct Scan<'a> {
     pub(crate) inspector: &'a Inspector,
     pub(crate) message: &'a [u8],
-    /// Bytes that may still be decoded.
+    /// Bytes that may still be decoded,
     left: usize,
+    /// and searched.
+    budget: Budget,
     /// How many of the scratch's texts are of this message.
     texts: usize,
     pub(crate) scratch: &'a mut Scratch,
 }
 
 impl Scan<'_> {
+    /// Looks into the message, and into what stands encoded in it.
+    fn every_text(&mut self, form: Form) -> Result<(), Exceeded> {
+        self.outermost(form)?;
+        let mut next = 0;
+        let mut depth_ends = self.texts;
+        let mut depth = 0;
+        while next < self.texts {
+            if next == depth_ends {
+                depth += 1;
+                depth_ends = self.texts;
+            }
+            self.look(next, form)?;
+            self.detect(next, form)?;
+            self.limited()?;
+            if depth < self.inspector.limits.depth {
+                self.texts_within(next)?;
+            }
+            next += 1;
+        }
+        Ok(())
+    }
+
     /// A text to fill.
     pub(crate) fn text(&mut self, within: Option<Within>, from: usize) -> Text {
         let mut text =
@@ -240,6 +269,9 @@ impl Scan<'_> {
             None => self.scratch.texts.push(text),
         }
         self.texts += 1;
+        if self.texts > limits.texts {
+            return Err(Exceeded::Count { what: "texts within texts", most: limits.texts });
+        }
         let most = self.message.len().saturating_mul(limits.decoded_times);
         let what = "bytes in texts within texts";
         self.left = self.left.checked_sub(bytes).ok_or(Exceeded::Count { what, most })?;
@@ -266,7 +298,7 @@ impl Scan<'_> {
     /// Asks every rule that may match in a text.
     fn look(&mut self, index: usize, form: Form) -> Result<(), Exceeded> {
         let Inspector { engine, limits, set, .. } = self.inspector;
-        let Scratch { engine: memory, hits, texts, cells: all, findings } = &mut *self.scratch;
+        let Scratch { engine: memory, hits, texts, cells: all, findings, .. } = &mut *self.scratch;
         let Some(of) = texts.get(index) else { return Ok(()) };
         let bytes = of.bytes(self.message);
         engine.hits(bytes, memory, hits).map_err(Exceeded::Engine)?;
@@ -283,12 +315,11 @@ impl Scan<'_> {
             layer: (!of.verbatim).then_some(&of.layer),
             cells: clipped.then_some(all.as_slice()),
         };
-        text.ask(set.rules(), hits, |rule, one| {
+        text.ask(set.rules(), hits, &mut self.budget, |rule, one| {
             let source = source_of(texts, index, one.secret.clone());
             let in_context = one.in_context;
             findings.push(Finding { rule, source, text: index, secret: one.secret, in_context });
-        });
-        Ok(())
+        })
     }
 
     fn limited(&self) -> Result<(), Exceeded> {
@@ -424,6 +455,16 @@ impl Finding {
 }
 
 impl Scratch {
+    /// What it has allocated, beside what its engine has.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts: usize =
+            self.texts.iter().map(|text| text.layer.bytes() + size_of::<Text>()).sum();
+        texts
+            + self.hits.capacity() * size_of::<Hit>()
+            + self.cells.capacity() * size_of::<Cell>()
+            + self.findings.capacity() * size_of::<Finding>()
+    }
+
     /// What of the message is written anew where a finding is cut out: of base64 the whole run.
     pub(crate) fn extent(&self, finding: &Finding) -> Range<usize> {
         let mut span = finding.secret.clone();
