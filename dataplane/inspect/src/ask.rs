@@ -8,10 +8,12 @@ use crate::engine::Hit;
 use crate::layer::Layer;
 use crate::limits::{Budget, Exceeded};
 use crate::rule::Rule;
-use crate::structure::Cell;
+use crate::structure::{Cell, cell_at, neighbours};
 
 /// A text, and what keeps its values apart.
 pub(crate) struct Text<'t> {
+    /// What it was read from in the end.
+    pub(crate) message: &'t [u8],
     pub(crate) bytes: &'t [u8],
     /// How it was read from the message; `None` where it is the message.
     pub(crate) layer: Option<&'t Layer>,
@@ -78,7 +80,58 @@ impl Text<'_> {
                 }
             }
         }
-        ask(next)
+        ask(next)?;
+        if let Some(cells) = self.cells {
+            self.ask_neighbours(cells, rules, hits, &mut keywords, budget, found)?;
+        }
+        Ok(())
+    }
+
+    /// Rules whose matches go over several values are held against a value with its neighbours; what they call the
+    /// secret is in one value.
+    fn ask_neighbours(
+        &self,
+        cells: &[Cell],
+        rules: &[Rule],
+        hits: &[Hit],
+        keywords: &mut Keywords,
+        budget: &mut Budget,
+        mut found: impl FnMut(usize, Match),
+    ) -> Result<(), Exceeded> {
+        for hit in hits {
+            let Some(rule) = rules.get(hit.rule).filter(|rule| rule.across_values) else {
+                continue;
+            };
+            let source =
+                self.layer.map_or(hit.start, |layer| layer.source(hit.start..hit.end).start);
+            let at = cells.partition_point(|cell| cell.end() <= source);
+            let Some(part) = neighbours(self.message, cells, at) else { continue };
+            budget.spend(part.len())?;
+            let part = self.part(part);
+            let window = hit.window(&part);
+            let memory = &mut (&mut *keywords, &mut *budget);
+            self.ask_part((hit.rule, rule), &part, &window, memory, &mut |one: Match| {
+                if self.is_in_value(cells, &one.secret) {
+                    found(hit.rule, one);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a span of the text is within one value.
+    fn is_in_value(&self, cells: &[Cell], span: &Range<usize>) -> bool {
+        let source = self.layer.map_or(span.clone(), |layer| layer.source(span.clone()));
+        let value = cell_at(cells, source.start).and_then(|cell| cell.value.as_ref());
+        value.is_some_and(|value| value.start <= source.start && source.end <= value.end)
+    }
+
+    /// A part of the message by its places in the text.
+    fn part(&self, part: Range<usize>) -> Range<usize> {
+        match self.layer {
+            None => part,
+            Some(layer) => layer.text_at(part.start)..layer.text_at(part.end),
+        }
     }
 
     /// A rule is held against a value alone, where `^` and `$` are its ends, and where it does not match there, against
@@ -148,12 +201,8 @@ impl Text<'_> {
 
     /// A cell by its places in the text.
     fn place(&self, cell: &Cell) -> Placed {
-        let place = |part: Range<usize>| match self.layer {
-            None => part,
-            Some(layer) => layer.text_at(part.start)..layer.text_at(part.end),
-        };
         let content = |part: &Range<usize>| {
-            let placed = place(part.clone());
+            let placed = self.part(part.clone());
             if self.bytes.get(placed.start) == Some(&b'"') && placed.len() >= 2 {
                 placed.start + 1..placed.end - 1
             } else {
@@ -161,7 +210,7 @@ impl Text<'_> {
             }
         };
         Placed {
-            whole: place(cell.start()..cell.end()),
+            whole: self.part(cell.start()..cell.end()),
             key: cell.key.as_ref().map(content),
             value: cell.value.as_ref().map(content),
         }

@@ -311,6 +311,7 @@ impl Scan<'_> {
             cells(self.message, all);
         }
         let text = ask::Text {
+            message: self.message,
             bytes,
             layer: (!of.verbatim).then_some(&of.layer),
             cells: clipped.then_some(all.as_slice()),

@@ -87,6 +87,8 @@ struct RuleForm {
     #[serde(default)]
     require_context: bool,
     #[serde(default)]
+    across_values: bool,
+    #[serde(default)]
     examples: Vec<String>,
     #[serde(default)]
     counterexamples: Vec<String>,
@@ -222,6 +224,7 @@ impl RuleForm {
                 self.context.iter().map(|word| word.to_ascii_lowercase()).collect(),
             ),
             require_context: self.require_context,
+            across_values: self.across_values,
             examples: self.examples,
             counterexamples: self.counterexamples,
         }))
@@ -240,6 +243,7 @@ impl RuleForm {
             ("allowlist", self.allowlist.is_some() || !self.allowlists.is_empty()),
             ("validator", self.validator.is_some()),
             ("context", !self.context.is_empty() || self.require_context),
+            ("acrossValues", self.across_values),
         ];
         if let Some((key, _)) = others.iter().find(|(_, is)| *is) {
             return Err(format!(

@@ -53,6 +53,9 @@ pub struct Rule {
     pub(crate) context: Context,
     /// Whether one of them must be there.
     pub require_context: bool,
+    /// Whether a match may go over several members of one object of JSON, or elements of one array; its secret is in
+    /// one of them.
+    pub(crate) across_values: bool,
     /// Texts in which it is found, and in which it is not; held by `penstock rules test`.
     pub examples: Vec<String>,
     /// Texts in which it is not found.
@@ -88,6 +91,7 @@ impl Rule {
             validator: None,
             context: Context::default(),
             require_context: true,
+            across_values: false,
             examples: Vec::new(),
             counterexamples: Vec::new(),
         })
