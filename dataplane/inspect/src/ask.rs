@@ -9,6 +9,10 @@ use crate::layer::Layer;
 use crate::limits::{Budget, Exceeded};
 use crate::rule::Rule;
 use crate::structure::{Cell, cell_at, neighbours};
+use crate::table::{Table, may_be_head};
+
+/// What looking for a table costs of the budget.
+const HEAD_BYTES: usize = 1024;
 
 /// A text, and what keeps its values apart.
 pub(crate) struct Text<'t> {
@@ -117,6 +121,84 @@ impl Text<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// Rules that ask for a context are held against the cells of columns whose names are one; `heads` says where words
+    /// are that may be in such a name.
+    pub(crate) fn ask_columns(
+        &self,
+        rules: &[Rule],
+        heads: &[Hit],
+        budget: &mut Budget,
+        found: &mut impl FnMut(usize, Match),
+    ) -> Result<(), Exceeded> {
+        let mut read = 0;
+        for hit in heads {
+            if hit.start < read || !may_be_head(self.bytes, hit.start..hit.end) {
+                continue;
+            }
+            budget.spend(HEAD_BYTES)?;
+            let Some((part, table)) = self.table(hit.start) else { continue };
+            let text = self.bytes.get(part.clone()).unwrap_or_default();
+            let named = |column: &Range<usize>| -> Vec<usize> {
+                let name = text.get(column.clone()).unwrap_or_default();
+                let says = |rule: &Rule| rule.require_context && rule.context.is_in(name);
+                let all = rules.iter().enumerate().filter(|(_, rule)| says(rule));
+                all.map(|(number, _)| number).collect()
+            };
+            let columns: Vec<Vec<usize>> = table.columns.iter().map(named).collect();
+            let end = table.rows(text, |cells| {
+                for (cell, asked) in cells.iter().zip(&columns) {
+                    let cell = part.start + cell.start..part.start + cell.end;
+                    for number in asked {
+                        if let Some(rule) = rules.get(*number) {
+                            self.ask_column((*number, rule), &cell, budget, found)?;
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+            read = part.start + end;
+        }
+        Ok(())
+    }
+
+    /// The table in whose head a place is: within a value, or of arrays that are values.
+    fn table(&self, at: usize) -> Option<(Range<usize>, Table)> {
+        let all = 0..self.bytes.len();
+        if self.cells.is_some() {
+            let value = self.cells(at..at + 1, 0).next().and_then(|cell| cell.value);
+            let value = value.filter(|value| value.contains(&at));
+            let within = value.and_then(|value| {
+                let table = Table::at(self.bytes.get(value.clone())?, at - value.start)?;
+                Some((value, table))
+            });
+            return within.or_else(|| Some((all, Table::of_tuples(self.bytes, at)?)));
+        }
+        Table::at(self.bytes, at).map(|table| (all, table))
+    }
+
+    /// A cell is a match as a whole, or none.
+    fn ask_column(
+        &self,
+        (number, rule): (usize, &Rule),
+        cell: &Range<usize>,
+        budget: &mut Budget,
+        found: &mut impl FnMut(usize, Match),
+    ) -> Result<(), Exceeded> {
+        let Some(text) = self.bytes.get(cell.clone()) else { return Ok(()) };
+        if text.len() < rule.bytes_min() {
+            return Ok(());
+        }
+        let keyword = &mut None;
+        let mut asked = Asked { text, named: true, keyword };
+        matches(rule, &mut asked, 0..text.len(), budget, |one| {
+            let secret = cell.start + one.secret.start..cell.start + one.secret.end;
+            let apart = self.cells.is_none_or(|cells| self.is_in_value(cells, &secret));
+            if secret == *cell && apart {
+                found(number, Match { whole: secret.clone(), secret, ..one });
+            }
+        })
     }
 
     /// Whether a span of the text is within one value.

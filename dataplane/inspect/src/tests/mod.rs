@@ -3,6 +3,7 @@
 mod engines;
 mod limits;
 mod redaction;
+mod tables;
 mod unseen;
 mod windows;
 
