@@ -10,6 +10,11 @@ pub(crate) const CONTEXT_BEFORE: usize = 64;
 /// and so far behind it.
 pub(crate) const CONTEXT_AFTER: usize = 32;
 
+/// What is put in the place of findings begins so,
+const PLACEHOLDERS: [&[u8]; 2] = [b"[REDACTED:", b"[SEALED:"];
+/// and the name of what was found in it ends so far behind.
+const PLACEHOLDER_MAX: usize = 128;
+
 /// Words, of which one beside a match makes it more likely. A blank in one stands for a blank, `_`, `-` or nothing,
 /// as `date of birth` is written `dateOfBirth`, too.
 #[derive(Debug, Default)]
@@ -54,20 +59,36 @@ impl Context {
     pub(crate) fn is_beside(&self, secret: Range<usize>, text: &[u8]) -> bool {
         let before = secret.start.saturating_sub(CONTEXT_BEFORE)..secret.start;
         let after = secret.end..secret.end.saturating_add(CONTEXT_AFTER).min(text.len());
-        [before, after].into_iter().any(|part| self.is_in(text.get(part).unwrap_or_default()))
+        [before, after].into_iter().any(|part| {
+            let start = part.start;
+            let own = |word: &Range<usize>| !is_in_placeholder(text, start + word.start);
+            self.words_in(text.get(part).unwrap_or_default()).any(|word| own(&word))
+        })
     }
 
     /// Whether one of them stands in a text.
     pub(crate) fn is_in(&self, text: &[u8]) -> bool {
+        self.words_in(text).next().is_some()
+    }
+
+    fn words_in<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
         let search = self.search.get_or_init(|| {
-            let builder = || AhoCorasick::builder();
-            let mut builder = builder();
+            let mut builder = AhoCorasick::builder();
             builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard);
             builder.build(self.written()).ok()
         });
-        let Some(search) = search else { return false };
-        search.find_overlapping_iter(text).any(|hit| stands_alone(text, hit.range()))
+        let hits = search.iter().flat_map(move |search| search.find_overlapping_iter(text));
+        hits.map(|hit| hit.range()).filter(move |word| stands_alone(text, word.clone()))
     }
+}
+
+/// Whether a place is within what was put in the place of a finding: of that its name says nothing of what stands
+/// beside it.
+fn is_in_placeholder(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(PLACEHOLDER_MAX)..at).unwrap_or_default();
+    let Some(open) = memchr::memrchr2(b'[', b']', before) else { return false };
+    let placeholder = before.get(open..).unwrap_or_default();
+    PLACEHOLDERS.iter().any(|begin| placeholder.starts_with(begin))
 }
 
 /// Whether no letter goes on before or behind a word, unless its case says that another word begins.
@@ -111,6 +132,14 @@ mod tests {
             assert!(beside(&["date of birth"], text, "12"), "{text}");
         }
         assert!(!beside(&["date of birth"], "date_birth 12", "12"));
+    }
+
+    #[test]
+    fn what_was_put_in_the_place_of_a_finding_says_nothing_of_another() {
+        assert!(beside(&["card"], "[card 4111", "4111"));
+        assert!(beside(&["card"], "[REDACTED:email-address] card 4111", "4111"));
+        assert!(!beside(&["card"], "[REDACTED:payment-card], 4111", "4111"));
+        assert!(!beside(&["card"], "4111,[SEALED:card:q1Zb]", "4111"));
     }
 
     #[test]
