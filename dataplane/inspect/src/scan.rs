@@ -18,6 +18,8 @@ use crate::structure::{Cell, cells, may_be_json};
 pub(crate) const ESCAPES_BEFORE: usize = 512;
 /// and so far behind; a match may be as long.
 pub(crate) const ESCAPES_AFTER: usize = 4096;
+/// This much is, wherever its line ends.
+const NEAR_BYTES: usize = 96;
 /// A thread's scratch keeps so many texts from one message to the next,
 const TEXTS_KEPT: usize = 8;
 /// and so much memory for each.
@@ -376,21 +378,22 @@ impl Scan<'_> {
         let mut places = memchr_iter(begin, bytes).filter(counts).peekable();
         let Some(first) = places.next() else { return Ok(()) };
         let mut text = self.text(Some(Within { text: index, encoding: encoding.clone() }), 0);
-        let mut part = first.saturating_sub(ESCAPES_BEFORE)..first + 1;
+        let mut part = around(bytes, first, encoding);
         let mut decode = |part: Range<usize>| {
-            let end = (part.end + ESCAPES_AFTER).min(bytes.len());
             text.layer.skip_to(part.start);
-            let piece = bytes.get(part.start..end).unwrap_or_default();
+            let piece = bytes.get(part).unwrap_or_default();
             match encoding {
                 Encoding::Percent => percent::unpercent(piece, &mut text.layer),
                 _ => unescape(piece, &mut text.layer),
             }
         };
         for next in places {
-            if next.saturating_sub(ESCAPES_BEFORE) > part.end + ESCAPES_AFTER {
-                decode(std::mem::replace(&mut part, next - ESCAPES_BEFORE..next));
+            let next = around(bytes, next, encoding);
+            if next.start > part.end {
+                decode(std::mem::replace(&mut part, next));
+            } else {
+                part.end = part.end.max(next.end);
             }
-            part.end = next + 1;
         }
         decode(part);
         // What stands for itself throughout was looked at.
@@ -409,10 +412,12 @@ impl Scan<'_> {
 
     fn base64_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
         let mut runs = Vec::new();
-        base64::runs(bytes, |run| {
-            let text = bytes.get(run.clone()).and_then(base64::text_in);
-            runs.extend(text.map(|skipped| run.start + skipped..run.end));
-        });
+        for part in self.scratch.engine.runs() {
+            base64::runs(bytes, part, |run| {
+                let text = bytes.get(run.clone()).and_then(base64::text_in);
+                runs.extend(text.map(|skipped| run.start + skipped..run.end));
+            });
+        }
         for run in runs {
             let piece = bytes.get(run.clone()).unwrap_or_default();
             let behind = bytes.get(run.end..).unwrap_or_default();
@@ -428,6 +433,23 @@ impl Scan<'_> {
         }
         Ok(())
     }
+}
+
+/// What is decoded around an escape: of JSON its line, as a string of JSON has only one, and of a URL what no blank or
+/// quote ends; and in both what may be the context of what stands there.
+fn around(bytes: &[u8], at: usize, encoding: &Encoding) -> Range<usize> {
+    let ends = |byte: &u8| match encoding {
+        Encoding::Percent => byte.is_ascii_whitespace() || matches!(byte, b'"' | b'<' | b'>'),
+        _ => *byte == b'\n',
+    };
+    let first = at.saturating_sub(ESCAPES_BEFORE);
+    let before = bytes.get(first..at).unwrap_or_default();
+    let start = before.iter().rposition(ends).map_or(first, |place| first + place + 1);
+    let last = at.saturating_add(ESCAPES_AFTER).min(bytes.len());
+    let behind = bytes.get(at..last).unwrap_or_default();
+    let end = behind.iter().position(ends).map_or(last, |place| at + place);
+    let near = at.saturating_sub(NEAR_BYTES)..at.saturating_add(NEAR_BYTES).min(bytes.len());
+    start.min(near.start)..end.max(near.end)
 }
 
 /// Where in the message a span of a text came from.

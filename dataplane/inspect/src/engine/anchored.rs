@@ -4,11 +4,11 @@ use regex_automata::Anchored as Held;
 use regex_automata::MatchKind;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
-use regex_automata::util::alphabet::Unit;
 use regex_automata::util::start;
 use regex_syntax::hir::Hir;
 
 use super::Hit;
+use super::beginnings::Beginnings;
 use super::cut::{Bytes, Cut};
 
 /// What an automaton may take when it is built,
@@ -23,8 +23,8 @@ pub(super) struct Anchored {
     all: Vec<Of>,
     /// What may stand before one of them,
     lefts: Bytes,
-    /// what one may begin with, and for each of these, what may stand second.
-    seconds: Box<[Bytes; 256]>,
+    /// and what one may begin with, where that is known.
+    beginnings: Option<Beginnings>,
     /// What may stand in one before its first digit.
     pub(super) before_digit: Bytes,
 }
@@ -69,14 +69,18 @@ impl Anchored {
             on: cut.on,
         };
         let union = |sets: &mut dyn Iterator<Item = Bytes>| sets.fold(Bytes::NONE, Bytes::and);
-        let seconds = seconds(&automaton).unwrap_or_else(|| Box::new([Bytes::ALL; 256]));
         Ok(Self {
             automaton,
             all: cuts.iter().map(of).collect(),
-            seconds,
+            beginnings: None,
             before_digit: union(&mut cuts.iter().map(|(_, cut)| cut.before_digit)),
             lefts: union(&mut cuts.iter().map(|(_, cut)| cut.left)),
         })
+    }
+
+    /// The same where most places that are looked at are none at which one begins.
+    pub(super) fn with_beginnings(self) -> Self {
+        Self { beginnings: Beginnings::of(&self.automaton), ..self }
     }
 
     pub(super) fn cache(&self) -> Cache {
@@ -89,11 +93,8 @@ impl Anchored {
         if before.is_some_and(|byte| !self.lefts.has(*byte)) {
             return false;
         }
-        match text.get(at..).unwrap_or_default() {
-            [first, second, ..] => self.seconds[usize::from(*first)].has(*second),
-            [first] => self.seconds[usize::from(*first)] != Bytes::NONE,
-            [] => false,
-        }
+        let rest = text.get(at..).unwrap_or_default();
+        self.beginnings.as_ref().is_none_or(|beginnings| beginnings.may_be(rest))
     }
 
     /// Puts into `hits` the rules of those that match here.
@@ -145,35 +146,4 @@ impl Anchored {
             }
         }
     }
-}
-
-/// What a match may begin with, and what may then stand second; `None` where the automaton cannot tell.
-fn seconds(automaton: &DFA) -> Option<Box<[Bytes; 256]>> {
-    let mut all = Box::new([Bytes::NONE; 256]);
-    let mut cache = automaton.create_cache();
-    let classes = automaton.byte_classes();
-    // What stands before decides only whether a word begins.
-    for before in [None, Some(b'a'), Some(b' '), Some(b'\n')] {
-        let start = start::Config::new().anchored(Held::Yes).look_behind(before);
-        let start = automaton.start_state(&mut cache, &start).ok()?;
-        for first in classes.representatives(0..=u8::MAX).filter_map(Unit::as_u8) {
-            let state = automaton.next_state(&mut cache, start, first).ok()?;
-            if state.is_dead() {
-                continue;
-            }
-            let mut behind = Bytes::NONE;
-            for second in classes.representatives(0..=u8::MAX).filter_map(Unit::as_u8) {
-                let next = automaton.next_state(&mut cache, state, second).ok()?;
-                if !next.is_dead() {
-                    let class = classes.get(second);
-                    behind = behind.and(Bytes::of(|byte| classes.get(byte) == class));
-                }
-            }
-            for byte in (0..=u8::MAX).filter(|byte| classes.get(*byte) == classes.get(first)) {
-                let of = &mut all[usize::from(byte)];
-                *of = of.and(behind);
-            }
-        }
-    }
-    Some(all)
 }

@@ -37,7 +37,7 @@ impl Bytes {
     pub(super) const NONE: Self = Self([0; 4]);
     pub(super) const ALL: Self = Self([u64::MAX; 4]);
 
-    pub(super) fn of(holds: impl Fn(u8) -> bool) -> Self {
+    fn of(holds: impl Fn(u8) -> bool) -> Self {
         let mut set = Self::NONE;
         (0..=u8::MAX).filter(|byte| holds(*byte)).for_each(|byte| set.insert(byte));
         set
@@ -59,7 +59,7 @@ impl Bytes {
         set
     }
 
-    fn insert(&mut self, byte: u8) {
+    pub(super) fn insert(&mut self, byte: u8) {
         self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
 

@@ -11,6 +11,7 @@
 
 mod anchored;
 mod atoms;
+mod beginnings;
 mod cut;
 mod dense;
 mod plan;
@@ -92,6 +93,13 @@ trait WordSearch: Send + Sync {
 pub(crate) struct EngineScratch {
     words: WordScratch,
     spans: Spans,
+}
+
+impl EngineScratch {
+    /// Where in the text that was searched last letters, digits and signs of tokens run on, 16 or more of them.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &Range<usize>> {
+        Plan::runs(&self.spans)
+    }
 }
 
 /// A thread's memory for a search for words.

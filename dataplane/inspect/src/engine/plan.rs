@@ -65,7 +65,7 @@ impl Sign {
                 *of = of.and(second);
             }
         }
-        Ok(Self { byte, behind, of: Anchored::build(cuts)? })
+        Ok(Self { byte, behind, of: Anchored::build(cuts)?.with_beginnings() })
     }
 
     /// Tells where one of the forms may begin.
@@ -77,7 +77,7 @@ impl Sign {
                 (Some(before), Some(behind)) => self.behind[usize::from(before)].has(behind),
                 _ => true,
             };
-            if fits {
+            if fits && self.of.may_begin(text, place) {
                 found(place);
             }
         }
@@ -136,7 +136,9 @@ impl Plan {
         let built = |cuts: Vec<(usize, Cut)>| {
             (!cuts.is_empty()).then(|| Anchored::build(&cuts)).transpose()
         };
-        (plan.numbers, plan.runs, plan.phrases) = (built(numbers)?, built(runs)?, built(phrases)?);
+        plan.numbers = built(numbers)?.map(Anchored::with_beginnings);
+        plan.runs = built(runs)?.map(Anchored::with_beginnings);
+        plan.phrases = built(phrases)?;
         for (sign, cuts) in signs {
             plan.signs.push(Sign::of(sign, &cuts)?);
         }
@@ -246,6 +248,11 @@ impl Plan {
         for at in begun.iter().filter(|at| of.may_begin(text, **at)) {
             of.ask(text, *at, cache, hits);
         }
+    }
+
+    /// Where runs of token bytes are in the text that was searched last.
+    pub(super) fn runs(spans: &Spans) -> impl Iterator<Item = &Range<usize>> {
+        spans.tokens.iter().map(|(_, run)| run)
     }
 
     /// Who is asked everywhere.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::anchored::Anchored;
-use super::dense::Cluster;
+use super::dense::{Cluster, Kind};
 
 /// A match of a rule that is sought so has its first digit, or the beginning of its run, no further behind its own.
 pub(super) const LEAD_MAX: usize = 10;
@@ -41,7 +41,9 @@ pub(super) fn about_runs(
 ) {
     let mut next = 0;
     for (_, run) in runs {
-        for start in run.start.saturating_sub(LEAD_MAX).max(next)..run.end {
+        // As much of the run as is asked for at the least must be left.
+        let last = run.end.saturating_sub(Kind::Token.fewest()) + 1;
+        for start in run.start.saturating_sub(LEAD_MAX).max(next)..last.max(next) {
             if of.may_begin(text, start) {
                 found(start);
             }

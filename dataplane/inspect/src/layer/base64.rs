@@ -104,23 +104,15 @@ fn is_utf8(bytes: &[u8]) -> bool {
     text.is_some_and(|text| !text.chars().any(control))
 }
 
-/// The runs in a text that are long enough, without their padding.
-pub(crate) fn runs(text: &[u8], mut found: impl FnMut(Range<usize>)) {
-    let mut at = RUN_MIN - 1;
-    while let Some(byte) = text.get(at) {
-        if !is_base64(*byte) {
-            at += RUN_MIN;
-            continue;
+/// The runs that are long enough in a part of a text in which all are, without their padding.
+pub(crate) fn runs(text: &[u8], part: &Range<usize>, mut found: impl FnMut(Range<usize>)) {
+    let mut start = part.start;
+    let bytes = text.get(part.clone()).unwrap_or_default();
+    for piece in bytes.split(|byte| !is_base64(*byte)) {
+        if piece.len() >= RUN_MIN {
+            found(start..start + piece.len());
         }
-        let before = text.get(..at).unwrap_or_default();
-        let start = before.iter().rposition(|byte| !is_base64(*byte)).map_or(0, |at| at + 1);
-        let behind = text.get(at..).unwrap_or_default();
-        let end =
-            behind.iter().position(|byte| !is_base64(*byte)).map_or(text.len(), |more| at + more);
-        if end - start >= RUN_MIN {
-            found(start..end);
-        }
-        at = end + RUN_MIN;
+        start += piece.len() + 1;
     }
 }
 
