@@ -4,7 +4,8 @@
 //! apart no more, and what stands encoded in it a text of its own (`layer`, `scan`). An engine looks for
 //! hundreds of rules at once and tells where a match may be (`engine`); the rule's own regex, its entropy, its
 //! validator and its context then say whether it is one (`ask`, `confirm`). What is found is cut out of the
-//! message's own bytes (`redact`). Nothing here does I/O.
+//! message's own bytes (`redact`), or what else an operator wants becomes of the message (`policy`). Nothing here
+//! does I/O.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod engine;
 mod explain;
 mod layer;
 mod limits;
+mod policy;
 mod redact;
 mod rule;
 mod scan;
@@ -25,6 +27,10 @@ pub use class::Class;
 pub use engine::EngineKind;
 pub use explain::{Exception, Refusal, Sought};
 pub use limits::{Exceeded, Limits};
+pub use policy::{
+    Action, Blocked, Entry, KEY_CHARS_MIN, Keep, KeyError, Keys, Of, Outcome, OverLimit, Policy,
+    Settings, Side, Told, UnknownRule, Why,
+};
 pub use redact::{Splice, spliced};
 pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};
 pub use scan::{Finding, Form, Inspector, Scratch};
