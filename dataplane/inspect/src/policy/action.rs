@@ -17,6 +17,11 @@ impl Side {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Request, Self::Response];
 
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|side| side.name() == name)
+    }
+
     /// As it is written in configurations, rules and logs.
     pub fn name(self) -> &'static str {
         match self {
@@ -29,11 +34,11 @@ impl Side {
 /// What a redaction leaves of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Keep {
-    /// The last four letters or digits of one that is long enough: `[REDACTED:visa-card:1111]`.
+    /// The last four letters or digits of one that is long enough: `[REDACTED:payment-card:1111]`.
     Last4,
     /// The domain of an e-mail address: `[REDACTED:email-address]@example.com`.
     Domain,
-    /// Nothing: `[REDACTED:visa-card]`.
+    /// Nothing: `[REDACTED:payment-card]`.
     #[default]
     Nothing,
 }
@@ -65,9 +70,27 @@ impl Action {
         }
     }
 
-    /// What holds of a class where nobody said anything.
-    pub(super) fn default_of(class: Class) -> Self {
-        if class == Class::Secret { Self::Redact(Keep::Nothing) } else { Self::Report }
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    /// Each, with a redaction that keeps nothing.
+    pub const ALL: [Self; 5] =
+        [Self::Ignore, Self::Report, Self::Tokenise, Self::Redact(Keep::Nothing), Self::Block];
+
+    /// What becomes of what a rule finds in messages that go this way: what the first entry says that fits, or the
+    /// rule's own file, or what holds of its class.
+    pub(super) fn of(rule: &Rule, side: Side, entries: &[Entry]) -> Self {
+        let said = entries.iter().find(|entry| entry.fits(rule, side)).map(|entry| entry.action);
+        let own = || match rule.action {
+            Some((action, only)) if only.is_none_or(|only| only == side) => Some(action),
+            _ => None,
+        };
+        said.or_else(own).unwrap_or(match rule.class {
+            Class::Secret => Self::Redact(Keep::Nothing),
+            _ => Self::Report,
+        })
     }
 }
 

@@ -1,19 +1,37 @@
 //! What becomes of what is found in a message.
+//!
+//! Each rule has an action for either way (`action`). Of findings that stand over each other the strictest
+//! action counts (`settle`). What is cut out leaves a placeholder (`placeholder`), written as the strings are
+//! that it stands in (`string`); a value may be sealed in it (`keys`), and put back for tools that may have it
+//! (`open`). What is told of a finding (`told`) is where it stands (`pointer`), never what it is.
 
 mod action;
+mod change;
 mod glob;
 mod keys;
+mod open;
+mod placeholder;
+mod pointer;
+mod settle;
+mod string;
 mod told;
+mod unknown;
 
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use action::{Action, Entry, Keep, Of, OverLimit, Side};
+use change::Change;
 use glob::Glob;
 pub use keys::{KEY_CHARS_MIN, KeyError, Keys};
+use placeholder::{PLACEHOLDER_BYTES_MAX, Placeholder, is_put_by};
+use pointer::{Place, Walk};
+use settle::{Settled, settle};
 pub use told::{Blocked, Outcome, Told, Why};
+pub use unknown::UnknownRule;
 
 use crate::limits::Exceeded;
-use crate::redact::spliced;
 use crate::rule::Rule;
 use crate::scan::{Finding, Form, Inspector, Scratch};
 
@@ -22,6 +40,8 @@ pub struct Policy {
     inspector: Arc<Inspector>,
     /// By the rule's place in the set: of requests, of responses.
     actions: Vec<[Action; 2]>,
+    ids: HashSet<String>,
+    server: String,
     over_limit: OverLimit,
     /// Tools that get values in the place of placeholders, as patterns.
     open_for: Vec<String>,
@@ -41,16 +61,6 @@ pub struct Settings<'s> {
     pub open_for: &'s [String],
 }
 
-/// A rule that an operator names and that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no rule `{id}`{}", nearest.as_ref().map(|id| format!("; did you mean `{id}`?")).unwrap_or_default())]
-pub struct UnknownRule {
-    /// As it is written.
-    pub id: String,
-    /// One that may be meant.
-    pub nearest: Option<String>,
-}
-
 impl Policy {
     /// Says what becomes of each rule's findings.
     pub fn new(
@@ -58,21 +68,22 @@ impl Policy {
         settings: Settings<'_>,
         keys: Arc<Keys>,
     ) -> Result<Self, UnknownRule> {
-        let Settings { server: _, actions, over_limit, open_for } = settings;
+        let Settings { server, actions, over_limit, open_for } = settings;
         for entry in actions {
-            let Of::Rules(id) = &entry.of else { continue };
-            if !inspector.rules().iter().any(|rule| Glob::new(id).fits(&rule.id)) {
-                return Err(UnknownRule { id: id.clone(), nearest: None });
+            if let Of::Rules(pattern) = &entry.of {
+                UnknownRule::check(pattern, inspector.rules())?;
             }
         }
-        let of = |rule: &Rule| {
-            Side::ALL.map(|side| {
-                let entry = actions.iter().find(|entry| entry.fits(rule, side));
-                entry.map_or(Action::default_of(rule.class), |entry| entry.action)
-            })
-        };
-        let actions = inspector.rules().iter().map(of).collect();
-        Ok(Self { inspector, actions, over_limit, open_for: open_for.to_vec(), keys })
+        let of = |rule: &Rule| Side::ALL.map(|side| Action::of(rule, side, actions));
+        Ok(Self {
+            actions: inspector.rules().iter().map(of).collect(),
+            ids: inspector.rules().iter().map(|rule| rule.id.clone()).collect(),
+            server: server.to_owned(),
+            over_limit,
+            open_for: open_for.to_vec(),
+            inspector,
+            keys,
+        })
     }
 
     /// The rules and the engine.
@@ -90,7 +101,13 @@ impl Policy {
         self.actions.iter().flatten().any(|action| *action == Action::Tokenise)
     }
 
-    /// Looks into one message and says what becomes of it; `tell` is told of each finding that is not ignored.
+    /// Whether a tool gets values in the place of placeholders.
+    pub fn opens_for(&self, tool: &str) -> bool {
+        self.open_for.iter().any(|pattern| Glob::new(pattern).fits(tool))
+    }
+
+    /// Looks into one message and says what becomes of it; `tell` is told of each finding that is not ignored, in the
+    /// order of the message, also where the message is then blocked.
     pub fn inspect(
         &self,
         side: Side,
@@ -105,57 +122,71 @@ impl Policy {
             Err(exceeded) if self.over_limit == OverLimit::Pass => {
                 return Outcome::Passed(exceeded);
             }
-            Err(exceeded) => {
-                let why = Why::Limit(exceeded);
-                return Outcome::Blocked(Blocked { why, pointer: String::new() });
-            }
+            Err(exceeded) => return blocked(Why::Limit(exceeded), String::new()),
         };
-        for one in self.inspector.distinct(&found) {
-            let Some(rule) = self.inspector.rule(one) else { continue };
-            let action = self.action(side, one);
-            if action == Action::Ignore {
-                continue;
-            }
-            let value = scratch.secret(message, one);
+        let action = |one: &Finding| {
+            let known = self.is_placeholder(message, one, scratch);
+            if known { Action::Ignore } else { self.action(side, one) }
+        };
+        let actions: Vec<_> = found.iter().map(action).collect();
+        let (mut settled, of) = settle(&found, &actions);
+        let blocks = settled.iter().any(|one| one.action == Action::Block);
+        let change = if blocks {
+            None
+        } else {
+            // What cannot be sealed is redacted, and told so.
+            Change::of(self, message, form, scratch, &found, &mut settled, &of)
+        };
+        match self.told(message, form, scratch, &found, &settled, tell) {
+            Some(blocked) => Outcome::Blocked(blocked),
+            None => change.map_or(Outcome::Unchanged, |change| change.made(message, form)),
+        }
+    }
+
+    /// Tells what is settled; the first for which the message is not passed on.
+    fn told(
+        &self,
+        message: &[u8],
+        form: Form,
+        scratch: &Scratch,
+        found: &[Finding],
+        settled: &[Settled],
+        tell: &mut dyn FnMut(&Told<'_>),
+    ) -> Option<Blocked> {
+        let hidden: Vec<_> = settled.iter().map(|one| one.range.clone()).collect();
+        let mut walk = (form == Form::Json).then(|| Walk::new(message));
+        let mut blocked: Option<Blocked> = None;
+        let blocks = settled.iter().any(|one| one.action == Action::Block);
+        for one in settled {
+            let Some(finding) = found.get(one.finding) else { continue };
+            let Some(rule) = self.inspector.rule(finding) else { continue };
+            let place = walk.as_mut().map(|walk| walk.place(one.range.start, &hidden));
+            let Place { pointer, typed } = place.unwrap_or_default();
+            let value = scratch.secret(message, finding);
             tell(&Told {
                 rule,
-                action,
-                pointer: "",
-                start: one.source().start,
+                action: one.action,
+                pointer: &pointer,
+                start: one.range.start,
                 bytes: value.len(),
                 fingerprint: self.keys.fingerprint(value),
             });
-            if action == Action::Block {
-                let why = Why::Rule(rule.id.as_str().into());
-                return Outcome::Blocked(Blocked { why, pointer: String::new() });
+            let id = || Arc::from(rule.id.as_str());
+            let why = match one.action {
+                Action::Block => Some(Why::Rule(id())),
+                // A tool promised a number there, and a placeholder is none.
+                action if typed && !blocks && is_put_by(action) => Some(Why::Invalid(id())),
+                _ => None,
+            };
+            if let (None, Some(why)) = (&blocked, why) {
+                blocked = Some(Blocked { why, pointer });
             }
         }
-        let with = |one: &Finding| {
-            let changes = matches!(self.action(side, one), Action::Redact(_) | Action::Tokenise);
-            let rule = self.inspector.rule(one).filter(|_| changes)?;
-            Some(format!("[REDACTED:{}]", rule.id).into_bytes())
-        };
-        let splices = scratch.splices(message, form, &found, with);
-        if splices.is_empty() {
-            Outcome::Unchanged
-        } else {
-            Outcome::Changed(spliced(message, &splices))
-        }
-    }
-
-    /// Puts values back in the place of placeholders that this policy sealed, in a request that was inspected: in the
-    /// arguments of `tool`, where that may have them. Elsewhere, and for other tools, placeholders stay.
-    pub fn open(&self, _message: &[u8], _form: Form, tool: Option<&str>) -> Outcome {
-        let _opens = tool.is_some_and(|tool| self.opens_for(tool));
-        Outcome::Unchanged
-    }
-
-    /// Whether a tool gets values in the place of placeholders.
-    pub fn opens_for(&self, tool: &str) -> bool {
-        self.open_for.iter().any(|pattern| Glob::new(pattern).fits(tool))
+        blocked
     }
 
     fn action(&self, side: Side, finding: &Finding) -> Action {
+        // Of a rule that is not there nothing can be found.
         let [request, response] =
             self.actions.get(finding.rule).copied().unwrap_or([Action::Block; 2]);
         match side {
@@ -163,4 +194,58 @@ impl Policy {
             Side::Response => response,
         }
     }
+
+    /// Whether a finding is nothing but what this policy put in the place of others: such a placeholder is known by
+    /// its rule, or by opening it, so that nothing can hide in what only looks like one.
+    fn is_placeholder(&self, message: &[u8], finding: &Finding, scratch: &Scratch) -> bool {
+        let text = scratch.texts.get(finding.text).map(|text| text.bytes(message));
+        let Some(text) = text else { return false };
+        let Range { start, end } = finding.secret;
+        let from = start.saturating_sub(PLACEHOLDER_BYTES_MAX);
+        let before = text.get(from..=start).unwrap_or_default();
+        let mut at = start;
+        let mut any = false;
+        if let Some(begins) = memchr::memrchr(b'[', before).map(|at| from + at) {
+            let behind = begins + self.placeholder(text, begins);
+            any = behind > start;
+            at = at.max(behind);
+        }
+        while at < end {
+            match self.placeholder(text, at) {
+                0 if text.get(at).is_some_and(|byte| is_mark(*byte)) => at += 1,
+                0 => return false,
+                bytes => {
+                    any = true;
+                    at += bytes;
+                }
+            }
+        }
+        any
+    }
+
+    /// The length of the placeholder of this policy that begins at a place; 0 where none does.
+    fn placeholder(&self, text: &[u8], at: usize) -> usize {
+        let Some((read, bytes)) = text.get(at..).and_then(Placeholder::of) else { return 0 };
+        let own = match read {
+            Placeholder::Redacted(_) => read.is_redaction(|id| self.ids.contains(id)),
+            Placeholder::Sealed(class, token) => {
+                self.keys.open(&self.server, class, token).is_some()
+            }
+        };
+        if own { bytes } else { 0 }
+    }
+}
+
+/// What says nothing by itself, and stands around values.
+fn is_mark(byte: u8) -> bool {
+    byte.is_ascii_punctuation() || byte.is_ascii_whitespace()
+}
+
+/// Whether a rule's id is meant by a pattern in which `*` is anything.
+pub(crate) fn is_named(pattern: &str, id: &str) -> bool {
+    Glob::new(pattern).fits(id)
+}
+
+fn blocked(why: Why, pointer: String) -> Outcome {
+    Outcome::Blocked(Blocked { why, pointer })
 }

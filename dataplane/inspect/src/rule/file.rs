@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::allow::{Allowlist, Target};
 use super::{Context, Group, Pattern, Rule, RuleError};
 use crate::class::Class;
+use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
 /// A whole file.
@@ -83,6 +84,10 @@ struct RuleForm {
     context: Vec<String>,
     #[serde(default)]
     require_context: bool,
+    #[serde(default)]
+    action: Option<String>,
+    #[serde(default)]
+    direction: Option<String>,
     #[serde(default)]
     examples: Vec<String>,
     #[serde(default)]
@@ -165,6 +170,7 @@ impl RuleForm {
         if self.id.is_empty() {
             return Err("it has no `id`".into());
         }
+        let action = self.action()?;
         let Some(pattern) = self.regex else { return Ok(None) };
         let (regex, hir) = Pattern::parse(&pattern)?;
         let groups = hir.properties().explicit_captures_len();
@@ -212,9 +218,33 @@ impl RuleForm {
                 self.context.iter().map(|word| word.to_ascii_lowercase()).collect(),
             ),
             require_context: self.require_context,
+            action,
             examples: self.examples,
             counterexamples: self.counterexamples,
         }))
+    }
+}
+
+impl RuleForm {
+    fn action(&self) -> Result<Option<(Action, Option<Side>)>, String> {
+        let side = self.direction.as_deref().map(|name| {
+            Side::from_name(name).ok_or_else(|| {
+                let known = Side::ALL.map(Side::name).join(", ");
+                format!("there is no direction `{name}`; there are: {known}")
+            })
+        });
+        let side = side.transpose()?;
+        let Some(name) = &self.action else {
+            return match side {
+                None => Ok(None),
+                Some(_) => Err("`direction` without `action`: it says nothing by itself".into()),
+            };
+        };
+        let action = Action::from_name(name).ok_or_else(|| {
+            let known = Action::ALL.map(Action::name).join(", ");
+            format!("there is no action `{name}`; there are: {known}")
+        })?;
+        Ok(Some((action, side)))
     }
 }
 

@@ -19,6 +19,7 @@ use regex_syntax::hir::Hir;
 pub use set::{RULES_MAX, RuleSet};
 
 use crate::class::Class;
+use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
 /// What is looked for.
@@ -50,6 +51,9 @@ pub struct Rule {
     pub(crate) context: Context,
     /// Whether one of them must be there.
     pub require_context: bool,
+    /// What becomes of what it finds where the operator says nothing, and in messages that go which way; `None` is
+    /// both.
+    pub action: Option<(Action, Option<Side>)>,
     /// Texts in which it is found, and in which it is not; held by `penstock rules test`.
     pub examples: Vec<String>,
     /// Texts in which it is not found.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::file::File;
 use super::{Rule, RuleError};
+use crate::policy::{UnknownRule, is_named};
 
 /// Written by us from what vendors, laws and standards publish.
 const BUILT_IN: [(&str, &str); 6] = [
@@ -109,6 +110,19 @@ impl RuleSet {
         let ids: HashSet<String> = self.rules.iter().map(|rule| rule.id.clone()).collect();
         self.rules.extend(others.rules.into_iter().filter(|rule| !ids.contains(&rule.id)));
         self
+    }
+
+    /// Its rules but those of these ids, in which `*` is anything.
+    pub fn without<'i>(
+        mut self,
+        ids: impl IntoIterator<Item = &'i str>,
+    ) -> Result<Self, UnknownRule> {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        for id in &ids {
+            UnknownRule::check(id, &self.rules)?;
+        }
+        self.rules.retain(|rule| !ids.iter().any(|id| is_named(id, &rule.id)));
+        Ok(self)
     }
 
     fn take(&mut self, name: &str, rules: Vec<Rule>) -> Result<(), RuleError> {

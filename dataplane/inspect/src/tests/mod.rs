@@ -1,6 +1,7 @@
 //! What stands in a message in ways that hide it, and what only looks like something.
 
 mod engines;
+mod policy;
 mod redaction;
 
 use serde_json::{Value, json};
