@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::cli::CheckArgs;
 use crate::exit::{Exit, Failure};
 use crate::locate;
+use crate::prepare::Prepared;
 use crate::report::{self, count};
 use crate::terminal::{Color, Paint, Style, print};
 
@@ -49,14 +50,19 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
     Ok(Exit::Done)
 }
 
-/// What `serve` makes of a valid file before it listens: certificates must be some, and fit.
+/// What `serve` makes of a valid file before it listens: certificates must be some, and fit, and rules be such.
 pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<(), Failure> {
     let inside = Inside { control: "control.sock".into(), front: "front.sock".into() };
-    let compiled =
-        World::new(snapshot.clone(), &inside, &mut |host, _| Addresses::unresolved(host));
-    let refused =
-        |error| Failure::new(Exit::Config, format!("{} cannot be served: {error}", path.display()));
-    compiled.map(|_| ()).map_err(refused)
+    let refused = |error: String| {
+        Failure::new(Exit::Config, format!("{} cannot be served: {error}", path.display()))
+    };
+    let guards = match Prepared::new(snapshot, path, None).map_err(refused)? {
+        Some(prepared) => prepared.guards(snapshot, path).map_err(refused)?,
+        None => Vec::new(),
+    };
+    let unresolved = &mut |host: &str, _| Addresses::unresolved(host);
+    let compiled = World::new(snapshot.clone(), &inside, &guards, unresolved);
+    compiled.map(|_| ()).map_err(|error| refused(error.to_string()))
 }
 
 fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure> {
