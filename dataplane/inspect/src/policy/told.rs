@@ -76,8 +76,14 @@ impl fmt::Display for Blocked {
             Why::Rule(id) => write!(f, "rule `{id}`")?,
             Why::Limit(exceeded) => return exceeded.fmt(f),
             Why::Invalid(id) => write!(f, "rule `{id}`, and no placeholder would be valid,")?,
-            Why::Token => write!(f, "a placeholder that cannot be opened here")?,
+            Why::Token => f.write_str("a sealed placeholder")?,
         }
-        if self.pointer.is_empty() { Ok(()) } else { write!(f, " at {}", self.pointer) }
+        if !self.pointer.is_empty() {
+            write!(f, " at {}", self.pointer)?;
+        }
+        if self.why == Why::Token {
+            f.write_str(" that was changed, or sealed for another server or with another key")?;
+        }
+        Ok(())
     }
 }

@@ -330,3 +330,28 @@ fn a_message_of_very_many_findings_is_redacted_whole() {
             == Outcome::Changed(expected.into_bytes())
     );
 }
+
+#[test]
+fn the_page_about_it_shows_what_becomes_of_its_examples() {
+    let page = include_str!("../../../../docs/keep-secrets-out.md");
+    let blocks: Vec<_> = page.split("\n```json\n").skip(1).collect();
+    let example = |index: usize| blocks[index].split("\n```").next().expect("its end");
+    assert_eq!(changed(&policy(&[]), example(0)), example(1));
+    let mail = "mail ada@acme-corp.com, card 4111 1111 1111 1111";
+    assert!(page.contains(&format!("| action | of `{mail}` is left |")));
+    for (actions, left) in [
+        (vec![all(REDACT)], "`mail [REDACTED:email-address], card [REDACTED:payment-card]`"),
+        (
+            vec![class(Class::Email, Action::Redact(Keep::Domain))],
+            "`mail [REDACTED:email-address]@acme-corp.com, …`",
+        ),
+        (
+            vec![class(Class::Card, Action::Redact(Keep::Last4))],
+            "`…, card [REDACTED:payment-card:1111]`",
+        ),
+    ] {
+        assert!(page.contains(left), "{left}");
+        let clean = changed(&policy(&actions), mail);
+        assert!(left.trim_matches('`').split('…').all(|part| clean.contains(part)), "{clean}");
+    }
+}

@@ -178,7 +178,10 @@ fn a_placeholder_that_was_forged_cut_or_moved_is_never_opened() {
         assert!(matches!(outcome, Outcome::Unchanged | Outcome::Blocked(_)), "{text}: {outcome:?}");
     }
     let said = Blocked { why: Why::Token, pointer: "/a".into() }.to_string();
-    assert_eq!(said, "a placeholder that cannot be opened here at /a");
+    assert_eq!(
+        said,
+        "a sealed placeholder at /a that was changed, or sealed for another server or with another key"
+    );
 }
 
 #[test]
