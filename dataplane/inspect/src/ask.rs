@@ -1,12 +1,14 @@
 //! Asking rules where they may match, one value of a JSON text at a time.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::confirm::{Match, matches};
+use crate::confirm::{Asked, Match, matches};
 use crate::engine::Hit;
 use crate::layer::Layer;
+use crate::limits::{Budget, Exceeded};
 use crate::rule::Rule;
-use crate::structure::{Cell, cell_at};
+use crate::structure::Cell;
 
 /// A text, and what keeps its values apart.
 pub(crate) struct Text<'t> {
@@ -49,81 +51,103 @@ impl Question {
 
 impl Text<'_> {
     /// Tells each match of the rules that `hits` are of, which are in the order of their rules and places.
-    pub(crate) fn ask(&self, rules: &[Rule], hits: &[Hit], mut found: impl FnMut(usize, Match)) {
+    pub(crate) fn ask(
+        &self,
+        rules: &[Rule],
+        hits: &[Hit],
+        budget: &mut Budget,
+        mut found: impl FnMut(usize, Match),
+    ) -> Result<(), Exceeded> {
         let mut next: Option<Question> = None;
+        let mut keywords = Keywords::default();
         let mut ask = |question: Option<Question>| {
-            let Some(Question { rule, cell, window }) = question else { return };
-            if let Some(of) = rules.get(rule) {
-                self.ask_cell(of, &cell, &window, &mut |one| found(rule, one));
-            }
+            let Some(Question { rule, cell, window }) = question else { return Ok(()) };
+            let Some(of) = rules.get(rule) else { return Ok(()) };
+            let memory = &mut (&mut keywords, &mut *budget);
+            self.ask_cell((rule, of), &cell, &window, memory, &mut |one| found(rule, one))
         };
         for hit in hits {
-            let mut at = hit.start;
+            let Some(of) = rules.get(hit.rule) else { continue };
             // What stands close together may go over several values.
-            while let Some(cell) = self.cell(at).filter(|cell| cell.whole.start < hit.end) {
-                at = cell.whole.end.max(at + 1);
+            for cell in self.cells(hit.start..hit.end, of.bytes_min()) {
                 let window = hit.window(&cell.whole);
                 // Those whose windows meet are one question.
                 let taken = next.as_mut().is_some_and(|one| one.takes(hit.rule, &cell, &window));
                 if !taken {
-                    ask(next.replace(Question { rule: hit.rule, cell, window }));
-                }
-                if at >= hit.end {
-                    break;
+                    ask(next.replace(Question { rule: hit.rule, cell, window }))?;
                 }
             }
         }
-        ask(next);
+        ask(next)
     }
 
     /// A rule is held against a value alone, where `^` and `$` are its ends, and where it does not match there, against
     /// the value with its key.
     fn ask_cell(
         &self,
-        rule: &Rule,
+        rule: (usize, &Rule),
         cell: &Placed,
         window: &Range<usize>,
+        memory: &mut (&mut Keywords, &mut Budget),
         found: &mut impl FnMut(Match),
-    ) {
+    ) -> Result<(), Exceeded> {
         let mut any = false;
         let apart = [&cell.value, &cell.key].into_iter().flatten();
         for part in apart {
-            any |= self.ask_part(rule, part, window, found);
+            any |= self.ask_part(rule, part, window, memory, found)?;
         }
         if !any && cell.key.is_some() && cell.value.is_some() {
-            self.ask_part(rule, &cell.whole, window, found);
+            self.ask_part(rule, &cell.whole, window, memory, found)?;
         }
+        Ok(())
     }
 
     /// Whether it matches in a part of the text, which is all it sees.
     fn ask_part(
         &self,
-        rule: &Rule,
+        (number, rule): (usize, &Rule),
         part: &Range<usize>,
         window: &Range<usize>,
+        (keywords, budget): &mut (&mut Keywords, &mut Budget),
         found: &mut impl FnMut(Match),
-    ) -> bool {
+    ) -> Result<bool, Exceeded> {
         let (start, end) = (window.start.max(part.start), window.end.min(part.end));
         let fits = start < end && part.len() >= rule.bytes_min();
-        let Some(bytes) = self.bytes.get(part.clone()).filter(|_| fits) else { return false };
+        let Some(text) = self.bytes.get(part.clone()).filter(|_| fits) else { return Ok(false) };
         let mut any = false;
         let base = part.start;
-        matches(rule, bytes, start - base..end - base, |one| {
+        let anywhere = !rule.keywords.is_empty() && !rule.keywords_within;
+        let unknown = &mut None;
+        let keyword = if anywhere { keywords.of(number, part) } else { unknown };
+        let mut asked = Asked { text, named: false, keyword };
+        matches(rule, &mut asked, start - base..end - base, budget, |one| {
             any = true;
             let moved = |range: Range<usize>| range.start + base..range.end + base;
             found(Match { whole: moved(one.whole), secret: moved(one.secret), ..one });
-        });
-        any
+        })?;
+        Ok(any)
     }
 
-    /// The cell that a place is in, by places in the text.
-    fn cell(&self, at: usize) -> Option<Placed> {
+    /// The cells that a part of the text reaches into and that have room for so many bytes.
+    fn cells(&self, part: Range<usize>, bytes_min: usize) -> impl Iterator<Item = Placed> + '_ {
         let all = 0..self.bytes.len();
-        let Some(cells) = self.cells else {
-            return Some(Placed { whole: all.clone(), key: None, value: Some(all) });
-        };
-        let source = self.layer.map_or(at, |layer| layer.source(at..at + 1).start);
-        let cell = cell_at(cells, source)?;
+        let whole = self.cells.is_none().then(|| Placed {
+            whole: all.clone(),
+            key: None,
+            value: Some(all),
+        });
+        let source = self.layer.map_or(part.clone(), |layer| layer.source(part.clone()));
+        let cells = self.cells.unwrap_or_default();
+        let first = cells.partition_point(|cell| cell.end() <= source.start);
+        let reached = cells.get(first..).unwrap_or_default().iter();
+        // No text is longer than what it was read from.
+        let roomy = move |cell: &&Cell| cell.end() - cell.start() >= bytes_min;
+        let reached = reached.take_while(move |cell| cell.start() < source.end).filter(roomy);
+        whole.into_iter().chain(reached.map(|cell| self.place(cell)))
+    }
+
+    /// A cell by its places in the text.
+    fn place(&self, cell: &Cell) -> Placed {
         let place = |part: Range<usize>| match self.layer {
             None => part,
             Some(layer) => layer.text_at(part.start)..layer.text_at(part.end),
@@ -136,10 +160,27 @@ impl Text<'_> {
                 placed
             }
         };
-        Some(Placed {
+        Placed {
             whole: place(cell.start()..cell.end()),
             key: cell.key.as_ref().map(content),
             value: cell.value.as_ref().map(content),
-        })
+        }
+    }
+}
+
+/// In which parts of the text a rule's keywords are, of those that may stand anywhere in it.
+#[derive(Default)]
+struct Keywords {
+    rule: usize,
+    parts: HashMap<Range<usize>, Option<bool>>,
+}
+
+impl Keywords {
+    fn of(&mut self, rule: usize, part: &Range<usize>) -> &mut Option<bool> {
+        if self.rule != rule {
+            self.rule = rule;
+            self.parts.clear();
+        }
+        self.parts.entry(part.clone()).or_default()
     }
 }

@@ -12,6 +12,7 @@
 mod ask;
 mod class;
 mod confirm;
+mod detect;
 mod engine;
 mod explain;
 mod layer;
@@ -22,6 +23,7 @@ mod rule;
 mod scan;
 mod structure;
 mod validate;
+mod windows;
 
 pub use class::Class;
 pub use engine::EngineKind;
@@ -35,6 +37,7 @@ pub use redact::{Splice, spliced};
 pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};
 pub use scan::{Finding, Form, Inspector, Scratch};
 pub use validate::Validator;
+pub use windows::{Settled, Windows};
 
 #[cfg(test)]
 mod tests;

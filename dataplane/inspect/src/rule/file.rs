@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::allow::{Allowlist, Target};
 use super::{Context, Group, Pattern, Rule, RuleError};
 use crate::class::Class;
+use crate::detect::Detector;
 use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
@@ -78,6 +79,8 @@ struct RuleForm {
 
     #[serde(default)]
     class: Option<Class>,
+    #[serde(default)]
+    detector: Option<String>,
     #[serde(default)]
     validator: Option<String>,
     #[serde(default)]
@@ -166,11 +169,17 @@ impl File {
 
 impl RuleForm {
     /// `None` of a rule about paths, which messages do not have.
-    fn rule(self, everywhere: &[(Vec<String>, Arc<Allowlist>)]) -> Result<Option<Rule>, String> {
+    fn rule(
+        mut self,
+        everywhere: &[(Vec<String>, Arc<Allowlist>)],
+    ) -> Result<Option<Rule>, String> {
         if self.id.is_empty() {
             return Err("it has no `id`".into());
         }
         let action = self.action()?;
+        if let Some(name) = self.detector.take() {
+            return Ok(Some(Rule { action, ..self.detected(&name)? }));
+        }
         let Some(pattern) = self.regex else { return Ok(None) };
         let (regex, hir) = Pattern::parse(&pattern)?;
         let groups = hir.properties().explicit_captures_len();
@@ -202,6 +211,7 @@ impl RuleForm {
             id: self.id,
             description: self.description,
             class: self.class.unwrap_or(Class::Secret),
+            detector: None,
             regex,
             hir,
             group: match self.secret_group {
@@ -245,6 +255,29 @@ impl RuleForm {
             format!("there is no action `{name}`; there are: {known}")
         })?;
         Ok(Some((action, side)))
+    }
+
+    /// A rule that a detector serves; whatever would say more about a regex is an error.
+    fn detected(self, name: &str) -> Result<Rule, String> {
+        let detector = Detector::from_name(name)?;
+        let others = [
+            ("regex", self.regex.is_some()),
+            ("secretGroup", self.secret_group > 0),
+            ("entropy", self.entropy.is_some()),
+            ("keywords", !self.keywords.is_empty()),
+            ("allowlist", self.allowlist.is_some() || !self.allowlists.is_empty()),
+            ("validator", self.validator.is_some()),
+            ("context", !self.context.is_empty() || self.require_context),
+        ];
+        if let Some((key, _)) = others.iter().find(|(_, is)| *is) {
+            return Err(format!(
+                "it has a `detector` and `{key}`, which a detector does not ask for"
+            ));
+        }
+        let class = self.class.unwrap_or(Class::Injection);
+        let rule = Rule::detected(self.id, class, detector)?;
+        let Self { description, examples, counterexamples, .. } = self;
+        Ok(Rule { description, examples, counterexamples, ..rule })
     }
 }
 

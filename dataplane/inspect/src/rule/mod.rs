@@ -19,6 +19,7 @@ use regex_syntax::hir::Hir;
 pub use set::{RULES_MAX, RuleSet};
 
 use crate::class::Class;
+use crate::detect::Detector;
 use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
@@ -31,6 +32,8 @@ pub struct Rule {
     pub description: String,
     /// What kind of thing that is; actions are chosen by it.
     pub class: Class,
+    /// What serves it in the place of a regex, which is then empty.
+    pub(crate) detector: Option<Detector>,
     pub(crate) regex: Pattern,
     /// The regex's parts, from which an engine takes what it looks for.
     pub(crate) hir: Hir,
@@ -61,14 +64,48 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The regex as it was written.
+    /// The regex as it was written; empty where a [detector](Self::detector) serves the rule.
     pub fn pattern(&self) -> &str {
         self.regex.source()
+    }
+
+    /// What finds it in the place of a regex, by its name.
+    pub fn detector(&self) -> Option<&'static str> {
+        self.detector.as_ref().map(Detector::name)
+    }
+
+    /// One that a detector serves. No engine looks for it, as it asks for one of no words beside it.
+    pub(crate) fn detected(id: String, class: Class, detector: Detector) -> Result<Self, String> {
+        let (regex, hir) = Pattern::parse("")?;
+        Ok(Self {
+            action: None,
+            id,
+            description: String::new(),
+            class,
+            detector: Some(detector),
+            regex,
+            hir,
+            group: Group::First,
+            keywords: Vec::new(),
+            keywords_within: false,
+            entropy: None,
+            allowlists: Vec::new(),
+            validator: None,
+            context: Context::default(),
+            require_context: true,
+            examples: Vec::new(),
+            counterexamples: Vec::new(),
+        })
     }
 
     /// No match is shorter.
     pub(crate) fn bytes_min(&self) -> usize {
         self.hir.properties().minimum_len().unwrap_or(0)
+    }
+
+    /// No match is longer; `None` where there is no longest.
+    pub(crate) fn bytes_max(&self) -> Option<usize> {
+        self.hir.properties().maximum_len()
     }
 
     fn wrong(&self, file: &str, what: &str) -> RuleError {

@@ -1,8 +1,11 @@
 //! What stands in a message in ways that hide it, and what only looks like something.
 
 mod engines;
+mod limits;
 mod policy;
 mod redaction;
+mod unseen;
+mod windows;
 
 use serde_json::{Value, json};
 
@@ -160,4 +163,20 @@ fn every_rule_finds_its_examples_and_none_of_its_counterexamples() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Of two rules that find the same, the organisation's own is told.
+#[test]
+fn what_an_own_rule_finds_is_told_as_its_own() {
+    let own =
+        "[extend]\nuseDefault = true\n[[rules]]\nid = 'acme-bot'\nregex = 'ghp_[A-Za-z0-9]{36}'\n";
+    let set = RuleSet::from_file("own.toml", own, &mut |_| Err("none".into())).expect("a file");
+    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    let mut scratch = inspector.scratch().expect("scratch");
+    let findings =
+        inspector.scan(TOKEN.as_bytes(), Form::Text, &mut scratch).expect("within").to_vec();
+    assert!(findings.len() > 1, "{findings:?}");
+    let told: Vec<_> =
+        inspector.distinct(&findings).filter_map(|one| inspector.rule(one)).collect();
+    assert_eq!(told.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["acme-bot"]);
 }
