@@ -164,10 +164,11 @@ fn load(
         set = set.and(RuleSet::built_in().map_err(|error| error.to_string())?);
     }
     if let Some(names) = &of.names {
-        return Err(format!(
-            "`inspection.names`: {} cannot be used: this release has no rule for names",
-            names.display()
-        ));
+        let name = names.display().to_string();
+        let list = rules::read(names).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let with = set.with_names(&name, &list);
+        set = with.map_err(|error| error.to_string().trim_end().to_owned())?;
+        files.push((names.clone(), list));
     }
     let ids = of.disable.iter().map(|rule| rule.id.as_str());
     set = set.without(ids).map_err(|error| unknown(path, of.disable.iter(), &error))?;

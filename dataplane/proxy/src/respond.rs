@@ -135,6 +135,8 @@ impl Answer {
             out.truncate(out.len() - self.body.len());
         }
         to.out = to.write(shard, out, 0).await;
+        // What is wrong with a message is told with a part of it, and that is no log's.
+        let said = if self.refusal == Refusal::Message { "a message that is none" } else { said };
         tracing::debug!(status = self.status, said, "refused");
     }
 }

@@ -145,12 +145,39 @@ fn a_blocked_answer_is_an_error_in_its_place_and_both_connections_go_on() {
 }
 
 #[test]
+fn an_answer_never_has_another_id() {
+    let more = ", actions: [{ direction: request, action: ignore }]";
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":"{KEY}","result":{{}}}}"#);
+    let event =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {answer}\n\n");
+    let request =
+        crate::common::post(&format!(r#"{{"jsonrpc":"2.0","id":"{KEY}","method":"tools/list"}}"#));
+    let error = format!(r#"{{"jsonrpc":"2.0","id":"{KEY}","error":{{"code":-31018"#);
+    let penstock = guarded(always(ok(&answer)), more);
+    let (status, body) = penstock.connect().ask(&request);
+    assert!(status == 502 && body.starts_with(&error), "{status} {body}");
+    assert!(body.contains("what is to be replaced is its id"), "{body}");
+    says_nothing_of_it(&penstock);
+    let upstream = upstream(move |mut stream| {
+        let _ = read_request(&mut stream);
+        let _ = stream.write_all(event.as_bytes());
+    });
+    let penstock = guarded(upstream, more);
+    let mut client = penstock.connect();
+    client.send(&request);
+    client.until(format!("data: {error}").as_bytes());
+}
+
+#[test]
 fn a_number_in_a_result_is_looked_into() {
     let body =
         format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"structuredContent":{{"n":{NUMBER}}}}}}}"#);
     let penstock = guarded(always(ok(&body)), ", actions: [{ action: redact }]");
     let (status, got) = penstock.connect().ask(&call(1));
-    assert!(!got.contains(NUMBER), "{status} {got}");
+    // A tool has promised a number there.
+    assert_eq!(status, 502);
+    assert!(got.contains(r#""pointer":"/result/structuredContent/n""#), "{got}");
+    assert!(got.contains("no placeholder would be valid") && !got.contains(NUMBER), "{got}");
     says_nothing_of_it(&penstock);
 }
 

@@ -104,7 +104,7 @@ fn a_placeholder_of_another_server_or_a_forged_one_is_none() {
     for request in [call("transfer", &forged), at_two(call("transfer", &token))] {
         let (status, answer) = client.ask(&request);
         assert_eq!(status, 403, "{answer}");
-        let says = "a placeholder that cannot be opened here at /params/arguments/card";
+        let says = "a sealed placeholder at /params/arguments/card that was changed";
         assert!(answer.contains(says), "{answer}");
         assert!(answer.contains(r#""pointer":"/params/arguments/card""#), "{answer}");
     }

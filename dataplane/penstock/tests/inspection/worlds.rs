@@ -94,6 +94,21 @@ fn what_cannot_be_is_said_before_anything_is_served() {
 }
 
 #[test]
+fn names_of_people_are_found_by_a_list() {
+    let upstream = always(ok(r#"{"a":"to Ann Lee-Smith, JÜRGEN GROSZ and Ann Leeds"}"#));
+    let setup = setup(upstream, ", names: names.txt, actions: [{ class: name, action: redact }]");
+    setup.folder.write("names.txt", "Ann Lee-Smith\nJürgen Grosz\n");
+    let penstock = setup.start();
+    let (_, body) = penstock.connect().ask(&call(1));
+    assert_eq!(body, r#"{"a":"to [REDACTED:name], [REDACTED:name] and Ann Leeds"}"#);
+    penstock.setup.folder.write("names.txt", "Ann Leeds\n");
+    eventually("another list", || {
+        let (_, body) = penstock.connect().ask(&call(1));
+        body == r#"{"a":"to Ann Lee-Smith, JÜRGEN GROSZ and [REDACTED:name]"}"#
+    });
+}
+
+#[test]
 fn a_server_may_have_its_own_actions_or_none() {
     let upstream = always(ok(&format!(r#"{{"a":"{KEY}"}}"#)));
     for (own, seen) in

@@ -27,7 +27,7 @@ impl Default for Evidence {
 
 impl Evidence {
     /// Whether one more line may be written.
-    fn take(&self, now_ms: u64) -> bool {
+    pub(super) fn take(&self, now_ms: u64) -> bool {
         let passed = now_ms.saturating_sub(self.since_ms.replace(now_ms));
         let earned = passed.saturating_mul(LINES_A_SECOND);
         let left = self.left.get().saturating_add(earned).min(LINES_AT_ONCE * 1000);

@@ -35,45 +35,102 @@ pub(crate) fn request(
     view: &View,
     guard: &Guard,
 ) -> Result<(), Refused> {
-    let id = down.message.reply_id().map(|id| id.of(down.body()).to_vec());
-    check(down, shard, view, guard).map_err(|stop| {
+    let mut check = Check { guard, shard, view, id: None };
+    check.all(down).map_err(|stop| {
         unname(down, view);
-        Refused { stop, id }
+        let now = || down.message.reply_id().map(|id| id.of(down.body()).to_vec());
+        Refused { stop, id: check.id.or_else(now) }
     })
 }
 
-fn check(down: &mut Downstream, shard: &Rc<Shard>, view: &View, guard: &Guard) -> Result<(), Stop> {
-    leave_out(&mut down.head.fields, &down.buffer, &OF_THE_ANSWER);
-    let (changed, unnamed) = {
-        let eyes = Eyes::new(guard, shard, view, Side::Request, down);
-        head(down, &eyes)?;
+/// One look at a request.
+struct Check<'a> {
+    guard: &'a Guard,
+    shard: &'a Shard,
+    view: &'a View,
+    /// The id to answer to, once another body may say another.
+    id: Option<Vec<u8>>,
+}
+
+impl Check<'_> {
+    fn eyes<'d>(&'d self, down: &'d Downstream) -> Eyes<'d> {
+        Eyes::new(self.guard, self.shard, self.view, Side::Request, down)
+    }
+
+    fn all(&mut self, down: &mut Downstream) -> Result<(), Stop> {
+        leave_out(&mut down.head.fields, &down.buffer, &OF_THE_ANSWER);
+        head(down, &self.eyes(down))?;
         if down.head.verb != Verb::Post {
             return Ok(());
         }
         let mut unnamed = false;
         // The name and the method are in the access log.
-        let mut found =
-            |pointer: &str| unnamed |= matches!(pointer, "" | "/params/name" | "/method");
-        let changed = match eyes.look(down.body(), Place::Message, &mut found) {
+        let mut found = |pointer: &str| {
+            unnamed |= matches!(pointer, "" | "/params" | "/params/name" | "/method");
+        };
+        let changed = match self.eyes(down).look(down.body(), Place::Message, &mut found) {
             Looked::Stopped(stop) => return Err(stop),
             Looked::Clean => None,
             Looked::Changed(body) => Some(body),
         };
-        (changed, unnamed)
-    };
-    if unnamed {
-        unname(down, view);
+        if unnamed {
+            unname(down, self.view);
+        }
+        if let Some(body) = changed {
+            self.replace(down, body)?;
+        }
+        self.open(down)?;
+        if down.framing() == Framing::Chunked && has_trailers(down.framed()) {
+            // They are not looked into; without them the body is the same.
+            let body = std::mem::take(&mut down.decoded);
+            down.replace_body(body);
+        }
+        Ok(())
     }
-    if let Some(body) = changed {
-        replace(down, shard, view, guard, body)?;
-    }
-    open(down, shard, view, guard)?;
-    if down.framing() == Framing::Chunked && has_trailers(down.framed()) {
-        // They are not looked into; without them the body is the same.
-        let body = std::mem::take(&mut down.decoded);
+
+    /// Puts another body in place of the request's: one that says the same of itself where the head and the answer
+    /// rely on it.
+    fn replace(&mut self, down: &mut Downstream, body: Vec<u8>) -> Result<(), Stop> {
+        if let Some(name) = mirrors(down, &body) {
+            let why = format!("what header {name} repeats would be replaced in the body");
+            return Err(self.eyes(down).stop(Stop::because(why)));
+        }
+        let ids = |down: &Downstream| -> Vec<_> {
+            let envelopes = down.message.envelopes().iter();
+            envelopes.map(|one| (one.kind, one.id.map(|id| id.of(down.body()).to_vec()))).collect()
+        };
+        let before = ids(down);
+        self.id = down.message.reply_id().map(|id| id.of(down.body()).to_vec());
         down.replace_body(body);
+        let limits = self.view.world.limits();
+        let limits = ScanLimits { depth: limits.json_depth, batch: limits.batch_messages };
+        let why = match pipeline::read(down, limits) {
+            Ok(era) if era == down.era && ids(down) == before => return Ok(()),
+            Ok(_) => "what is to be replaced is its id",
+            Err(_) => "with what would be replaced in it its headers no longer agree with it",
+        };
+        Err(self.eyes(down).stop(Stop::because(why)))
     }
-    Ok(())
+
+    /// Gives values in the place of placeholders to a tool that may have them.
+    fn open(&mut self, down: &mut Downstream) -> Result<(), Stop> {
+        let is_call = |one: &&penstock_mcp::Envelope| {
+            one.kind == Kind::Request && one.known == Some(Method::ToolsCall)
+        };
+        let call = down.message.single().filter(is_call);
+        let Some(tool) = call.and_then(|one| one.name) else { return Ok(()) };
+        let opened = {
+            let tool = tool.decode(down.body());
+            self.guard.policy.open(down.body(), Form::Json, Some(&tool))
+        };
+        match opened {
+            Outcome::Unchanged | Outcome::Passed(_) => Ok(()),
+            Outcome::Changed(body) => self.replace(down, body),
+            Outcome::Blocked(blocked) => {
+                Err(self.eyes(down).stop(Stop::by(blocked, Place::Message)))
+            }
+        }
+    }
 }
 
 /// Keeps out of the access log what was found: it says what a message names.
@@ -122,39 +179,6 @@ fn is_known(down: &Downstream, name: &[u8], value: &[u8]) -> bool {
     is(METHOD) && same(one.method) || is(NAME) && (same(one.name) || same(one.uri))
 }
 
-/// Puts another body in place of the request's: one that says the same of itself where the head and the answer
-/// rely on it.
-fn replace(
-    down: &mut Downstream,
-    shard: &Rc<Shard>,
-    view: &View,
-    guard: &Guard,
-    body: Vec<u8>,
-) -> Result<(), Stop> {
-    let stop = |down: &Downstream, why| {
-        Err(Eyes::new(guard, shard, view, Side::Request, down).stop(Stop::because(why)))
-    };
-    if let Some(name) = mirrors(down, &body) {
-        return stop(down, format!("what header {name} repeats would be replaced in the body"));
-    }
-    let ids = |down: &Downstream| -> Vec<_> {
-        let envelopes = down.message.envelopes().iter();
-        envelopes.map(|one| (one.kind, one.id.map(|id| id.of(down.body()).to_vec()))).collect()
-    };
-    let before = ids(down);
-    down.replace_body(body);
-    let limits = view.world.limits();
-    let limits = ScanLimits { depth: limits.json_depth, batch: limits.batch_messages };
-    match pipeline::read(down, limits) {
-        Ok(era) if era == down.era && ids(down) == before => Ok(()),
-        Ok(_) => stop(down, "what is to be replaced is its id".to_owned()),
-        Err(_) => stop(
-            down,
-            "with what would be replaced in it its headers no longer agree with it".to_owned(),
-        ),
-    }
-}
-
 /// A header that may repeat what another body no longer says. Which argument it repeats only the tool's schema
 /// knows.
 fn mirrors(down: &Downstream, body: &[u8]) -> Option<String> {
@@ -180,30 +204,6 @@ fn mirrors(down: &Downstream, body: &[u8]) -> Option<String> {
     };
     let mut mirrors = mirrors.filter(|field| gone(field.value.of(&down.buffer)));
     mirrors.next().map(|field| printable(field.name.of(&down.buffer)))
-}
-
-/// Gives values in the place of placeholders to a tool that may have them.
-fn open(down: &mut Downstream, shard: &Rc<Shard>, view: &View, guard: &Guard) -> Result<(), Stop> {
-    let call = down
-        .message
-        .single()
-        .filter(|one| one.kind == Kind::Request && one.known == Some(Method::ToolsCall));
-    let Some(tool) = call.and_then(|one| one.name) else { return Ok(()) };
-    let opened = {
-        let tool = tool.decode(down.body());
-        if !guard.policy.opens_for(&tool) {
-            return Ok(());
-        }
-        guard.policy.open(down.body(), Form::Json, Some(&tool))
-    };
-    match opened {
-        Outcome::Unchanged | Outcome::Passed(_) => Ok(()),
-        Outcome::Changed(body) => replace(down, shard, view, guard, body),
-        Outcome::Blocked(blocked) => {
-            let eyes = Eyes::new(guard, shard, view, Side::Request, down);
-            Err(eyes.stop(Stop::by(blocked, Place::Message)))
-        }
-    }
 }
 
 /// Whether a chunked body, in the framing that it is passed on in, has fields behind it.
