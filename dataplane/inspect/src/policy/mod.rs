@@ -161,7 +161,7 @@ impl Policy {
             let Some(finding) = found.get(one.finding) else { continue };
             let Some(rule) = self.inspector.rule(finding) else { continue };
             let place = walk.as_mut().map(|walk| walk.place(one.range.start, &hidden));
-            let Place { pointer, typed } = place.unwrap_or_default();
+            let Place { pointer, fixed } = place.unwrap_or_default();
             let value = scratch.secret(message, finding);
             tell(&Told {
                 rule,
@@ -174,8 +174,7 @@ impl Policy {
             let id = || Arc::from(rule.id.as_str());
             let why = match one.action {
                 Action::Block => Some(Why::Rule(id())),
-                // A tool promised a number there, and a placeholder is none.
-                action if typed && !blocks && is_put_by(action) => Some(Why::Invalid(id())),
+                action if fixed && !blocks && is_put_by(action) => Some(Why::Invalid(id())),
                 _ => None,
             };
             if let (None, Some(why)) = (&blocked, why) {

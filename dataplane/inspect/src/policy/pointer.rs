@@ -12,6 +12,19 @@ pub(super) const POINTER_BYTES_MAX: usize = 1024;
 /// One character of a key takes so many bytes at most.
 const ESCAPE_BYTES_MAX: usize = 6;
 
+/// What a tool answers as its output schema says.
+const STRUCTURED: [&str; 2] = ["result", "structuredContent"];
+
+/// What requests, answers and notifications go by: with another value they would be others' or nobody's.
+const FIXED: [&[&str]; 6] = [
+    &["jsonrpc"],
+    &["id"],
+    &["method"],
+    &["params", "requestId"],
+    &["params", "progressToken"],
+    &["params", "_meta", "progressToken"],
+];
+
 /// Each step of a pointer takes two bytes or more, so that none leads deeper.
 const DEPTH_MAX: usize = POINTER_BYTES_MAX / 2;
 
@@ -51,8 +64,8 @@ enum Kind {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) pointer: String,
-    /// It stands in a value for which a tool promised a type that is not text's.
-    pub(super) typed: bool,
+    /// Nothing else may stand there: the message would not be what it is, or not as a tool promised it.
+    pub(super) fixed: bool,
 }
 
 impl<'m> Walk<'m> {
@@ -69,10 +82,16 @@ impl<'m> Walk<'m> {
             }
         }
         let kind = self.token.as_ref().map_or(Kind::Structure, |token| token.kind);
-        let structured = ["result", "structuredContent"];
-        Place {
-            pointer: self.pointer(kind == Kind::Key, hidden),
-            typed: kind == Kind::Bare && self.is_within(&structured),
+        Place { pointer: self.pointer(kind == Kind::Key, hidden), fixed: self.is_fixed(kind) }
+    }
+
+    /// Whether it is a value by which one message is told from another, or one for which a tool promised a type
+    /// that is not text's.
+    fn is_fixed(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Key | Kind::Structure => false,
+            Kind::Bare if self.is_within(&STRUCTURED) => true,
+            Kind::Bare | Kind::String => FIXED.iter().any(|path| self.is_within(path)),
         }
     }
 
@@ -247,15 +266,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tool_promised_a_type_for_is_known() {
-        let typed = |text: &str| {
+    fn what_may_not_be_replaced_is_known() {
+        let fixed = |text: &str| {
             let at = text.rfind('7').expect("it is there");
-            Walk::new(text.as_bytes()).place(at, &[]).typed
+            Walk::new(text.as_bytes()).place(at, &[]).fixed
         };
-        assert!(typed(r#"{"id":1,"result":{"structuredContent":{"a":[7]}}}"#));
-        assert!(typed(r#"[{"result":{"structured\u0043ontent":{"a":7}}}]"#));
-        assert!(!typed(r#"{"id":1,"result":{"structuredContent":{"a":"7"}}}"#));
-        assert!(!typed(r#"{"id":1,"result":{"content":{"structuredContent":7}}}"#));
+        assert!(fixed(r#"{"id":1,"result":{"structuredContent":{"a":[7]}}}"#));
+        assert!(fixed(r#"[{"result":{"structured\u0043ontent":{"a":7}}}]"#));
+        assert!(!fixed(r#"{"id":1,"result":{"structuredContent":{"a":"7"}}}"#));
+        assert!(!fixed(r#"{"id":1,"result":{"content":{"structuredContent":7}}}"#));
+        assert!(fixed(r#"{"result":{},"id":"7"}"#) && fixed(r#"[{},{"id":7}]"#));
+        assert!(fixed(r#"{"params":{"progressToken":"7"}}"#));
+        assert!(fixed(r#"{"params":{"_meta":{"progressToken":"7"}}}"#));
+        assert!(!fixed(r#"{"params":{"arguments":{"id":7}}}"#) && !fixed(r#"{"7":1}"#));
     }
 
     #[test]

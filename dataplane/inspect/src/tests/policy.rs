@@ -161,6 +161,16 @@ fn a_number_that_a_tool_promised_is_not_replaced_by_text() {
 }
 
 #[test]
+fn what_a_message_goes_by_is_not_replaced() {
+    let policy = policy(&[]);
+    let message = format!(r#"{{"jsonrpc":"2.0","id":"{TOKEN}","method":"ping"}}"#);
+    let said = blocked(&policy, Side::Request, &message);
+    assert_eq!(said.why, Why::Invalid("github-personal-access-token".into()));
+    assert_eq!(said.pointer, "/id");
+    assert!(!said.to_string().contains(TOKEN));
+}
+
+#[test]
 fn what_cannot_be_made_valid_is_not_passed_on() {
     let policy = policy(&[]);
     let broken = format!(r#"{{"a":"{TOKEN}","#);
