@@ -8,10 +8,16 @@ use crate::engine::Hit;
 use crate::layer::Layer;
 use crate::limits::{Budget, Exceeded};
 use crate::rule::Rule;
-use crate::structure::Cell;
+use crate::structure::{Cell, cell_at, neighbours};
+use crate::table::{Table, may_be_head};
+
+/// What looking for a table costs of the budget.
+const HEAD_BYTES: usize = 1024;
 
 /// A text, and what keeps its values apart.
 pub(crate) struct Text<'t> {
+    /// What it was read from in the end.
+    pub(crate) message: &'t [u8],
     pub(crate) bytes: &'t [u8],
     /// How it was read from the message; `None` where it is the message.
     pub(crate) layer: Option<&'t Layer>,
@@ -78,7 +84,136 @@ impl Text<'_> {
                 }
             }
         }
-        ask(next)
+        ask(next)?;
+        if let Some(cells) = self.cells {
+            self.ask_neighbours(cells, rules, hits, &mut keywords, budget, found)?;
+        }
+        Ok(())
+    }
+
+    /// Rules whose matches go over several values are held against a value with its neighbours; what they call the
+    /// secret is in one value.
+    fn ask_neighbours(
+        &self,
+        cells: &[Cell],
+        rules: &[Rule],
+        hits: &[Hit],
+        keywords: &mut Keywords,
+        budget: &mut Budget,
+        mut found: impl FnMut(usize, Match),
+    ) -> Result<(), Exceeded> {
+        for hit in hits {
+            let Some(rule) = rules.get(hit.rule).filter(|rule| rule.across_values) else {
+                continue;
+            };
+            let source =
+                self.layer.map_or(hit.start, |layer| layer.source(hit.start..hit.end).start);
+            let at = cells.partition_point(|cell| cell.end() <= source);
+            let Some(part) = neighbours(self.message, cells, at) else { continue };
+            budget.spend(part.len())?;
+            let part = self.part(part);
+            let window = hit.window(&part);
+            let memory = &mut (&mut *keywords, &mut *budget);
+            self.ask_part((hit.rule, rule), &part, &window, memory, &mut |one: Match| {
+                if self.is_in_value(cells, &one.secret) {
+                    found(hit.rule, one);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Rules that ask for a context are held against the cells of columns whose names are one; `heads` says where words
+    /// are that may be in such a name.
+    pub(crate) fn ask_columns(
+        &self,
+        rules: &[Rule],
+        heads: &[Hit],
+        budget: &mut Budget,
+        found: &mut impl FnMut(usize, Match),
+    ) -> Result<(), Exceeded> {
+        let mut read = 0;
+        for hit in heads {
+            if hit.start < read || !may_be_head(self.bytes, hit.start..hit.end) {
+                continue;
+            }
+            budget.spend(HEAD_BYTES)?;
+            let Some((part, table)) = self.table(hit.start) else { continue };
+            let text = self.bytes.get(part.clone()).unwrap_or_default();
+            let named = |column: &Range<usize>| -> Vec<usize> {
+                let name = text.get(column.clone()).unwrap_or_default();
+                let says = |rule: &Rule| rule.require_context && rule.context.is_in(name);
+                let all = rules.iter().enumerate().filter(|(_, rule)| says(rule));
+                all.map(|(number, _)| number).collect()
+            };
+            let columns: Vec<Vec<usize>> = table.columns.iter().map(named).collect();
+            let end = table.rows(text, |cells| {
+                for (cell, asked) in cells.iter().zip(&columns) {
+                    let cell = part.start + cell.start..part.start + cell.end;
+                    for number in asked {
+                        if let Some(rule) = rules.get(*number) {
+                            self.ask_column((*number, rule), &cell, budget, found)?;
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+            read = part.start + end;
+        }
+        Ok(())
+    }
+
+    /// The table in whose head a place is: within a value, or of arrays that are values.
+    fn table(&self, at: usize) -> Option<(Range<usize>, Table)> {
+        let all = 0..self.bytes.len();
+        if self.cells.is_some() {
+            let value = self.cells(at..at + 1, 0).next().and_then(|cell| cell.value);
+            let value = value.filter(|value| value.contains(&at));
+            let within = value.and_then(|value| {
+                let table = Table::at(self.bytes.get(value.clone())?, at - value.start)?;
+                Some((value, table))
+            });
+            return within.or_else(|| Some((all, Table::of_tuples(self.bytes, at)?)));
+        }
+        Table::at(self.bytes, at).map(|table| (all, table))
+    }
+
+    /// A cell is a match as a whole, or none.
+    fn ask_column(
+        &self,
+        (number, rule): (usize, &Rule),
+        cell: &Range<usize>,
+        budget: &mut Budget,
+        found: &mut impl FnMut(usize, Match),
+    ) -> Result<(), Exceeded> {
+        let Some(text) = self.bytes.get(cell.clone()) else { return Ok(()) };
+        if text.len() < rule.bytes_min() {
+            return Ok(());
+        }
+        let keyword = &mut None;
+        let mut asked = Asked { text, named: true, keyword };
+        matches(rule, &mut asked, 0..text.len(), budget, |one| {
+            let secret = cell.start + one.secret.start..cell.start + one.secret.end;
+            let apart = self.cells.is_none_or(|cells| self.is_in_value(cells, &secret));
+            if secret == *cell && apart {
+                found(number, Match { whole: secret.clone(), secret, ..one });
+            }
+        })
+    }
+
+    /// Whether a span of the text is within one value.
+    fn is_in_value(&self, cells: &[Cell], span: &Range<usize>) -> bool {
+        let source = self.layer.map_or(span.clone(), |layer| layer.source(span.clone()));
+        let value = cell_at(cells, source.start).and_then(|cell| cell.value.as_ref());
+        value.is_some_and(|value| value.start <= source.start && source.end <= value.end)
+    }
+
+    /// A part of the message by its places in the text.
+    fn part(&self, part: Range<usize>) -> Range<usize> {
+        match self.layer {
+            None => part,
+            Some(layer) => layer.text_at(part.start)..layer.text_at(part.end),
+        }
     }
 
     /// A rule is held against a value alone, where `^` and `$` are its ends, and where it does not match there, against
@@ -148,12 +283,8 @@ impl Text<'_> {
 
     /// A cell by its places in the text.
     fn place(&self, cell: &Cell) -> Placed {
-        let place = |part: Range<usize>| match self.layer {
-            None => part,
-            Some(layer) => layer.text_at(part.start)..layer.text_at(part.end),
-        };
         let content = |part: &Range<usize>| {
-            let placed = place(part.clone());
+            let placed = self.part(part.clone());
             if self.bytes.get(placed.start) == Some(&b'"') && placed.len() >= 2 {
                 placed.start + 1..placed.end - 1
             } else {
@@ -161,7 +292,7 @@ impl Text<'_> {
             }
         };
         Placed {
-            whole: place(cell.start()..cell.end()),
+            whole: self.part(cell.start()..cell.end()),
             key: cell.key.as_ref().map(content),
             value: cell.value.as_ref().map(content),
         }

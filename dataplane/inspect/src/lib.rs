@@ -22,6 +22,7 @@ mod redact;
 mod rule;
 mod scan;
 mod structure;
+mod table;
 mod validate;
 mod windows;
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter};
 
 use crate::ask;
+use crate::confirm::Match;
 use crate::detect::Detectors;
 use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
 use crate::layer::base64::{self, Alphabet};
@@ -26,7 +27,9 @@ const SCRATCH_BYTES_MAX: usize = 16 << 20;
 
 /// Rules, prepared: one for all threads.
 pub struct Inspector {
+    /// The rules, and behind them what the heads of columns are sought by.
     set: RuleSet,
+    count: usize,
     engine: Engine,
     pub(crate) detectors: Detectors,
     limits: Limits,
@@ -108,22 +111,25 @@ impl Form {
 
 impl Inspector {
     /// Prepares rules with an engine. Why that engine cannot be used, for a person.
-    pub fn new(set: RuleSet, kind: EngineKind, limits: Limits) -> Result<Self, String> {
+    pub fn new(mut set: RuleSet, kind: EngineKind, limits: Limits) -> Result<Self, String> {
+        let count = set.rules().len();
+        set.push(Rule::of_heads(set.rules())?);
         let engine = Engine::new(kind, set.rules())?;
         // Each thread finds it there.
         engine.scratch()?;
         let detectors = Detectors::of(set.rules());
-        Ok(Self { set, engine, detectors, limits })
+        Ok(Self { set, count, engine, detectors, limits })
     }
 
     /// The same rules with another engine.
-    pub fn on(self, kind: EngineKind) -> Result<Self, String> {
+    pub fn on(mut self, kind: EngineKind) -> Result<Self, String> {
+        self.set.pop();
         Self::new(self.set, kind, self.limits)
     }
 
     /// The rules.
     pub fn rules(&self) -> &[Rule] {
-        self.set.rules()
+        self.set.rules().get(..self.count).unwrap_or_default()
     }
 
     /// The engine that does the search.
@@ -151,7 +157,7 @@ impl Inspector {
 
     /// The rule of a finding.
     pub fn rule(&self, finding: &Finding) -> Option<&Rule> {
-        self.set.rules().get(finding.rule)
+        self.rules().get(finding.rule)
     }
 
     /// Of findings that overlap, the one whose rule comes first in the set, and of one rule's the longest: what a
@@ -302,7 +308,8 @@ impl Scan<'_> {
 
     /// Asks every rule that may match in a text.
     fn look(&mut self, index: usize, form: Form) -> Result<(), Exceeded> {
-        let Inspector { engine, limits, set, .. } = self.inspector;
+        let Inspector { engine, limits, count, .. } = self.inspector;
+        let rules = self.inspector.rules();
         let Scratch { engine: memory, hits, texts, cells: all, findings, .. } = &mut *self.scratch;
         let Some(of) = texts.get(index) else { return Ok(()) };
         let bytes = of.bytes(self.message);
@@ -316,15 +323,20 @@ impl Scan<'_> {
             cells(self.message, all);
         }
         let text = ask::Text {
+            message: self.message,
             bytes,
             layer: (!of.verbatim).then_some(&of.layer),
             cells: clipped.then_some(all.as_slice()),
         };
-        text.ask(set.rules(), hits, &mut self.budget, |rule, one| {
+        let mut found = |rule: usize, one: Match| {
             let source = source_of(texts, index, one.secret.clone());
             let in_context = one.in_context;
             findings.push(Finding { rule, source, text: index, secret: one.secret, in_context });
-        })
+        };
+        // They are in the order of their rules.
+        let (hits, heads) = hits.split_at(hits.partition_point(|hit| hit.rule < *count));
+        text.ask(rules, hits, &mut self.budget, &mut found)?;
+        text.ask_columns(rules, heads, &mut self.budget, &mut found)
     }
 
     fn limited(&self) -> Result<(), Exceeded> {

@@ -92,6 +92,57 @@ pub(crate) fn cell_at(cells: &[Cell], at: usize) -> Option<&Cell> {
     cells.get(cells.partition_point(|cell| cell.end() <= at))
 }
 
+/// So many bytes around a value are looked at with it,
+const NEIGHBOURS_BYTES_MAX: usize = 4096;
+
+/// A value's neighbours, as places in the message: the members of its object, with what stands in their arrays and
+/// with the object's own key, or the elements of its array.
+pub(crate) fn neighbours(text: &[u8], cells: &[Cell], at: usize) -> Option<Range<usize>> {
+    let own = cells.get(at)?;
+    let member = own.key.is_some();
+    let apart = |gap: &[u8]| {
+        let ends = |byte: &u8| match byte {
+            b'{' | b'}' => true,
+            b'[' | b']' => !member,
+            _ => false,
+        };
+        gap.iter().any(ends)
+    };
+    let gap = |left: &Cell, right: &Cell| text.get(left.end()..right.start()).unwrap_or_default();
+    let mut start = own.start();
+    let before = cells.get(..at).unwrap_or_default();
+    let floor = own.start().saturating_sub(NEIGHBOURS_BYTES_MAX);
+    let mut next = own;
+    for cell in before.iter().rev().take_while(|cell| cell.start() >= floor) {
+        let between = gap(cell, next);
+        if apart(between) {
+            // An object stands with its key.
+            let opens = |byte: &u8| matches!(byte, b':' | b'{') || byte.is_ascii_whitespace();
+            let key = cell.value.is_none() && between.iter().all(opens);
+            start = if key { cell.start() } else { start };
+            break;
+        }
+        start = cell.start();
+        next = cell;
+    }
+    // With the brace before it.
+    let open = text.get(..start).unwrap_or_default();
+    let open = open.iter().rposition(|byte| !byte.is_ascii_whitespace());
+    start = open.filter(|at| matches!(text.get(*at), Some(b'{' | b'['))).unwrap_or(start);
+    let mut end = own.end();
+    let ceiling = own.end().saturating_add(NEIGHBOURS_BYTES_MAX);
+    let mut last = own;
+    let behind = cells.get(at + 1..).unwrap_or_default();
+    for cell in behind.iter().take_while(|cell| cell.end() <= ceiling) {
+        if apart(gap(last, cell)) {
+            break;
+        }
+        end = cell.end();
+        last = cell;
+    }
+    Some(start..end)
+}
+
 /// Whether a text may be JSON: its first byte begins an object, an array or a string.
 pub(crate) fn may_be_json(text: &[u8]) -> bool {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -123,6 +174,28 @@ mod tests {
         ];
         assert_eq!(told(text), expected);
         assert_eq!(told(r#""alone""#), [r#"-="alone""#]);
+    }
+
+    #[test]
+    fn a_value_has_its_members_or_elements_beside_it() {
+        let text = r#"{"x":{"host":{"a":1,"ops":["s","t"],"b":"2"}},"y":["-p","q"],"z":3}"#;
+        let mut all = Vec::new();
+        cells(text.as_bytes(), &mut all);
+        let of = |value: &str| {
+            let is = |cell: &Cell| cell.value.as_ref().is_some_and(|at| text[at.clone()] == *value);
+            let at = all.iter().position(is).expect("it is there");
+            text[neighbours(text.as_bytes(), &all, at).expect("a part")].to_owned()
+        };
+        let object = r#""host":{"a":1,"ops":["s","t"],"b":"2""#;
+        assert_eq!(of("1"), format!("{{{object}"));
+        assert_eq!(of("\"2\""), format!("{{{object}"));
+        assert_eq!(of("\"q\""), r#"["-p","q""#);
+        assert_eq!(of("\"s\""), r#"["s","t""#);
+        assert_eq!(of("3"), r#""y":["-p","q"],"z":3"#);
+        let long = format!("[{}\"x\"]", "\"0123456789\",".repeat(2000));
+        cells(long.as_bytes(), &mut all);
+        let part = neighbours(long.as_bytes(), &all, 1000).expect("a part");
+        assert!(part.len() <= 2 * NEIGHBOURS_BYTES_MAX + 12, "{part:?}");
     }
 
     #[test]

@@ -91,6 +91,7 @@ struct RuleForm {
     action: Option<String>,
     #[serde(default)]
     direction: Option<String>,
+    across_values: bool,
     #[serde(default)]
     examples: Vec<String>,
     #[serde(default)]
@@ -229,6 +230,7 @@ impl RuleForm {
             ),
             require_context: self.require_context,
             action,
+            across_values: self.across_values,
             examples: self.examples,
             counterexamples: self.counterexamples,
         }))
@@ -268,6 +270,7 @@ impl RuleForm {
             ("allowlist", self.allowlist.is_some() || !self.allowlists.is_empty()),
             ("validator", self.validator.is_some()),
             ("context", !self.context.is_empty() || self.require_context),
+            ("acrossValues", self.across_values),
         ];
         if let Some((key, _)) = others.iter().find(|(_, is)| *is) {
             return Err(format!(

@@ -8,6 +8,7 @@ mod file;
 mod pattern;
 mod set;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) use allow::{Allowlist, Matched};
@@ -22,6 +23,14 @@ use crate::class::Class;
 use crate::detect::Detector;
 use crate::policy::{Action, Side};
 use crate::validate::Validator;
+
+/// Shorter words stand in too many others to be sought as heads of columns,
+const HEAD_BYTES_MIN: usize = 4;
+/// but for these,
+const HEADS_SHORT: [&str; 9] = ["bsn", "cnp", "cpf", "cpr", "dob", "egn", "nhs", "oib", "ssn"];
+/// and these say too little.
+const HEADS_COMMON: [&str; 7] =
+    ["address", "account", "sender", "recipient", "said", "number", "owner"];
 
 /// What is looked for.
 #[derive(Debug)]
@@ -57,6 +66,9 @@ pub struct Rule {
     /// What becomes of what it finds where the operator says nothing, and in messages that go which way; `None` is
     /// both.
     pub action: Option<(Action, Option<Side>)>,
+    /// Whether a match may go over several members of one object of JSON, or elements of one array; its secret is in
+    /// one of them.
+    pub(crate) across_values: bool,
     /// Texts in which it is found, and in which it is not; held by `penstock rules test`.
     pub examples: Vec<String>,
     /// Texts in which it is not found.
@@ -78,11 +90,20 @@ impl Rule {
     pub(crate) fn detected(id: String, class: Class, detector: Detector) -> Result<Self, String> {
         let (regex, hir) = Pattern::parse("")?;
         Ok(Self {
+            detector: Some(detector),
+            require_context: true,
+            ..Self::new(id, class, regex, hir)
+        })
+    }
+
+    /// One that asks for nothing but its regex.
+    fn new(id: String, class: Class, regex: Pattern, hir: Hir) -> Self {
+        Self {
             action: None,
             id,
             description: String::new(),
             class,
-            detector: Some(detector),
+            detector: None,
             regex,
             hir,
             group: Group::First,
@@ -92,10 +113,33 @@ impl Rule {
             allowlists: Vec::new(),
             validator: None,
             context: Context::default(),
-            require_context: true,
+            require_context: false,
+            across_values: false,
             examples: Vec::new(),
             counterexamples: Vec::new(),
-        })
+        }
+    }
+
+    /// What the heads of columns are sought by: words of the contexts without which some of `rules` find nothing. No
+    /// match of it is asked for.
+    pub(crate) fn of_heads(rules: &[Self]) -> Result<Self, String> {
+        let told = |rule: &&Self| {
+            let seldom = !matches!(rule.class, Class::Address | Class::Card);
+            rule.require_context && rule.detector.is_none() && seldom
+        };
+        let words = rules.iter().filter(told).flat_map(|rule| rule.context.words().iter());
+        let sought = |word: &&String| {
+            HEADS_SHORT.contains(&word.as_str())
+                || word.len() >= HEAD_BYTES_MIN && !HEADS_COMMON.contains(&word.as_str())
+        };
+        let words: BTreeSet<String> = words.filter(sought).cloned().collect();
+        let (regex, hir) = Pattern::parse("")?;
+        let context = Context::new(words.into_iter().collect());
+        let class = Class::Secret;
+        let mut rule = Self::new(String::new(), class, regex, hir);
+        rule.context = context;
+        rule.require_context = true;
+        Ok(rule)
     }
 
     /// No match is shorter.

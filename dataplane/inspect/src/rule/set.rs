@@ -143,6 +143,16 @@ impl RuleSet {
         Ok(Self { rules: vec![Rule { description, ..rule }] }.and(self))
     }
 
+    /// With one more behind all others, which is the engine's alone.
+    pub(crate) fn push(&mut self, rule: Rule) {
+        self.rules.push(rule);
+    }
+
+    /// Without that.
+    pub(crate) fn pop(&mut self) {
+        self.rules.pop();
+    }
+
     fn take(&mut self, name: &str, rules: Vec<Rule>) -> Result<(), RuleError> {
         for rule in rules {
             if self.rules.iter().any(|other| other.id == rule.id) {
