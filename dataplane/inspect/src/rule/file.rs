@@ -91,6 +91,7 @@ struct RuleForm {
     action: Option<String>,
     #[serde(default)]
     direction: Option<String>,
+    #[serde(default)]
     across_values: bool,
     #[serde(default)]
     examples: Vec<String>,

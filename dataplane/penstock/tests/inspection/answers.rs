@@ -156,7 +156,7 @@ fn an_answer_never_has_another_id() {
     let penstock = guarded(always(ok(&answer)), more);
     let (status, body) = penstock.connect().ask(&request);
     assert!(status == 502 && body.starts_with(&error), "{status} {body}");
-    assert!(body.contains("what is to be replaced is its id"), "{body}");
+    assert!(body.contains("rule `acme-key`") && body.contains(r#""pointer":"/id""#), "{body}");
     says_nothing_of_it(&penstock);
     let upstream = upstream(move |mut stream| {
         let _ = read_request(&mut stream);

@@ -6,6 +6,7 @@ mod common;
 mod answers;
 mod broken;
 mod heads;
+mod identity;
 mod requests;
 mod split;
 mod streams;

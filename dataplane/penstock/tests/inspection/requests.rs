@@ -60,7 +60,7 @@ fn everything_that_an_agent_sends_is_looked_into() {
         format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"_meta":{{"x":"{KEY}"}}}}}}"#
         ),
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{KEY}","other":"{KEY}"}}"#),
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"x","other":"{KEY}"}}"#),
         format!("[{},{}]", call_with(1, "{}"), call_with(2, &format!(r#"{{"a":"{KEY}"}}"#))),
     ] {
         assert_eq!(client.ask(&post(&body)).0, 200, "{body}");
@@ -181,7 +181,7 @@ fn an_id_is_never_another_one() {
     let body = format!(r#"{{"jsonrpc":"2.0","id":"{KEY}","method":"tools/list"}}"#);
     let (status, body) = penstock.connect().ask(&post(&body));
     assert_eq!(status, 403);
-    assert!(body.contains("what is to be replaced is its id"), "{body}");
+    assert!(body.contains("rule `acme-key`") && body.contains(r#""pointer":"/id""#), "{body}");
     assert!(told.try_recv().is_err());
     says_nothing_of_it(&penstock);
 }

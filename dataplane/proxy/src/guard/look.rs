@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use penstock_inspect::{Action, Blocked, Exceeded, Form, Outcome, OverLimit, Side, Told, Why};
-use penstock_mcp::{Message, ScanLimits};
 use penstock_metrics::Metric;
 
 use super::evidence::tell;
@@ -185,28 +184,6 @@ impl<'a> Eyes<'a> {
                 self.stopped(Stop::by(blocked, place))
             }
         }
-    }
-
-    /// As [`Eyes::look`], of a body or of an event's data. A message that answers something answers it still, or does
-    /// not pass: under another id nobody waits for it.
-    pub(crate) fn look_at_answer(&self, text: &[u8], json: bool) -> Looked {
-        match self.look(text, Place::Body { json }, &mut |_| {}) {
-            Looked::Changed(new) if self.ids(text) != self.ids(&new) => {
-                self.stopped(Stop::because("what is to be replaced is its id"))
-            }
-            looked => looked,
-        }
-    }
-
-    /// The ids of the messages in a text; none of what is no message.
-    fn ids(&self, text: &[u8]) -> Vec<Vec<u8>> {
-        let mut message = Message::new();
-        let limits = self.view.world.limits();
-        let limits = ScanLimits { depth: limits.json_depth, batch: limits.batch_messages };
-        // What nobody can read has no id that somebody could wait for.
-        let _ = message.scan(text, &limits);
-        let ids = message.envelopes().iter().filter_map(|one| one.id);
-        ids.map(|id| id.of(text).to_vec()).collect()
     }
 
     /// What becomes of what cannot be looked into whole.

@@ -12,7 +12,7 @@ use super::body::{Body, State};
 use super::failure::Failure;
 use super::{Begun, Exchange, READ_BYTES, cancels};
 use crate::guard::{
-    Eyes, Guard, Holding, Looked, Stop, forget_the_body, is_stream, leave_out, readable,
+    Eyes, Guard, Holding, Looked, Place, Stop, forget_the_body, is_stream, leave_out, readable,
 };
 use crate::io::Elapsed;
 
@@ -102,7 +102,7 @@ impl Exchange<'_> {
         let end = begun.bytes.saturating_add(length);
         let body = self.buffer.get(begun.bytes..end).unwrap_or_default();
         let eyes = Eyes::new(guard, self.shard, self.view, Side::Response, self.down);
-        match eyes.look_at_answer(body, json) {
+        match eyes.look(body, Place::Body { json }, &mut |_| {}) {
             Looked::Clean => {}
             Looked::Changed(body) => {
                 forget_the_body(&mut begun.head.fields, &self.buffer);
