@@ -14,6 +14,8 @@ use crate::scan::{Encoding, Finding, Form, Scratch};
 /// Where a message is cut, and what comes there.
 pub(super) struct Change {
     splices: Vec<Splice>,
+    /// Something was cut out within what is encoded in it.
+    pub(super) encoded: bool,
     /// The first rule for which it is cut.
     rule: std::sync::Arc<str>,
 }
@@ -74,7 +76,8 @@ impl Change {
                 }
             }
         }
-        if within.iter().any(Option::is_some) {
+        let encoded = within.iter().any(Option::is_some);
+        if encoded {
             let mut next = of.iter();
             let with = |_: &Finding| {
                 let of = next.next().copied().flatten()?;
@@ -83,7 +86,7 @@ impl Change {
             // Where both are, what is cut out of the message itself goes first: it takes more.
             splices = over(splices, scratch.splices(message, form, found, with));
         }
-        Some(Self { splices: joined(splices), rule })
+        Some(Self { splices: joined(splices), encoded, rule })
     }
 
     /// The message as it is passed on.

@@ -35,6 +35,9 @@ use crate::limits::Exceeded;
 use crate::rule::Rule;
 use crate::scan::{Finding, Form, Inspector, Scratch};
 
+/// So often a message is looked into anew, in which base64 was written anew: a run in a run, as deep as is looked.
+const AGAIN_MAX: usize = 4;
+
 /// What holds for the messages of one virtual server.
 pub struct Policy {
     inspector: Arc<Inspector>,
@@ -116,13 +119,40 @@ impl Policy {
         scratch: &mut Scratch,
         tell: &mut dyn FnMut(&Told<'_>),
     ) -> Outcome {
+        let (mut outcome, mut encoded) = self.once(side, message, form, scratch, tell);
+        // Base64 that is written anew is another run than it was, in which a rule may find something.
+        for _ in 0..AGAIN_MAX {
+            let Outcome::Changed(changed) = &outcome else { return outcome };
+            if !encoded {
+                return outcome;
+            }
+            match self.once(side, changed, form, scratch, &mut |_| {}) {
+                (Outcome::Unchanged | Outcome::Passed(_), _) => return outcome,
+                next => (outcome, encoded) = next,
+            }
+        }
+        outcome
+    }
+
+    /// What becomes of a message, and whether something was cut out within what is encoded in it.
+    fn once(
+        &self,
+        side: Side,
+        message: &[u8],
+        form: Form,
+        scratch: &mut Scratch,
+        tell: &mut dyn FnMut(&Told<'_>),
+    ) -> (Outcome, bool) {
         let found = match self.inspector.scan(message, form, scratch) {
-            Ok([]) => return Outcome::Unchanged,
+            Ok([]) => return (Outcome::Unchanged, false),
             Ok(found) => found.to_vec(),
             Err(exceeded) if self.over_limit == OverLimit::Pass => {
-                return Outcome::Passed(exceeded);
+                return (Outcome::Passed(exceeded), false);
             }
-            Err(exceeded) => return blocked(Why::Limit(exceeded), String::new()),
+            Err(exceeded) => {
+                let why = Why::Limit(exceeded);
+                return (Outcome::Blocked(Blocked { why, pointer: String::new() }), false);
+            }
         };
         let action = |one: &Finding| {
             let known = self.is_placeholder(message, one, scratch);
@@ -137,10 +167,13 @@ impl Policy {
             // What cannot be sealed is redacted, and told so.
             Change::of(self, message, form, scratch, &found, &mut settled, &of)
         };
-        match self.told(message, form, scratch, &found, &settled, tell) {
-            Some(blocked) => Outcome::Blocked(blocked),
-            None => change.map_or(Outcome::Unchanged, |change| change.made(message, form)),
+        if let Some(blocked) = self.told(message, form, scratch, &found, &settled, tell) {
+            return (Outcome::Blocked(blocked), false);
         }
+        change.map_or((Outcome::Unchanged, false), |change| {
+            let encoded = change.encoded;
+            (change.made(message, form), encoded)
+        })
     }
 
     /// Tells what is settled; the first for which the message is not passed on.
@@ -243,8 +276,4 @@ fn is_mark(byte: u8) -> bool {
 /// Whether a rule's id is meant by a pattern in which `*` is anything.
 pub(crate) fn is_named(pattern: &str, id: &str) -> bool {
     Glob::new(pattern).fits(id)
-}
-
-fn blocked(why: Why, pointer: String) -> Outcome {
-    Outcome::Blocked(Blocked { why, pointer })
 }

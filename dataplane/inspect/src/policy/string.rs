@@ -297,9 +297,10 @@ mod tests {
             for _ in 0..depth {
                 message = json!({"key": message}).to_string();
             }
-            let source = written(&text, depth);
-            let ends = message.rfind(&source).expect("it is there") + source.len();
-            let told = Nests::new(message.as_bytes()).spot(ends - source.len()..ends);
+            let key = format!("key{0}:{0}", quote(depth));
+            let starts = message.find(&key).expect("it is there") + key.len();
+            let ends = starts + written(&text, depth).len();
+            let told = Nests::new(message.as_bytes()).spot(starts..ends);
             let told = told.expect("a spot");
             prop_assert_eq!((told.depth, told.text, told.stands), (depth, text, Stands::Whole));
         }

@@ -220,6 +220,15 @@ fn in_base64_all_that_is_found_goes_also_what_crosses_it() {
 }
 
 #[test]
+fn base64_that_is_written_anew_is_looked_into_again() {
+    let hash = "e0NSWVBUfSQ2JEx3Q2R5TUtsNHBEeW4xWWlxb25LN1I2TGdlR1E2YlRmeklVcGZQMS9rV2tVQXEvRkF5LnBOOW5qQUY0eHdzZ2hNTFphNlVWNExRemN6YzV3QzdXZU54WDZDYw==";
+    let policy = policy(&[]);
+    let clean = changed(&policy, &json!([format!("cn: bob\nuserPassword:: {hash}")]).to_string());
+    let again = inspected(&policy, Side::Response, clean.as_bytes());
+    assert_eq!(again, (Outcome::Unchanged, vec![]), "{clean}");
+}
+
+#[test]
 fn what_cannot_be_looked_into_whole_is_blocked_or_told() {
     let limits = Limits { message_bytes: 64, ..Limits::default() };
     let set = RuleSet::built_in().expect("rules");

@@ -81,7 +81,8 @@ proptest! {
     fn what_was_sealed_is_opened_as_it_was(message in message()) {
         let call = json!({"method": "tools/call", "params": {"name": "transfer", "arguments": message}});
         let text = call.to_string();
-        let sealed = match inspected(&SEALS, Side::Request, text.as_bytes()).0 {
+        let (outcome, told) = inspected(&SEALS, Side::Request, text.as_bytes());
+        let sealed = match outcome {
             Outcome::Changed(sealed) => sealed,
             other => {
                 prop_assert_eq!(other, Outcome::Unchanged);
@@ -90,7 +91,7 @@ proptest! {
         };
         let shown = String::from_utf8_lossy(&sealed).into_owned();
         // What is encoded is not sealed.
-        prop_assume!(!shown.contains("[REDACTED:"));
+        prop_assume!(told.iter().all(|one| one.1 == Action::Tokenise));
         let Outcome::Changed(opened) = SEALS.open(&sealed, Form::Json, Some("transfer")) else {
             return Err(TestCaseError::fail(shown));
         };
