@@ -138,7 +138,7 @@ impl Text<'_> {
                 continue;
             }
             budget.spend(HEAD_BYTES)?;
-            let Some((part, table)) = self.table(hit.start) else { continue };
+            let Some((part, table)) = self.table(hit.end - 1) else { continue };
             let text = self.bytes.get(part.clone()).unwrap_or_default();
             let named = |column: &Range<usize>| -> Vec<usize> {
                 let name = text.get(column.clone()).unwrap_or_default();

@@ -3,9 +3,10 @@
 //! A message is read as its reader will read it: escapes decoded, what only looks like another character told
 //! apart no more, and what stands encoded in it a text of its own (`layer`, `scan`). An engine looks for
 //! hundreds of rules at once and tells where a match may be (`engine`); the rule's own regex, its entropy, its
-//! validator and its context then say whether it is one (`ask`, `confirm`). What is found is cut out of the
-//! message's own bytes (`redact`), or what else an operator wants becomes of the message (`policy`). Nothing here
-//! does I/O.
+//! validator and its context, to which the head of a table's column belongs (`table`), then say whether it is one
+//! (`ask`, `confirm`). What no regex finds is detected (`detect`). What is found is cut out of the message's own bytes
+//! (`redact`), or what else an operator wants becomes of the message (`policy`). A text that comes in pieces is looked
+//! into in windows (`windows`). Nothing here does I/O.
 
 #![forbid(unsafe_code)]
 

@@ -16,6 +16,8 @@ pub struct Limits {
     pub decoded_times: usize,
     /// How many texts are within texts: runs of base64 above all.
     pub texts: usize,
+    /// Characters of one text that nobody sees.
+    pub unseen: usize,
     /// Bytes that regexes search, for each byte of the message. A regex is asked around what is looked for, and again
     /// behind each match: of one whose matches have no longest that may be the rest of the text each time.
     pub searched_times: usize,
@@ -30,6 +32,7 @@ impl Default for Limits {
             depth: 4,
             decoded_times: 8,
             texts: 250_000,
+            unseen: 1_000_000,
             searched_times: 256,
         }
     }

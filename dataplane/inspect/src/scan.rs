@@ -32,7 +32,7 @@ pub struct Inspector {
     count: usize,
     engine: Engine,
     pub(crate) detectors: Detectors,
-    limits: Limits,
+    pub(crate) limits: Limits,
 }
 
 /// A thread's memory for looking into messages.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr2, memchr3};
+use memchr::memchr2;
 
 /// A value with the key before it, or one of them alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,10 +143,24 @@ pub(crate) fn neighbours(text: &[u8], cells: &[Cell], at: usize) -> Option<Range
     Some(start..end)
 }
 
-/// Whether a text may be JSON: its first byte begins an object, an array or a string.
+/// Whether a text may be JSON: what it begins with may. A line of a log that begins with `[10:39]` and a section that
+/// does with `[default]` are none.
 pub(crate) fn may_be_json(text: &[u8]) -> bool {
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b'[' | b'"')) && memchr3(b'}', b']', b'"', text).is_some()
+    let text = text.trim_ascii();
+    let Some((first, rest)) = text.split_first() else { return false };
+    let rest = rest.trim_ascii_start();
+    match (first, rest.first()) {
+        (b'{', Some(b'"' | b'}')) | (b'[', Some(b'"' | b'{' | b'[' | b']')) => true,
+        (b'[', Some(_)) => {
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b']');
+            let (word, behind) = rest.split_at(rest.iter().position(ends).unwrap_or(rest.len()));
+            let number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+            let value = word.iter().all(number) || matches!(word, b"true" | b"false" | b"null");
+            value && matches!(behind.trim_ascii_start().first(), Some(b',' | b']'))
+        }
+        (b'"', _) => string_end(text, 0) == text.len() && text.len() > 1 && text.ends_with(b"\""),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +188,37 @@ mod tests {
         ];
         assert_eq!(told(text), expected);
         assert_eq!(told(r#""alone""#), [r#"-="alone""#]);
+    }
+
+    #[test]
+    fn what_begins_as_json_does_may_be_it() {
+        for text in [
+            "{}",
+            " {\"a\":1}",
+            "[]",
+            "[ 1.5e3 , 2]",
+            "[[1]]",
+            "[null]",
+            "\"a\\\"b\"\n",
+            "[\"x\"]",
+            "[7]",
+        ] {
+            assert!(may_be_json(text.as_bytes()), "{text}");
+        }
+        let others = [
+            "",
+            "[10:39] jo: hi",
+            "[default]\nkey = 1",
+            "\"\"\"doc\"\"\"",
+            "{{ x }}",
+            "{ x }",
+            "\"a\" b",
+            "\"",
+            "x",
+        ];
+        for text in others {
+            assert!(!may_be_json(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

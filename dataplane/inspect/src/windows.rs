@@ -12,7 +12,8 @@
 //!
 //! What a window finds in its fresh part is final, as everything that a match may need is in the window; what begins
 //! ahead of that is found again, whole, by the next one. Nothing is given out of the part that is ahead, and a match
-//! is never cut in two. As a window is only looked into when it is full or the text has ended, what is found does
+//! is never cut in two. What a rule may see further away, the head of a table's column or a keyword that may stand
+//! anywhere, it sees as far as the window goes. As a window is only looked into when it is full or the text has ended, what is found does
 //! not depend on how the text was cut on its way.
 
 use std::ops::Range;

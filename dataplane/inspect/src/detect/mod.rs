@@ -100,6 +100,11 @@ impl Scan<'_> {
         if unseen.is_empty() || !self.scratch.texts.get(index).is_some_and(any) {
             return Ok(());
         }
+        let most = self.inspector.limits.unseen;
+        let too_many = |text: &Text| text.layer.unseen().len() > most;
+        if self.scratch.texts.get(index).is_some_and(too_many) {
+            return Err(Exceeded::Count { what: "characters that nobody sees", most });
+        }
         self.unseen(index, form)
     }
 

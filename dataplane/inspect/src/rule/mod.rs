@@ -26,9 +26,10 @@ use crate::validate::Validator;
 
 /// Shorter words stand in too many others to be sought as heads of columns,
 const HEAD_BYTES_MIN: usize = 4;
-/// but for these,
+/// but for these, where they begin one. A blank is one, or `_`, `-` or nothing.
 const HEADS_SHORT: [&str; 9] = ["bsn", "cnp", "cpf", "cpr", "dob", "egn", "nhs", "oib", "ssn"];
-/// and these say too little.
+const HEADS_BEGIN: [&str; 5] = ["| ", ", ", "(", "\"", "`"];
+/// And these say too little.
 const HEADS_COMMON: [&str; 7] =
     ["address", "account", "sender", "recipient", "said", "number", "owner"];
 
@@ -128,13 +129,16 @@ impl Rule {
             rule.require_context && rule.detector.is_none() && seldom
         };
         let words = rules.iter().filter(told).flat_map(|rule| rule.context.words().iter());
-        let sought = |word: &&String| {
-            HEADS_SHORT.contains(&word.as_str())
-                || word.len() >= HEAD_BYTES_MIN && !HEADS_COMMON.contains(&word.as_str())
-        };
-        let words: BTreeSet<String> = words.filter(sought).cloned().collect();
+        let mut sought = BTreeSet::new();
+        for word in words {
+            if HEADS_SHORT.contains(&word.as_str()) {
+                sought.extend(HEADS_BEGIN.map(|begin| format!("{begin}{word}")));
+            } else if word.len() >= HEAD_BYTES_MIN && !HEADS_COMMON.contains(&word.as_str()) {
+                sought.insert(word.clone());
+            }
+        }
         let (regex, hir) = Pattern::parse("")?;
-        let context = Context::new(words.into_iter().collect());
+        let context = Context::new(sought.into_iter().collect());
         let class = Class::Secret;
         let mut rule = Self::new(String::new(), class, regex, hir);
         rule.context = context;

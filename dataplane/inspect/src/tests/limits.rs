@@ -104,6 +104,8 @@ fn each_limit_is_told_by_its_name() {
     let words = "a b ".repeat(2 * MIB);
     let decoded = told(Limits { decoded_times: 0, ..of }, &format!("é {words}"));
     assert!(decoded.contains("bytes in texts within texts"), "{decoded}");
+    let unseen = told(Limits { unseen: 9, ..of }, &"\u{200b}".repeat(10));
+    assert_eq!(unseen, "the message has more than 9 characters that nobody sees");
     // A rule that is asked everywhere, again behind each of its matches.
     let file = "[[rules]]\nid = 'all'\nregex = '[a-z]+.*?'\n";
     let set = RuleSet::from_file("own.toml", file, &mut |_| Err("none".into())).expect("a rule");
