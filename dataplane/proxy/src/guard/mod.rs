@@ -10,6 +10,7 @@ mod events;
 mod evidence;
 mod head;
 mod json;
+mod lines;
 mod look;
 mod request;
 
