@@ -94,6 +94,19 @@ fn what_cannot_be_is_said_before_anything_is_served() {
 }
 
 #[test]
+fn check_says_what_is_looked_into() {
+    let setup = setup(always(ok("{}")), "");
+    let text = setup.text(free_port());
+    setup.folder.write("penstock.yaml", &text);
+    let mut check = Command::new(env!("CARGO_BIN_EXE_penstock"));
+    let output =
+        check.arg("check").arg(setup.folder.path("penstock.yaml")).output().expect("it runs");
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("\n  looks into 1 of 1 server, 3 rules, "), "{said}");
+}
+
+#[test]
 fn names_of_people_are_found_by_a_list() {
     let upstream = always(ok(r#"{"a":"to Ann Lee-Smith, JÜRGEN GROSZ and Ann Leeds"}"#));
     let setup = setup(upstream, ", names: names.txt, actions: [{ class: name, action: redact }]");
