@@ -151,6 +151,9 @@ impl Setup {
         // Listening begins before all else is set up; an answer comes after.
         assert_eq!(penstock.connect().ask(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").0, 404);
         std::thread::sleep(Duration::from_millis(150));
+        // Another test's may have taken the port between its choice and its use: then that one has answered.
+        let ended = penstock.child.try_wait().expect("its state").is_some();
+        assert!(!ended, "penstock ended: {}", penstock.log());
         penstock
     }
 
