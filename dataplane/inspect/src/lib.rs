@@ -5,7 +5,8 @@
 //! hundreds of rules at once and tells where a match may be (`engine`); the rule's own regex, its entropy, its
 //! validator and its context, to which the head of a table's column belongs (`table`), then say whether it is one
 //! (`ask`, `confirm`). What no regex finds is detected (`detect`). What is found is cut out of the message's own bytes
-//! (`redact`). A text that comes in pieces is looked into in windows (`windows`). Nothing here does I/O.
+//! (`redact`), or what else an operator wants becomes of the message (`policy`). A text that comes in pieces is looked
+//! into in windows (`windows`). Nothing here does I/O.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod engine;
 mod explain;
 mod layer;
 mod limits;
+mod policy;
 mod redact;
 mod rule;
 mod scan;
@@ -29,6 +31,10 @@ pub use class::Class;
 pub use engine::EngineKind;
 pub use explain::{Exception, Refusal, Sought};
 pub use limits::{Exceeded, Limits};
+pub use policy::{
+    Action, Blocked, Entry, KEY_CHARS_MIN, Keep, KeyError, Keys, Of, Outcome, OverLimit, Policy,
+    Settings, Side, Told, UnknownRule, Why,
+};
 pub use redact::{Splice, spliced};
 pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};
 pub use scan::{Finding, Form, Inspector, Scratch};

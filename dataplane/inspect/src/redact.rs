@@ -93,7 +93,7 @@ impl Scratch {
 }
 
 /// In order, those that overlap as one.
-fn joined(mut edits: Vec<Splice>) -> Vec<Splice> {
+pub(crate) fn joined(mut edits: Vec<Splice>) -> Vec<Splice> {
     edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     edits.dedup_by(|next, kept| {
         let meets = next.range.start < kept.range.end;

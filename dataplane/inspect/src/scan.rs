@@ -139,6 +139,11 @@ impl Inspector {
         self.engine.kind()
     }
 
+    /// What looking into one message may take.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// What a thread needs.
     pub fn scratch(&self) -> Result<Scratch, Exceeded> {
         Ok(Scratch {

@@ -70,7 +70,7 @@ pub(crate) fn cells(text: &[u8], cells: &mut Vec<Cell>) {
 }
 
 /// Behind the quote that ends the string which begins at `start`.
-fn string_end(text: &[u8], start: usize) -> usize {
+pub(crate) fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(next) = text.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
         at += next;

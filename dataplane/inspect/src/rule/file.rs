@@ -11,6 +11,7 @@ use super::allow::{Allowlist, Target};
 use super::{Context, Group, Pattern, Rule, RuleError};
 use crate::class::Class;
 use crate::detect::Detector;
+use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
 /// A whole file.
@@ -86,6 +87,10 @@ struct RuleForm {
     context: Vec<String>,
     #[serde(default)]
     require_context: bool,
+    #[serde(default)]
+    action: Option<String>,
+    #[serde(default)]
+    direction: Option<String>,
     #[serde(default)]
     across_values: bool,
     #[serde(default)]
@@ -173,8 +178,9 @@ impl RuleForm {
         if self.id.is_empty() {
             return Err("it has no `id`".into());
         }
+        let action = self.action()?;
         if let Some(name) = self.detector.take() {
-            return self.detected(&name).map(Some);
+            return Ok(Some(Rule { action, ..self.detected(&name)? }));
         }
         let Some(pattern) = self.regex else { return Ok(None) };
         let (regex, hir) = Pattern::parse(&pattern)?;
@@ -224,6 +230,7 @@ impl RuleForm {
                 self.context.iter().map(|word| word.to_ascii_lowercase()).collect(),
             ),
             require_context: self.require_context,
+            action,
             across_values: self.across_values,
             examples: self.examples,
             counterexamples: self.counterexamples,
@@ -232,6 +239,27 @@ impl RuleForm {
 }
 
 impl RuleForm {
+    fn action(&self) -> Result<Option<(Action, Option<Side>)>, String> {
+        let side = self.direction.as_deref().map(|name| {
+            Side::from_name(name).ok_or_else(|| {
+                let known = Side::ALL.map(Side::name).join(", ");
+                format!("there is no direction `{name}`; there are: {known}")
+            })
+        });
+        let side = side.transpose()?;
+        let Some(name) = &self.action else {
+            return match side {
+                None => Ok(None),
+                Some(_) => Err("`direction` without `action`: it says nothing by itself".into()),
+            };
+        };
+        let action = Action::from_name(name).ok_or_else(|| {
+            let known = Action::ALL.map(Action::name).join(", ");
+            format!("there is no action `{name}`; there are: {known}")
+        })?;
+        Ok(Some((action, side)))
+    }
+
     /// A rule that a detector serves; whatever would say more about a regex is an error.
     fn detected(self, name: &str) -> Result<Rule, String> {
         let detector = Detector::from_name(name)?;

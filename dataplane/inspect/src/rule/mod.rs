@@ -21,6 +21,7 @@ pub use set::{RULES_MAX, RuleSet};
 
 use crate::class::Class;
 use crate::detect::Detector;
+use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
 /// Shorter words stand in too many others to be sought as heads of columns,
@@ -63,6 +64,9 @@ pub struct Rule {
     pub(crate) context: Context,
     /// Whether one of them must be there.
     pub require_context: bool,
+    /// What becomes of what it finds where the operator says nothing, and in messages that go which way; `None` is
+    /// both.
+    pub action: Option<(Action, Option<Side>)>,
     /// Whether a match may go over several members of one object of JSON, or elements of one array; its secret is in
     /// one of them.
     pub(crate) across_values: bool,
@@ -96,6 +100,7 @@ impl Rule {
     /// One that asks for nothing but its regex.
     fn new(id: String, class: Class, regex: Pattern, hir: Hir) -> Self {
         Self {
+            action: None,
             id,
             description: String::new(),
             class,

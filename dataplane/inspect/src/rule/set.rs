@@ -7,6 +7,7 @@ use super::file::File;
 use super::{Rule, RuleError};
 use crate::class::Class;
 use crate::detect::{Detector, NameError, Names};
+use crate::policy::{UnknownRule, is_named};
 
 /// Written by us from what vendors, laws and standards publish.
 const BUILT_IN: [(&str, &str); 6] = [
@@ -114,6 +115,19 @@ impl RuleSet {
         let ids: HashSet<String> = self.rules.iter().map(|rule| rule.id.clone()).collect();
         self.rules.extend(others.rules.into_iter().filter(|rule| !ids.contains(&rule.id)));
         self
+    }
+
+    /// Its rules but those of these ids, in which `*` is anything.
+    pub fn without<'i>(
+        mut self,
+        ids: impl IntoIterator<Item = &'i str>,
+    ) -> Result<Self, UnknownRule> {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        for id in &ids {
+            UnknownRule::check(id, &self.rules)?;
+        }
+        self.rules.retain(|rule| !ids.iter().any(|id| is_named(id, &rule.id)));
+        Ok(self)
     }
 
     /// With names of people too: a list of them, one a line, that are found as they are written or in capitals. The

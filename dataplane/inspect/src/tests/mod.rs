@@ -2,6 +2,7 @@
 
 mod engines;
 mod limits;
+mod policy;
 mod redaction;
 mod tables;
 mod unseen;

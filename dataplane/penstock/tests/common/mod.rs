@@ -52,6 +52,8 @@ impl Drop for Folder {
 pub struct Setup {
     pub folder: Folder,
     upstreams: Vec<(&'static str, String)>,
+    /// What a server's entry has beside its upstream.
+    servers: String,
     listeners: String,
     more: String,
     backend: &'static str,
@@ -70,6 +72,7 @@ impl Setup {
         Self {
             folder: Folder::new(),
             upstreams: vec![("up", upstream.to_owned())],
+            servers: String::new(),
             listeners: String::new(),
             more: String::new(),
             backend: "auto",
@@ -81,6 +84,12 @@ impl Setup {
     /// One more upstream, at `/mcp/<name>`.
     pub fn also(mut self, name: &'static str, upstream: &str) -> Self {
         self.upstreams.push((name, upstream.to_owned()));
+        self
+    }
+
+    /// What every server's entry has beside its upstream.
+    pub fn servers(mut self, more: &str) -> Self {
+        self.servers = format!(", {more}");
         self
     }
 
@@ -114,11 +123,14 @@ impl Setup {
     }
 
     pub fn text(&self, address: SocketAddr) -> String {
-        let Self { listeners, more, backend, .. } = self;
+        let Self { listeners, more, backend, servers: own, .. } = self;
         let upstreams: String =
             self.upstreams.iter().map(|(name, entry)| format!("  {name}: {entry}\n")).collect();
-        let servers: String =
-            self.upstreams.iter().map(|(name, _)| format!("  {name}: {name}\n")).collect();
+        let servers: String = self
+            .upstreams
+            .iter()
+            .map(|(name, _)| format!("  {name}: {{ upstream: {name}{own} }}\n"))
+            .collect();
         format!(
             "shards: 1\nbackend: {backend}\nlisteners: [{{ address: \"{address}\" }}{listeners}]\n\
              upstreams:\n{upstreams}servers:\n{servers}{more}\n"
@@ -139,6 +151,9 @@ impl Setup {
         // Listening begins before all else is set up; an answer comes after.
         assert_eq!(penstock.connect().ask(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").0, 404);
         std::thread::sleep(Duration::from_millis(150));
+        // Another test's may have taken the port between its choice and its use: then that one has answered.
+        let ended = penstock.child.try_wait().expect("its state").is_some();
+        assert!(!ended, "penstock ended: {}", penstock.log());
         penstock
     }
 
