@@ -14,13 +14,15 @@ use super::cut::{Bytes, Cut};
 /// What an automaton may take when it is built,
 const BUILT_BYTES_MAX: usize = 64 << 20;
 /// and what of its states a thread keeps.
-const CACHE_BYTES_MAX: usize = 24 << 20;
+const CACHE_BYTES_MAX: usize = 16 << 20;
 
 /// Cuts of rules, all asked at once.
 #[derive(Debug)]
 pub(super) struct Anchored {
     automaton: DFA,
     all: Vec<Of>,
+    /// None is longer.
+    longest: usize,
     /// What may stand before one of them,
     lefts: Bytes,
     /// and what one may begin with, where that is known.
@@ -73,6 +75,7 @@ impl Anchored {
             automaton,
             all: cuts.iter().map(of).collect(),
             beginnings: None,
+            longest: cuts.iter().map(|(_, cut)| cut.on).max().unwrap_or(0),
             before_digit: union(&mut cuts.iter().map(|(_, cut)| cut.before_digit)),
             lefts: union(&mut cuts.iter().map(|(_, cut)| cut.left)),
         })
@@ -118,9 +121,15 @@ impl Anchored {
         let Self { automaton, all, .. } = self;
         let start = start::Config::new().anchored(Held::Yes).look_behind(before);
         let mut state = automaton.start_state(cache, &start).ok()?;
-        let mut rest = text.get(at..).unwrap_or_default().iter();
+        let rest = text.get(at..).unwrap_or_default();
+        // A match is told a byte behind its end.
+        let far = rest.len() > self.longest;
+        let mut rest = rest.get(..self.longest.saturating_add(1)).unwrap_or(rest).iter();
         loop {
             let next = rest.next();
+            if far && next.is_none() {
+                return Some(());
+            }
             state = match next {
                 Some(byte) => automaton.next_state(cache, state, *byte),
                 None => automaton.next_eoi_state(cache, state),

@@ -9,6 +9,9 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 use super::dense::{Cluster, Kind};
 use super::words::Words;
 
+/// What may be repeated more often than this may be so for ever.
+const REPEATED_MAX: u32 = 6;
+
 /// Sets of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bytes([u64; 4]);
@@ -134,6 +137,11 @@ impl Cut {
         Some(Self { rest, left, before_digit, before, on, is_whole })
     }
 
+    /// The same where what may be repeated often may be so for ever: an automaton has fewer states then.
+    pub(super) fn loose(self) -> Self {
+        Self { rest: loose(&self.rest), ..self }
+    }
+
     pub(super) fn shortest(&self) -> usize {
         shortest(&self.rest)
     }
@@ -222,6 +230,21 @@ fn no_longer(hir: &Hir) -> Hir {
         }
         HirKind::Concat(parts) => without_tail(parts.clone()),
         HirKind::Alternation(forms) => Hir::alternation(forms.iter().map(no_longer).collect()),
+        _ => hir.clone(),
+    }
+}
+
+/// Repeated as often as it must be, or more.
+fn loose(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Capture(capture) => loose(&capture.sub),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(loose).collect()),
+        HirKind::Alternation(forms) => Hir::alternation(forms.iter().map(loose).collect()),
+        HirKind::Repetition(repetition) => {
+            let sub = Box::new(loose(&repetition.sub));
+            let max = repetition.max.filter(|max| max - repetition.min <= REPEATED_MAX);
+            Hir::repetition(Repetition { sub, max, ..repetition.clone() })
+        }
         _ => hir.clone(),
     }
 }

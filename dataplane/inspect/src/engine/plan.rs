@@ -119,11 +119,11 @@ impl Plan {
                     Way::Run(cut) => runs.push((index, cut)),
                     Way::Sign(cut) => {
                         if let Some(sign) = cut.first_bytes().single() {
-                            signs.entry(sign).or_default().push((index, cut));
+                            signs.entry(sign).or_default().push((index, cut.loose()));
                         }
                     }
                     Way::Phrase(cut, words) => {
-                        phrases.push((index, cut));
+                        phrases.push((index, cut.loose()));
                         begins.extend(words);
                     }
                 }
