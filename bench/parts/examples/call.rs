@@ -55,7 +55,7 @@ fn proxy(upstream: SocketAddr, directory: &Path) -> Result<Proxy> {
         listener.bind = Bind::Tcp(([127, 0, 0, 1], 0).into());
     }
     let inside = Inside { control: directory.join("control"), front: directory.join("front") };
-    let world = World::new(snapshot, &inside, &mut |host, _| Addresses::unresolved(host))?;
+    let world = World::new(snapshot, &inside, &[], &mut |host, _| Addresses::unresolved(host))?;
     Ok(Proxy::start(world, &Engine::Epoll("a bench".into()), None)?)
 }
 

@@ -77,6 +77,11 @@ impl<'a> Fields<'a> {
         self.entry(name).is_some()
     }
 
+    /// Whether one value stands at a key.
+    pub(crate) fn is_scalar(&self, name: &str) -> bool {
+        self.entry(name).is_some_and(|entry| matches!(entry.value.kind, Kind::Scalar(_)))
+    }
+
     /// Where a key's value stands, or the section where the key is absent.
     pub(crate) fn span_of(&self, name: &str) -> Range<usize> {
         self.entry(name).map_or_else(|| self.span.clone(), |entry| entry.value.span.clone())
@@ -243,7 +248,11 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn section(&self, name: &str) -> Option<Fields<'a>> {
         let entry = self.entry(name)?;
-        let Some(Key { value: Value::Section(section), .. }) = self.key(name) else { return None };
+        let Some(Key { value: Value::Section(section) | Value::OffOr(section), .. }) =
+            self.key(name)
+        else {
+            return None;
+        };
         Fields::open(self.cx, section, &entry.value, &entry.span, &self.named(name))
     }
 

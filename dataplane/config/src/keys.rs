@@ -2,13 +2,16 @@
 //! Schema and the test of the reference page all go by this table.
 
 mod agents;
+mod inspection;
 
 use Value::{
-    AutoOrCount, Choice, Count, Flag, Named, Section as Nested, Sections, Size, Text, Texts, Time,
-    Variables, Words,
+    AutoOrCount, Choice, Count, Flag, Named, OffOr, Section as Nested, Sections, Size, Text, Texts,
+    Time, Variables, Words,
 };
 
 pub(crate) use agents::{AGENT, EGRESS};
+pub use inspection::CLASSES;
+pub(crate) use inspection::{ACTION, INSPECTION, SERVER_INSPECTION};
 
 /// A mapping with fixed keys.
 pub(crate) struct Section {
@@ -46,6 +49,8 @@ pub(crate) enum Value {
     /// A mapping of environment variables.
     Variables,
     Section(&'static Section),
+    /// `off` or `false`, or a section.
+    OffOr(&'static Section),
     Sections(&'static Section),
     /// A mapping of names to sections; `true` where a text may stand for the section.
     Named(&'static Section, bool),
@@ -95,6 +100,12 @@ pub(crate) static ROOT: Section = Section {
             "Agents that the kernel holds to penstock, by name: `penstock egress apply` and `penstock run` go by them.",
         ),
         key("egress", Nested(&EGRESS), "", "How the kernel holds agents to penstock."),
+        key(
+            "inspection",
+            Nested(&INSPECTION),
+            "",
+            "What is looked for in messages, and what becomes of it. Nothing is without this key.",
+        ),
         key("limits", Nested(&LIMITS), "", "What a peer may make penstock spend."),
         key("log", Nested(&LOG), "", "The process's own log, on stderr."),
         key(
@@ -291,6 +302,12 @@ pub(crate) static SERVER: Section = Section {
             "Its path, exactly. `<path>/sse` and `<path>/messages` serve clients of revision 2024-11-05.",
         ),
         key("upstream", Text(NAME), "", "Name of the upstream that serves it."),
+        key(
+            "inspection",
+            OffOr(&SERVER_INSPECTION),
+            "",
+            "What differs from the `inspection` of the file; `off`: nothing is looked into.",
+        ),
     ],
 };
 
@@ -408,7 +425,7 @@ mod tests {
     fn each(section: &Section, visit: &mut impl FnMut(&Key)) {
         for key in section.keys {
             visit(key);
-            if let Nested(inner) | Sections(inner) | Named(inner, _) = key.value {
+            if let Nested(inner) | OffOr(inner) | Sections(inner) | Named(inner, _) = key.value {
                 each(inner, visit);
             }
         }
@@ -441,7 +458,10 @@ mod tests {
                         [min, or(min), max].map(|text| units::thousandths(text).unwrap());
                     assert!(min <= default && default <= max, "{}", key.name);
                 }
-                Choice(values) => assert!(values.contains(&key.default), "{}", key.name),
+                Choice(values) => {
+                    let fits = key.default.is_empty() || values.contains(&key.default);
+                    assert!(fits, "{}", key.name);
+                }
                 Flag => assert!(["true", "false"].contains(&key.default), "{}", key.name),
                 _ => {}
             }

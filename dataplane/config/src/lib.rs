@@ -13,6 +13,7 @@ mod fields;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod import;
+mod inspection;
 mod keys;
 mod load;
 mod problem;
@@ -28,6 +29,8 @@ mod yaml;
 
 pub use agents::*;
 pub use import::{Export, ImportError, Imported, ImportedServer, import_mcp_servers};
+pub use inspection::*;
+pub use keys::CLASSES;
 pub use load::{FILE_BYTES_MAX, Loaded, load, parse};
 pub use problem::{Errors, Excerpt, Problem, Severity};
 pub use references::{Expect, Resolver, System};

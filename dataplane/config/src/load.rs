@@ -47,7 +47,7 @@ pub fn parse(text: &str, origin: &Path, resolver: &dyn Resolver) -> Result<Loade
     }
     let root = yaml::parse(text, &cx);
     let snapshot = root.and_then(|root| {
-        mask(&root, &mut cx, false);
+        mask(&root, &mut cx, false, "");
         read::snapshot(&cx, &root)
     });
     let failed = cx.failed();
@@ -76,21 +76,22 @@ pub(crate) fn parse_bytes(
 }
 
 /// Masks what may be a secret, so that no excerpt shows it.
-fn mask(node: &Rc<Node>, cx: &mut Context<'_>, secret: bool) {
+fn mask(node: &Rc<Node>, cx: &mut Context<'_>, secret: bool, section: &str) {
     match &node.kind {
         Kind::Scalar(_) if secret => cx.source.mask(node.span.clone()),
         Kind::Null | Kind::Scalar(_) => {}
-        Kind::List(items) => items.iter().for_each(|item| mask(item, cx, secret)),
+        Kind::List(items) => items.iter().for_each(|item| mask(item, cx, secret, section)),
         Kind::Map(entries) => {
             for entry in entries {
-                mask(&entry.value, cx, secret || is_secret(entry));
+                mask(&entry.value, cx, secret || is_secret(entry, section), &entry.key);
             }
         }
     }
 }
 
-/// The environment of a command, and a URL with credentials or a query in it.
-fn is_secret(Entry { key, value, .. }: &Entry) -> bool {
+/// The environment of a command, a URL with credentials or a query in it, the key of inspection.
+fn is_secret(Entry { key, value, .. }: &Entry, section: &str) -> bool {
     key == "env"
+        || key == "key" && section == "inspection"
         || matches!(&value.kind, Kind::Scalar(text) if key == "url" && text.contains(['@', '?']))
 }

@@ -93,6 +93,15 @@ fn refine(definitions: &mut Map<String, Json>) {
             }),
         ),
         ("admin", json!({ "required": ["address"] })),
+        (
+            "action",
+            json!({
+                "required": ["action"],
+                "not": { "required": ["class", "rule"] },
+                "if": { "required": ["keep"] },
+                "then": { "properties": { "action": { "const": "redact" } } },
+            }),
+        ),
     ];
     for (name, rule) in rules {
         if let (Some(Json::Object(definition)), Json::Object(rule)) =
@@ -194,6 +203,10 @@ fn type_of(value: &Value, definitions: &mut Map<String, Json>) -> Json {
             "additionalProperties": scalar(),
         }),
         Value::Section(inner) => definition(inner, definitions),
+        Value::OffOr(inner) => {
+            // What YAML 1.1 makes of `off`, which editors may go by.
+            json!({ "anyOf": [{ "enum": ["off", false] }, definition(inner, definitions)] })
+        }
         Value::Sections(inner) => {
             json!({ "type": "array", "minItems": 1, "items": definition(inner, definitions) })
         }

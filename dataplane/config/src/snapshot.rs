@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agents::{Agent, Egress};
+use crate::inspection::{Inspection, ServerInspection};
 
 /// Everything a running penstock knows of its configuration. Immutable; a reload makes a new one.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<Upstream>>,
     /// Every virtual server, in the order of the file.
     pub servers: Vec<Server>,
+    /// What is looked for in messages, where configured.
+    pub inspection: Option<Inspection>,
     /// What a peer may make penstock spend.
     pub limits: Limits,
     /// The process's own log.
@@ -256,6 +259,8 @@ pub struct Server {
     pub path: String,
     /// Which upstream serves it, an index into [`Snapshot::upstreams`].
     pub upstream: usize,
+    /// What holds for its messages beside [`Snapshot::inspection`]; none are looked into without it.
+    pub inspection: Option<ServerInspection>,
 }
 
 /// What a peer may make penstock spend. Each has a key of the same name in `limits`.

@@ -70,8 +70,8 @@ impl<'a> Source<'a> {
     pub(crate) fn may_be_secret(&self, offset: usize) -> bool {
         let (index, start) = self.line_of(offset);
         let line = self.line_from(start);
-        let is_env = |line: &str| line.contains("env:");
-        if is_env(line) || (line.contains("://") && line.contains(['@', '?'])) {
+        let names_one = |line: &str| line.contains("env:") || line.contains("key:");
+        if names_one(line) || (line.contains("://") && line.contains(['@', '?'])) {
             return true;
         }
         let mut indent = indent_of(line);
@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
             let above = self.line_from(start);
             if !above.trim().is_empty() && indent_of(above) < indent {
                 indent = indent_of(above);
-                if is_env(above) {
+                if names_one(above) {
                     return true;
                 }
             }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use penstock_config::{
-    Backend, Bind, Egress, EgressMode, EgressRule, Endpoint, ForwardLimits, ForwardRule,
-    HostHeader, HostPattern, Hosts, Limits, Loaded, LogFormat, LogLevel, Place, Process, Resources,
-    Shards, Target, Transport, agent_id, schema,
+    ActionVerb, Backend, Bind, Direction, Egress, EgressMode, EgressRule, Endpoint, FindingAction,
+    Findings, ForwardLimits, ForwardRule, HostHeader, HostPattern, Hosts, InspectionEngine, Kept,
+    Limits, Loaded, LogFormat, LogLevel, Place, Process, Resources, ServerInspection, Shards,
+    Target, Transport, agent_id, schema,
 };
 use world::{SECRET, World};
 
@@ -101,8 +102,13 @@ upstreams:
     command: [uvx, mcp-server-git]
     process: shared
 servers:
-  files: { path: /files/mcp, upstream: files }
-  old: old
+  files:
+    path: /files/mcp
+    upstream: files
+    inspection:
+      actions: [{ rule: "aws-*", direction: request, action: block }]
+      open_for: [transfer, "pay_*"]
+  old: { upstream: old, inspection: off }
   local: local
   time: time
   git: git
@@ -130,6 +136,19 @@ agents:
   robot: { unit: agents-robot.slice, run_as: 1001 }
   alan: { user: alan }
 egress: { mode: audit, bpffs: /run/bpf }
+inspection:
+  engine: portable
+  built_in: false
+  rules: [acme.toml]
+  names: names.txt
+  disable: [generic-api-key]
+  key: "${file:token}${file:token}${file:token}${file:token}${file:token}"
+  over_limit: pass
+  message_bytes: 1MiB
+  actions:
+    - { class: email, action: redact, keep: domain }
+    - { class: card, action: tokenise }
+    - { action: report }
 limits:
   head_bytes: 16KiB
   head_fields: 50
@@ -211,6 +230,99 @@ fn a_full_file_says_all_of_it() {
     assert_eq!((snapshot.log.level, snapshot.log.format), (LogLevel::Debug, LogFormat::Json));
     assert!(snapshot.log.access);
     assert_eq!(snapshot.admin.unwrap().address, "[::]:9901".parse().unwrap());
+}
+
+#[test]
+fn a_full_file_says_what_is_looked_for() {
+    let Loaded { snapshot, .. } = parse(FULL);
+    let inspection = snapshot.inspection.as_ref().expect("it is there");
+    assert_eq!(inspection.engine, InspectionEngine::Portable);
+    assert!(!inspection.built_in && inspection.pass_over_limit);
+    assert_eq!(inspection.rules, [Path::new("/etc/penstock/acme.toml")]);
+    assert_eq!(inspection.names.as_deref(), Some(Path::new("/etc/penstock/names.txt")));
+    assert_eq!(inspection.disable[0].id, "generic-api-key");
+    assert_eq!(inspection.key.as_ref().unwrap().expose(), SECRET.repeat(5));
+    assert_eq!(inspection.message_bytes_max, 1 << 20);
+    let all = |of, verb| FindingAction { of, direction: None, verb };
+    let [email, card] = ["email", "card"].map(Findings::Class);
+    assert_eq!(
+        inspection.actions,
+        [
+            all(email, ActionVerb::Redact(Kept::Domain)),
+            all(card, ActionVerb::Tokenise),
+            all(Findings::All, ActionVerb::Report),
+        ]
+    );
+    let [files, old, local, ..] = &snapshot.servers[..] else { panic!("servers") };
+    let own = files.inspection.as_ref().expect("its own");
+    assert_eq!(own.open_for, ["transfer", "pay_*"]);
+    let [FindingAction { of: Findings::Rules(rule), direction, verb }] = &own.actions[..] else {
+        panic!("{own:?}")
+    };
+    let line = FULL.lines().position(|line| line.contains("aws-*")).unwrap() + 1;
+    let column = FULL.lines().nth(line - 1).unwrap().find("\"aws-*").unwrap() + 1;
+    assert_eq!((rule.id.as_str(), rule.line, rule.column), ("aws-*", line, column));
+    assert_eq!((*direction, *verb), (Some(Direction::Request), ActionVerb::Block));
+    assert_eq!(old.inspection, None);
+    assert_eq!(local.inspection, Some(ServerInspection::default()));
+}
+
+#[test]
+fn nothing_is_looked_into_unless_the_file_says_so() {
+    let Loaded { snapshot, .. } = parse(SMALL);
+    assert_eq!((snapshot.inspection, snapshot.servers[0].inspection.clone()), (None, None));
+    let Loaded { snapshot, warnings } = parse(&format!("{SMALL}inspection: {{}}\n"));
+    assert_eq!(warnings, []);
+    let inspection = snapshot.inspection.expect("it is there");
+    assert!(inspection.built_in && !inspection.pass_over_limit && inspection.key.is_none());
+    assert_eq!(inspection.engine, InspectionEngine::Auto);
+    assert_eq!((inspection.message_bytes_max, inspection.actions), (16 << 20, vec![]));
+    assert_eq!(snapshot.servers[0].inspection, Some(ServerInspection::default()));
+}
+
+#[test]
+fn what_inspection_probably_does_not_mean_is_a_warning() {
+    let said = |keys: &str| -> Vec<_> {
+        let loaded = parse(&format!("{SMALL}inspection: {{ {keys} }}\n"));
+        loaded.warnings.into_iter().map(|warning| warning.message).collect()
+    };
+    assert_eq!(
+        said("actions: [{ class: card, action: tokenise }]"),
+        ["`tokenise` without `inspection.key`: no placeholder can be opened after a restart"]
+    );
+    assert_eq!(
+        said("actions: [{ action: block }, { class: card, action: redact }]"),
+        ["`inspection.actions[1]` is never reached: `inspection.actions[0]` fits all that it does"]
+    );
+    let both = "actions: [{ class: card, direction: request, action: block }, \
+                { class: card, action: redact }]";
+    assert_eq!(said(both), Vec::<String>::new());
+    let own = "files: { upstream: files, inspection: { open_for: [a] } }";
+    let open = SMALL.replace("files: files", own);
+    let Loaded { warnings, .. } = parse(&format!("{open}inspection: {{}}\n"));
+    assert_eq!(warnings[0].message, "`open_for` names tools, and no action is `tokenise`");
+}
+
+#[test]
+fn lists_of_inspection_have_as_many_entries_as_the_reference_says() {
+    let actions = |count: usize| {
+        let all: Vec<_> =
+            (0..count).map(|at| format!("{{ rule: r{at}, action: block }}")).collect();
+        format!("{SMALL}inspection: {{ actions: [{}] }}\n", all.join(", "))
+    };
+    let rules = |count: usize| {
+        format!("{SMALL}inspection: {{ rules: [{}] }}\n", vec!["a.toml"; count].join(", "))
+    };
+    let refused = |text: &str| {
+        let origin = Path::new("/etc/penstock/penstock.yaml");
+        penstock_config::parse(text, origin, &World).expect_err("too many").to_string()
+    };
+    let read = |text: &str| parse(text).snapshot.inspection.expect("it is there");
+    assert_eq!(read(&actions(256)).actions.len(), 256);
+    let many = "`inspection.actions` has 257 entries (write at most 256;";
+    assert!(refused(&actions(257)).contains(many));
+    assert_eq!(read(&rules(64)).rules.len(), 64);
+    assert!(refused(&rules(65)).contains("`inspection.rules` names 65 files (name at most 64;"));
 }
 
 #[test]

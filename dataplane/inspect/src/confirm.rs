@@ -3,7 +3,11 @@
 use std::ops::Range;
 
 use crate::explain::Refusal;
+use crate::limits::{Budget, Exceeded};
 use crate::rule::{Matched, Rule, bits_per_byte};
+
+/// An allowlist for lines sees so much of one before a match, and so much behind it.
+const LINE_BYTES_MAX: usize = 1024;
 
 /// A match that holds, by its places in the text that was searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,25 +20,54 @@ pub(crate) struct Match {
     pub(crate) in_context: bool,
 }
 
+/// A text in which rules are confirmed, and what was learned of it.
+pub(crate) struct Asked<'t> {
+    pub(crate) text: &'t [u8],
+    /// Whether it is known that a word of the context stands beside whatever is in it.
+    pub(crate) named: bool,
+    /// Whether a keyword of the rule is in the text, once that was looked for.
+    pub(crate) keyword: &'t mut Option<bool>,
+}
+
 /// Tells each match of a rule within a part of a text.
-pub(crate) fn matches(rule: &Rule, text: &[u8], part: Range<usize>, mut found: impl FnMut(Match)) {
-    rule.regex.matches(text, part.into(), rule.group, |whole, secret| {
-        let (whole, secret) = (whole.range(), secret.range());
-        if let Ok(one) = holds(rule, text, whole, secret) {
-            found(one);
-        }
-    });
+pub(crate) fn matches(
+    rule: &Rule,
+    asked: &mut Asked<'_>,
+    part: Range<usize>,
+    budget: &mut Budget,
+    mut found: impl FnMut(Match),
+) -> Result<(), Exceeded> {
+    let longest = rule.bytes_max().unwrap_or(usize::MAX);
+    rule.regex.matches_within(
+        asked.text,
+        part.into(),
+        rule.group,
+        longest,
+        budget,
+        |whole, secret, budget| {
+            if let Ok(one) = holds(rule, asked, whole.range(), secret.range(), budget)? {
+                found(one);
+            }
+            Ok(())
+        },
+    )
 }
 
 /// Why none does within a text; of several that come close, what is said of the closest.
 pub(crate) fn refusal(rule: &Rule, text: &[u8]) -> Refusal {
+    if rule.detector.is_some() {
+        return Refusal::Detector;
+    }
     if !rule.regex.compile() {
         return Refusal::TooLarge;
     }
     let mut closest = Refusal::Regex;
+    let asked = &mut Asked { text, named: false, keyword: &mut None };
     rule.regex.matches(text, (0..text.len()).into(), rule.group, |whole, secret| {
-        let refusal = holds(rule, text, whole.range(), secret.range()).err();
-        let refusal = refusal.unwrap_or(Refusal::NotAsked);
+        let budget = &mut Budget::unlimited();
+        let held = holds(rule, asked, whole.range(), secret.range(), budget);
+        let refusal =
+            held.map_or(Refusal::NotAsked, |held| held.err().unwrap_or(Refusal::NotAsked));
         if refusal > closest {
             closest = refusal;
         }
@@ -45,41 +78,64 @@ pub(crate) fn refusal(rule: &Rule, text: &[u8]) -> Refusal {
 /// All that a rule asks beside its form.
 fn holds(
     rule: &Rule,
-    text: &[u8],
+    asked: &mut Asked<'_>,
     whole: Range<usize>,
     secret: Range<usize>,
-) -> Result<Match, Refusal> {
+    budget: &mut Budget,
+) -> Result<Result<Match, Refusal>, Exceeded> {
+    let text = asked.text;
     let part = |range: &Range<usize>| text.get(range.clone()).unwrap_or_default();
-    let line = lines(text, &whole);
-    let matched = Matched { secret: part(&secret), whole: part(&whole), line: part(&line) };
-    if matched.secret.is_empty() {
-        return Err(Refusal::Empty);
+    if secret.is_empty() {
+        return Ok(Err(Refusal::Empty));
     }
-    if !has_keyword(rule, text, matched.whole) {
-        return Err(Refusal::Keyword);
+    if !has_keyword(rule, asked, part(&whole), budget)? {
+        return Ok(Err(Refusal::Keyword));
     }
-    if let Some(asked) = rule.entropy {
-        let bits = bits_per_byte(matched.secret);
-        if bits < asked {
-            return Err(Refusal::Entropy(bits));
+    if let Some(wanted) = rule.entropy {
+        let bits = bits_per_byte(part(&secret));
+        if bits < wanted {
+            return Ok(Err(Refusal::Entropy(bits)));
         }
     }
-    if rule.allowlists.iter().any(|allowlist| allowlist.allows(&matched)) {
-        return Err(Refusal::Allowlist);
+    if !rule.allowlists.is_empty() {
+        let of_line = rule.allowlists.iter().any(|allowlist| allowlist.is_of_line());
+        let line = if of_line { lines(text, &whole) } else { 0..0 };
+        budget.spend(whole.len() + line.len())?;
+        let matched = Matched { secret: part(&secret), whole: part(&whole), line: part(&line) };
+        if rule.allowlists.iter().any(|allowlist| allowlist.allows(&matched)) {
+            return Ok(Err(Refusal::Allowlist));
+        }
     }
-    if rule.validator.is_some_and(|validator| !validator.holds(matched.secret)) {
-        return Err(Refusal::Validator);
+    if rule.validator.is_some_and(|validator| !validator.holds(part(&secret))) {
+        return Ok(Err(Refusal::Validator));
     }
-    let in_context = !rule.context.is_empty() && rule.context.is_beside(secret.clone(), text);
+    let beside = || !rule.context.is_empty() && rule.context.is_beside(secret.clone(), text);
+    let in_context = asked.named || beside();
     if rule.require_context && !in_context {
-        return Err(Refusal::Context);
+        return Ok(Err(Refusal::Context));
     }
-    Ok(Match { whole, secret, in_context })
+    Ok(Ok(Match { whole, secret, in_context }))
 }
 
-fn has_keyword(rule: &Rule, text: &[u8], whole: &[u8]) -> bool {
+fn has_keyword(
+    rule: &Rule,
+    asked: &mut Asked<'_>,
+    whole: &[u8],
+    budget: &mut Budget,
+) -> Result<bool, Exceeded> {
     let within = |text: &[u8]| rule.keywords.iter().any(|word| contains(text, word.as_bytes()));
-    rule.keywords.is_empty() || within(whole) || !rule.keywords_within && within(text)
+    if rule.keywords.is_empty() || within(whole) {
+        return Ok(true);
+    }
+    if rule.keywords_within {
+        return Ok(false);
+    }
+    // Looked for once, however many matches there are.
+    if asked.keyword.is_none() {
+        budget.spend(asked.text.len())?;
+        *asked.keyword = Some(within(asked.text));
+    }
+    Ok(asked.keyword.unwrap_or(false))
 }
 
 /// Whether a word in lower case is in a text, in whatever case.
@@ -91,12 +147,14 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
     })
 }
 
-/// The lines on which a span stands.
+/// The lines on which a span stands, as far as they are near.
 fn lines(text: &[u8], span: &Range<usize>) -> Range<usize> {
-    let before = text.get(..span.start).unwrap_or_default();
-    let behind = text.get(span.end..).unwrap_or_default();
-    let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-    start..memchr::memchr(b'\n', behind).map_or(text.len(), |at| span.end + at)
+    let near = span.start.saturating_sub(LINE_BYTES_MAX)
+        ..span.end.saturating_add(LINE_BYTES_MAX).min(text.len());
+    let before = text.get(near.start..span.start).unwrap_or_default();
+    let behind = text.get(span.end..near.end).unwrap_or_default();
+    let start = memchr::memrchr(b'\n', before).map_or(near.start, |at| near.start + at + 1);
+    start..memchr::memchr(b'\n', behind).map_or(near.end, |at| span.end + at)
 }
 
 #[cfg(test)]
@@ -109,9 +167,12 @@ mod tests {
         let set = RuleSet::from_file("own.toml", &file, &mut |_| Err("none".into()));
         let set = set.expect("a rule");
         let mut all = Vec::new();
-        matches(&set.rules()[0], text.as_bytes(), 0..text.len(), |one| {
+        let asked = &mut Asked { text: text.as_bytes(), named: false, keyword: &mut None };
+        let budget = &mut Budget::unlimited();
+        let told = matches(&set.rules()[0], asked, 0..text.len(), budget, |one| {
             all.push(text[one.secret].to_owned());
         });
+        told.expect("without a limit");
         all
     }
 

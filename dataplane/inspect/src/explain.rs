@@ -23,6 +23,8 @@ pub enum Sought {
     HexDigits(usize),
     /// Nothing: the rule is asked of every byte of every message.
     Everywhere,
+    /// What its detector looks for.
+    Detector(&'static str),
 }
 
 /// Why a rule does not find something in a text.
@@ -44,6 +46,8 @@ pub enum Refusal {
     Validator,
     /// No word of the context stands beside it.
     Context,
+    /// Its detector does not find it.
+    Detector,
     /// The rule finds it where it is asked, but nothing that is looked for leads there.
     NotAsked,
 }
@@ -63,6 +67,7 @@ impl fmt::Display for Refusal {
             Self::Allowlist => "an allowlist lets it go",
             Self::Validator => "the validator does not hold",
             Self::Context => "no word of the context stands beside it",
+            Self::Detector => "its detector does not find it",
             Self::NotAsked => "the regex matches, but nothing that is looked for leads there",
         };
         f.write_str(text)
@@ -109,7 +114,7 @@ impl Rule {
 
     /// What an engine looks for so that this rule is asked: one for each form that its matches have.
     pub fn sought(&self) -> Vec<Sought> {
-        engine::sought(self)
+        self.detector().map_or_else(|| engine::sought(self), |name| vec![Sought::Detector(name)])
     }
 
     /// Why it finds nothing in a text in which it was not found.

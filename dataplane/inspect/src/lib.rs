@@ -3,32 +3,43 @@
 //! A message is read as its reader will read it: escapes decoded, what only looks like another character told
 //! apart no more, and what stands encoded in it a text of its own (`layer`, `scan`). An engine looks for
 //! hundreds of rules at once and tells where a match may be (`engine`); the rule's own regex, its entropy, its
-//! validator and its context then say whether it is one (`ask`, `confirm`). What is found is cut out of the
-//! message's own bytes (`redact`). Nothing here does I/O.
+//! validator and its context, to which the head of a table's column belongs (`table`), then say whether it is one
+//! (`ask`, `confirm`). What no regex finds is detected (`detect`). What is found is cut out of the message's own bytes
+//! (`redact`), or what else an operator wants becomes of the message (`policy`). A text that comes in pieces is looked
+//! into in windows (`windows`). Nothing here does I/O.
 
 #![forbid(unsafe_code)]
 
 mod ask;
 mod class;
 mod confirm;
+mod detect;
 mod engine;
 mod explain;
 mod layer;
 mod limits;
+mod policy;
 mod redact;
 mod rule;
 mod scan;
 mod structure;
+mod table;
 mod validate;
+mod windows;
 
 pub use class::Class;
 pub use engine::EngineKind;
 pub use explain::{Exception, Refusal, Sought};
 pub use limits::{Exceeded, Limits};
+pub use policy::{
+    Action, Blocked, Entry, KEY_CHARS_MIN, Keep, KeyError, Keys, Of, Outcome, OverLimit, Policy,
+    Settings, Side, Told, UnknownRule, Why,
+};
 pub use redact::{Splice, spliced};
 pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};
 pub use scan::{Finding, Form, Inspector, Scratch};
 pub use validate::Validator;
+pub use windows::{Settled, Windows};
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::layer::base64;
-use crate::scan::{Encoding, Finding, Form, Scratch, Text};
+use crate::scan::{Encoding, Finding, Form, Scratch};
 use crate::structure::{cell_at, cells};
 
 /// In a message, what comes in the place of some of its bytes.
@@ -56,12 +56,10 @@ impl Scratch {
             let Some(text) = self.texts.get(index).filter(|_| !own.is_empty()) else { continue };
             let bytes = text.bytes(message);
             match &text.within {
-                None => {
-                    outermost = own.into_iter().map(|edit| quoted(bytes, edit)).collect();
-                    for edit in &mut outermost {
-                        edit.range = text.source(edit.range.clone());
-                    }
-                }
+                None => outermost.extend(own.into_iter().map(|edit| {
+                    let Splice { range, with } = quoted(bytes, edit);
+                    Splice { range: text.source(range), with }
+                })),
                 Some(within) => {
                     let Some(outer) = edits.get_mut(within.text) else { continue };
                     match &within.encoding {
@@ -73,6 +71,12 @@ impl Scratch {
                             let Splice { range, with } = quoted(bytes, edit);
                             Splice { range: text.source(range), with: escaped(&with) }
                         })),
+                        Encoding::Folded | Encoding::Unseen => {
+                            outer.extend(own.into_iter().map(|edit| Splice {
+                                range: text.source(edit.range),
+                                with: edit.with,
+                            }));
+                        }
                         Encoding::Percent => outer.extend(own.into_iter().map(|edit| Splice {
                             range: text.source(edit.range),
                             with: percent(&edit.with),
@@ -88,14 +92,8 @@ impl Scratch {
     }
 }
 
-impl Text {
-    fn source(&self, span: Range<usize>) -> Range<usize> {
-        if self.is_verbatim() { span } else { self.layer.source(span) }
-    }
-}
-
 /// In order, those that overlap as one.
-fn joined(mut edits: Vec<Splice>) -> Vec<Splice> {
+pub(crate) fn joined(mut edits: Vec<Splice>) -> Vec<Splice> {
     edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     edits.dedup_by(|next, kept| {
         let meets = next.range.start < kept.range.end;

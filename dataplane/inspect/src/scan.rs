@@ -5,27 +5,34 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter};
 
 use crate::ask;
+use crate::confirm::Match;
+use crate::detect::Detectors;
 use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
 use crate::layer::base64::{self, Alphabet};
 use crate::layer::{Layer, folded, percent, unescape};
-use crate::limits::{Exceeded, Limits};
+use crate::limits::{Budget, Exceeded, Limits, SPENT_BYTES_MIN};
 use crate::rule::{Rule, RuleSet};
 use crate::structure::{Cell, cells, may_be_json};
 
 /// What stands around escapes is looked at with them: so far before,
-const ESCAPES_BEFORE: usize = 512;
+pub(crate) const ESCAPES_BEFORE: usize = 512;
 /// and so far behind; a match may be as long.
-const ESCAPES_AFTER: usize = 4096;
+pub(crate) const ESCAPES_AFTER: usize = 4096;
 /// A thread's scratch keeps so many texts from one message to the next,
 const TEXTS_KEPT: usize = 8;
 /// and so much memory for each.
 const KEPT_BYTES_MAX: usize = 1 << 20;
+/// A scratch that has grown beyond this, beside what its engine has, is not kept.
+const SCRATCH_BYTES_MAX: usize = 16 << 20;
 
 /// Rules, prepared: one for all threads.
 pub struct Inspector {
+    /// The rules, and behind them what the heads of columns are sought by.
     set: RuleSet,
+    count: usize,
     engine: Engine,
-    limits: Limits,
+    pub(crate) detectors: Detectors,
+    pub(crate) limits: Limits,
 }
 
 /// A thread's memory for looking into messages.
@@ -34,7 +41,11 @@ pub struct Scratch {
     hits: Vec<Hit>,
     cells: Vec<Cell>,
     pub(crate) texts: Vec<Text>,
-    findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
+    /// Bytes that regexes have searched in the last message.
+    pub(crate) searched: usize,
+    /// Whether that was so large that its memory is not to be kept for the next.
+    large: bool,
 }
 
 /// A text that is looked into: the message as its reader sees it, or what stands encoded in that.
@@ -63,6 +74,10 @@ pub(crate) enum Encoding {
     Percent,
     /// In base64, as this run.
     Base64 { run: Range<usize>, alphabet: Alphabet },
+    /// With characters that nobody sees, or that look like others.
+    Folded,
+    /// In characters that nobody sees.
+    Unseen,
 }
 
 /// Something that was found.
@@ -96,26 +111,35 @@ impl Form {
 
 impl Inspector {
     /// Prepares rules with an engine. Why that engine cannot be used, for a person.
-    pub fn new(set: RuleSet, kind: EngineKind, limits: Limits) -> Result<Self, String> {
+    pub fn new(mut set: RuleSet, kind: EngineKind, limits: Limits) -> Result<Self, String> {
+        let count = set.rules().len();
+        set.push(Rule::of_heads(set.rules())?);
         let engine = Engine::new(kind, set.rules())?;
         // Each thread finds it there.
         engine.scratch()?;
-        Ok(Self { set, engine, limits })
+        let detectors = Detectors::of(set.rules());
+        Ok(Self { set, count, engine, detectors, limits })
     }
 
     /// The same rules with another engine.
-    pub fn on(self, kind: EngineKind) -> Result<Self, String> {
+    pub fn on(mut self, kind: EngineKind) -> Result<Self, String> {
+        self.set.pop();
         Self::new(self.set, kind, self.limits)
     }
 
     /// The rules.
     pub fn rules(&self) -> &[Rule] {
-        self.set.rules()
+        self.set.rules().get(..self.count).unwrap_or_default()
     }
 
     /// The engine that does the search.
     pub fn engine(&self) -> EngineKind {
         self.engine.kind()
+    }
+
+    /// What looking into one message may take.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// What a thread needs.
@@ -126,12 +150,14 @@ impl Inspector {
             cells: Vec::new(),
             texts: Vec::new(),
             findings: Vec::new(),
+            searched: 0,
+            large: false,
         })
     }
 
     /// The rule of a finding.
     pub fn rule(&self, finding: &Finding) -> Option<&Rule> {
-        self.set.rules().get(finding.rule)
+        self.rules().get(finding.rule)
     }
 
     /// Of findings that overlap, the one whose rule comes first in the set, and of one rule's the longest: what a
@@ -166,54 +192,77 @@ impl Inspector {
             let most = self.limits.message_bytes;
             return Err(Exceeded::Bytes { bytes: message.len(), most });
         }
+        self.trim(scratch)?;
+        scratch.findings.clear();
         let mut scan = Scan {
             inspector: self,
             message,
             left: message
                 .len()
                 .saturating_mul(self.limits.decoded_times)
-                .saturating_add(KEPT_BYTES_MAX),
+                .saturating_add(SPENT_BYTES_MIN),
+            budget: Budget::of(&self.limits, message.len()),
             texts: 0,
             scratch,
         };
-        scan.scratch.findings.clear();
-        scan.outermost(form)?;
-        let mut next = 0;
-        let mut depth_ends = scan.texts;
-        let mut depth = 0;
-        while next < scan.texts {
-            if next == depth_ends {
-                depth += 1;
-                depth_ends = scan.texts;
-            }
-            scan.look(next, form)?;
-            if depth < self.limits.depth {
-                scan.texts_within(next)?;
-            }
-            next += 1;
-        }
-        let texts = scan.texts;
+        let done = scan.every_text(form);
+        let (texts, searched) = (scan.texts, scan.budget.spent());
+        scratch.searched = searched;
+        scratch.large = message.len() > KEPT_BYTES_MAX || scratch.bytes() > SCRATCH_BYTES_MAX;
         scratch.texts.truncate(texts.max(TEXTS_KEPT));
+        done?;
         let findings = &mut scratch.findings;
         findings.sort_by_key(|one| (one.source.start, one.source.end, one.rule, one.text));
         findings.dedup_by(|next, kept| next.rule == kept.rule && next.source == kept.source);
         Ok(findings)
     }
+
+    /// Gives back what a large message took, and forgets what was found in it; if not now, the next message does.
+    pub fn trim(&self, scratch: &mut Scratch) -> Result<(), Exceeded> {
+        if scratch.large {
+            *scratch = self.scratch()?;
+        }
+        Ok(())
+    }
 }
 
-struct Scan<'a> {
-    inspector: &'a Inspector,
-    message: &'a [u8],
-    /// Bytes that may still be decoded.
+pub(crate) struct Scan<'a> {
+    pub(crate) inspector: &'a Inspector,
+    pub(crate) message: &'a [u8],
+    /// Bytes that may still be decoded,
     left: usize,
+    /// and searched.
+    budget: Budget,
     /// How many of the scratch's texts are of this message.
     texts: usize,
-    scratch: &'a mut Scratch,
+    pub(crate) scratch: &'a mut Scratch,
 }
 
 impl Scan<'_> {
+    /// Looks into the message, and into what stands encoded in it.
+    fn every_text(&mut self, form: Form) -> Result<(), Exceeded> {
+        self.outermost(form)?;
+        let mut next = 0;
+        let mut depth_ends = self.texts;
+        let mut depth = 0;
+        while next < self.texts {
+            if next == depth_ends {
+                depth += 1;
+                depth_ends = self.texts;
+            }
+            self.look(next, form)?;
+            self.detect(next, form)?;
+            self.limited()?;
+            if depth < self.inspector.limits.depth {
+                self.texts_within(next)?;
+            }
+            next += 1;
+        }
+        Ok(())
+    }
+
     /// A text to fill.
-    fn text(&mut self, within: Option<Within>, from: usize) -> Text {
+    pub(crate) fn text(&mut self, within: Option<Within>, from: usize) -> Text {
         let mut text =
             self.scratch.texts.get_mut(self.texts).map(std::mem::take).unwrap_or_default();
         text.layer.reset(from, KEPT_BYTES_MAX);
@@ -222,7 +271,8 @@ impl Scan<'_> {
         text
     }
 
-    fn put(&mut self, text: Text) -> Result<(), Exceeded> {
+    /// Which one it becomes.
+    pub(crate) fn put(&mut self, text: Text) -> Result<usize, Exceeded> {
         let Inspector { limits, .. } = self.inspector;
         let bytes = text.layer.text().len();
         match self.scratch.texts.get_mut(self.texts) {
@@ -230,10 +280,18 @@ impl Scan<'_> {
             None => self.scratch.texts.push(text),
         }
         self.texts += 1;
+        if self.texts > limits.texts {
+            return Err(Exceeded::Count { what: "texts within texts", most: limits.texts });
+        }
         let most = self.message.len().saturating_mul(limits.decoded_times);
         let what = "bytes in texts within texts";
         self.left = self.left.checked_sub(bytes).ok_or(Exceeded::Count { what, most })?;
-        Ok(())
+        Ok(self.texts - 1)
+    }
+
+    /// Where in the message a span of a text came from.
+    pub(crate) fn source_of(&self, text: usize, span: Range<usize>) -> Range<usize> {
+        source_of(&self.scratch.texts, text, span)
     }
 
     fn outermost(&mut self, form: Form) -> Result<(), Exceeded> {
@@ -245,13 +303,14 @@ impl Scan<'_> {
             Form::Json => unescape(message, &mut text.layer),
             Form::Text => folded(message, &mut text.layer),
         }
-        self.put(text)
+        self.put(text).map(drop)
     }
 
     /// Asks every rule that may match in a text.
     fn look(&mut self, index: usize, form: Form) -> Result<(), Exceeded> {
-        let Inspector { engine, limits, set } = self.inspector;
-        let Scratch { engine: memory, hits, texts, cells: all, findings } = &mut *self.scratch;
+        let Inspector { engine, limits, count, .. } = self.inspector;
+        let rules = self.inspector.rules();
+        let Scratch { engine: memory, hits, texts, cells: all, findings, .. } = &mut *self.scratch;
         let Some(of) = texts.get(index) else { return Ok(()) };
         let bytes = of.bytes(self.message);
         engine.hits(bytes, memory, hits).map_err(Exceeded::Engine)?;
@@ -264,17 +323,26 @@ impl Scan<'_> {
             cells(self.message, all);
         }
         let text = ask::Text {
+            message: self.message,
             bytes,
             layer: (!of.verbatim).then_some(&of.layer),
             cells: clipped.then_some(all.as_slice()),
         };
-        text.ask(set.rules(), hits, |rule, one| {
+        let mut found = |rule: usize, one: Match| {
             let source = source_of(texts, index, one.secret.clone());
             let in_context = one.in_context;
             findings.push(Finding { rule, source, text: index, secret: one.secret, in_context });
-        });
-        if findings.len() > limits.findings {
-            return Err(Exceeded::Count { what: "matches", most: limits.findings });
+        };
+        // They are in the order of their rules.
+        let (hits, heads) = hits.split_at(hits.partition_point(|hit| hit.rule < *count));
+        text.ask(rules, hits, &mut self.budget, &mut found)?;
+        text.ask_columns(rules, heads, &mut self.budget, &mut found)
+    }
+
+    fn limited(&self) -> Result<(), Exceeded> {
+        let most = self.inspector.limits.findings;
+        if self.scratch.findings.len() > most {
+            return Err(Exceeded::Count { what: "matches", most });
         }
         Ok(())
     }
@@ -287,6 +355,11 @@ impl Scan<'_> {
         let done = self.escapes_within(index, bytes, b'\\', &Encoding::Escaped);
         let done = done.and_then(|()| self.escapes_within(index, bytes, b'%', &Encoding::Percent));
         let done = done.and_then(|()| self.base64_within(index, bytes));
+        let raw = matches!(
+            &of.within,
+            Some(Within { encoding: Encoding::Base64 { .. } | Encoding::Percent, .. })
+        );
+        let done = done.and_then(|()| if raw { self.folded_within(index, bytes) } else { Ok(()) });
         if let Some(place) = self.scratch.texts.get_mut(index) {
             *place = of;
         }
@@ -326,7 +399,17 @@ impl Scan<'_> {
         }
         decode(part);
         // What stands for itself throughout was looked at.
-        if text.layer.is_verbatim() { Ok(()) } else { self.put(text) }
+        if text.layer.is_verbatim() { Ok(()) } else { self.put(text).map(drop) }
+    }
+
+    /// What was decoded byte by byte, as its reader sees it.
+    fn folded_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
+        if bytes.is_ascii() {
+            return Ok(());
+        }
+        let mut text = self.text(Some(Within { text: index, encoding: Encoding::Folded }), 0);
+        folded(bytes, &mut text.layer);
+        if text.layer.is_verbatim() { Ok(()) } else { self.put(text).map(drop) }
     }
 
     fn base64_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
@@ -355,9 +438,7 @@ impl Scan<'_> {
 /// Where in the message a span of a text came from.
 fn source_of(texts: &[Text], mut index: usize, mut span: Range<usize>) -> Range<usize> {
     while let Some(text) = texts.get(index) {
-        if !text.verbatim {
-            span = text.layer.source(span);
-        }
+        span = text.source(span);
         match &text.within {
             Some(within) => index = within.text,
             None => break,
@@ -367,8 +448,9 @@ fn source_of(texts: &[Text], mut index: usize, mut span: Range<usize>) -> Range<
 }
 
 impl Text {
-    pub(crate) fn is_verbatim(&self) -> bool {
-        self.verbatim
+    /// Where in what it was read from a span of it stands.
+    pub(crate) fn source(&self, span: Range<usize>) -> Range<usize> {
+        if self.verbatim { span } else { self.layer.source(span) }
     }
 
     /// Its bytes, of the message that was looked into.
@@ -390,6 +472,35 @@ impl Finding {
 }
 
 impl Scratch {
+    /// What it has allocated, beside what its engine has.
+    pub(crate) fn bytes(&self) -> usize {
+        let texts: usize =
+            self.texts.iter().map(|text| text.layer.bytes() + size_of::<Text>()).sum();
+        texts
+            + self.hits.capacity() * size_of::<Hit>()
+            + self.cells.capacity() * size_of::<Cell>()
+            + self.findings.capacity() * size_of::<Finding>()
+    }
+
+    /// What of the message is written anew where a finding is cut out: of base64 the whole run.
+    pub(crate) fn extent(&self, finding: &Finding) -> Range<usize> {
+        let mut span = finding.secret.clone();
+        let mut index = finding.text;
+        while let Some(text) = self.texts.get(index) {
+            span = text.source(span);
+            match &text.within {
+                Some(Within { text: outer, encoding }) => {
+                    if let Encoding::Base64 { run, .. } = encoding {
+                        span = run.clone();
+                    }
+                    index = *outer;
+                }
+                None => break,
+            }
+        }
+        span
+    }
+
     /// What was found, as its reader sees it; of the last message that was looked into, which is given again.
     pub fn secret<'t>(&'t self, message: &'t [u8], finding: &Finding) -> &'t [u8] {
         let text = self.texts.get(finding.text);

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr2, memchr3};
+use memchr::memchr2;
 
 /// A value with the key before it, or one of them alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(crate) fn cells(text: &[u8], cells: &mut Vec<Cell>) {
 }
 
 /// Behind the quote that ends the string which begins at `start`.
-fn string_end(text: &[u8], start: usize) -> usize {
+pub(crate) fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(next) = text.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
         at += next;
@@ -92,10 +92,75 @@ pub(crate) fn cell_at(cells: &[Cell], at: usize) -> Option<&Cell> {
     cells.get(cells.partition_point(|cell| cell.end() <= at))
 }
 
-/// Whether a text may be JSON: its first byte begins an object, an array or a string.
+/// So many bytes around a value are looked at with it,
+const NEIGHBOURS_BYTES_MAX: usize = 4096;
+
+/// A value's neighbours, as places in the message: the members of its object, with what stands in their arrays and
+/// with the object's own key, or the elements of its array.
+pub(crate) fn neighbours(text: &[u8], cells: &[Cell], at: usize) -> Option<Range<usize>> {
+    let own = cells.get(at)?;
+    let member = own.key.is_some();
+    let apart = |gap: &[u8]| {
+        let ends = |byte: &u8| match byte {
+            b'{' | b'}' => true,
+            b'[' | b']' => !member,
+            _ => false,
+        };
+        gap.iter().any(ends)
+    };
+    let gap = |left: &Cell, right: &Cell| text.get(left.end()..right.start()).unwrap_or_default();
+    let mut start = own.start();
+    let before = cells.get(..at).unwrap_or_default();
+    let floor = own.start().saturating_sub(NEIGHBOURS_BYTES_MAX);
+    let mut next = own;
+    for cell in before.iter().rev().take_while(|cell| cell.start() >= floor) {
+        let between = gap(cell, next);
+        if apart(between) {
+            // An object stands with its key.
+            let opens = |byte: &u8| matches!(byte, b':' | b'{') || byte.is_ascii_whitespace();
+            let key = cell.value.is_none() && between.iter().all(opens);
+            start = if key { cell.start() } else { start };
+            break;
+        }
+        start = cell.start();
+        next = cell;
+    }
+    // With the brace before it.
+    let open = text.get(..start).unwrap_or_default();
+    let open = open.iter().rposition(|byte| !byte.is_ascii_whitespace());
+    start = open.filter(|at| matches!(text.get(*at), Some(b'{' | b'['))).unwrap_or(start);
+    let mut end = own.end();
+    let ceiling = own.end().saturating_add(NEIGHBOURS_BYTES_MAX);
+    let mut last = own;
+    let behind = cells.get(at + 1..).unwrap_or_default();
+    for cell in behind.iter().take_while(|cell| cell.end() <= ceiling) {
+        if apart(gap(last, cell)) {
+            break;
+        }
+        end = cell.end();
+        last = cell;
+    }
+    Some(start..end)
+}
+
+/// Whether a text may be JSON: what it begins with may. A line of a log that begins with `[10:39]` and a section that
+/// does with `[default]` are none.
 pub(crate) fn may_be_json(text: &[u8]) -> bool {
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b'[' | b'"')) && memchr3(b'}', b']', b'"', text).is_some()
+    let text = text.trim_ascii();
+    let Some((first, rest)) = text.split_first() else { return false };
+    let rest = rest.trim_ascii_start();
+    match (first, rest.first()) {
+        (b'{', Some(b'"' | b'}')) | (b'[', Some(b'"' | b'{' | b'[' | b']')) => true,
+        (b'[', Some(_)) => {
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b']');
+            let (word, behind) = rest.split_at(rest.iter().position(ends).unwrap_or(rest.len()));
+            let number = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+            let value = word.iter().all(number) || matches!(word, b"true" | b"false" | b"null");
+            value && matches!(behind.trim_ascii_start().first(), Some(b',' | b']'))
+        }
+        (b'"', _) => string_end(text, 0) == text.len() && text.len() > 1 && text.ends_with(b"\""),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +188,59 @@ mod tests {
         ];
         assert_eq!(told(text), expected);
         assert_eq!(told(r#""alone""#), [r#"-="alone""#]);
+    }
+
+    #[test]
+    fn what_begins_as_json_does_may_be_it() {
+        for text in [
+            "{}",
+            " {\"a\":1}",
+            "[]",
+            "[ 1.5e3 , 2]",
+            "[[1]]",
+            "[null]",
+            "\"a\\\"b\"\n",
+            "[\"x\"]",
+            "[7]",
+        ] {
+            assert!(may_be_json(text.as_bytes()), "{text}");
+        }
+        let others = [
+            "",
+            "[10:39] jo: hi",
+            "[default]\nkey = 1",
+            "\"\"\"doc\"\"\"",
+            "{{ x }}",
+            "{ x }",
+            "\"a\" b",
+            "\"",
+            "x",
+        ];
+        for text in others {
+            assert!(!may_be_json(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_has_its_members_or_elements_beside_it() {
+        let text = r#"{"x":{"host":{"a":1,"ops":["s","t"],"b":"2"}},"y":["-p","q"],"z":3}"#;
+        let mut all = Vec::new();
+        cells(text.as_bytes(), &mut all);
+        let of = |value: &str| {
+            let is = |cell: &Cell| cell.value.as_ref().is_some_and(|at| text[at.clone()] == *value);
+            let at = all.iter().position(is).expect("it is there");
+            text[neighbours(text.as_bytes(), &all, at).expect("a part")].to_owned()
+        };
+        let object = r#""host":{"a":1,"ops":["s","t"],"b":"2""#;
+        assert_eq!(of("1"), format!("{{{object}"));
+        assert_eq!(of("\"2\""), format!("{{{object}"));
+        assert_eq!(of("\"q\""), r#"["-p","q""#);
+        assert_eq!(of("\"s\""), r#"["s","t""#);
+        assert_eq!(of("3"), r#""y":["-p","q"],"z":3"#);
+        let long = format!("[{}\"x\"]", "\"0123456789\",".repeat(2000));
+        cells(long.as_bytes(), &mut all);
+        let part = neighbours(long.as_bytes(), &all, 1000).expect("a part");
+        assert!(part.len() <= 2 * NEIGHBOURS_BYTES_MAX + 12, "{part:?}");
     }
 
     #[test]

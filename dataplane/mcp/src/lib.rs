@@ -35,6 +35,6 @@ pub use form::plain_form;
 pub use json::DEPTH_MAX;
 pub use message::{Message, ScanLimits};
 pub use method::{Direction, Method, NameParam};
-pub use refusal::{ErrorKind, Reason, Refusal};
+pub use refusal::{ErrorKind, Reason, Refusal, write_string};
 pub use revision::{Era, Revision};
 pub use span::{Span, Text};

@@ -69,6 +69,8 @@ errors! {
     UpstreamUnavailable        502 -31014 "The upstream could not be reached, or broke off before it answered."
     UpstreamProtocol           502 -31015 "The upstream answered with what is no valid answer."
     UpstreamTimeout            504 -31016 "The upstream did not answer in time."
+    RequestBlocked             403 -31017 "The request holds what must not reach the upstream, or could not be looked into; the data names the rule and the place."
+    AnswerBlocked              502 -31018 "The answer holds what must not reach the agent, or could not be looked into; the data names the rule and the place."
 }
 
 impl ErrorKind {
@@ -255,7 +257,7 @@ fn unsupported_version(requested: &str) -> String {
 }
 
 /// Appends a JSON string. DEL and beyond need no escape in JSON.
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
     for &byte in text.as_bytes() {

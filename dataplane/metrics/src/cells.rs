@@ -54,6 +54,18 @@ pub enum Metric {
     ForwardSentBytes,
     /// Bytes that forward listeners have given to agents.
     ForwardReceivedBytes,
+    /// Messages that were looked into.
+    Inspected,
+    /// Bytes that were looked into.
+    InspectedBytes,
+    /// Messages that could not be looked into whole.
+    InspectionExceeded,
+    /// Messages that did not pass.
+    InspectionBlocked,
+    /// Bytes of answers held until they are looked into, now.
+    InspectionHeldBytes,
+    /// Findings that the log does not tell of.
+    InspectionUnlogged,
 }
 
 /// Why penstock itself answered instead of an upstream.
@@ -99,9 +111,46 @@ pub enum Refusal {
     ServerName,
     /// A tunnel or an answer over the agent's `bytes`; it was ended.
     Bytes,
+    /// A request or an answer that holds what must not pass, or could not be looked into (403, 502).
+    Blocked,
 }
 
-pub(crate) const METRICS: [(Metric, &str, &str, &str); 24] = [
+/// Which way a message goes that something was found in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Direction {
+    /// To the upstream.
+    Request,
+    /// To the agent.
+    Response,
+}
+
+pub(crate) const DIRECTIONS: [&str; 2] = ["request", "response"];
+
+/// What can be done with a finding that is told, by name.
+pub const ACTIONS: [&str; 4] = ["report", "tokenise", "redact", "block"];
+
+/// Classes of findings, by name; the last is for any other.
+pub const CLASSES: [&str; 16] = [
+    "secret",
+    "email",
+    "phone",
+    "card",
+    "iban",
+    "ssn",
+    "national-id",
+    "ip",
+    "mac",
+    "passport",
+    "birth-date",
+    "address",
+    "name",
+    "wallet",
+    "injection",
+    "other",
+];
+
+pub(crate) const METRICS: [(Metric, &str, &str, &str); 30] = [
     (Metric::Connections, "connections_total", "counter", "Connections accepted."),
     (Metric::ConnectionsOpen, "connections_open", "gauge", "Connections open now."),
     (Metric::Requests, "requests_total", "counter", "Requests whose head was read."),
@@ -181,9 +230,35 @@ pub(crate) const METRICS: [(Metric, &str, &str, &str); 24] = [
         "counter",
         "Bytes that forward listeners have given to agents.",
     ),
+    (Metric::Inspected, "inspection_messages_total", "counter", "Messages looked into."),
+    (Metric::InspectedBytes, "inspection_bytes_total", "counter", "Bytes looked into."),
+    (
+        Metric::InspectionExceeded,
+        "inspection_exceeded_total",
+        "counter",
+        "Messages that could not be looked into whole.",
+    ),
+    (
+        Metric::InspectionBlocked,
+        "inspection_blocked_total",
+        "counter",
+        "Messages that did not pass.",
+    ),
+    (
+        Metric::InspectionHeldBytes,
+        "inspection_held_bytes",
+        "gauge",
+        "Bytes of answers held until they are looked into.",
+    ),
+    (
+        Metric::InspectionUnlogged,
+        "inspection_findings_unlogged_total",
+        "counter",
+        "Findings that the log does not tell of.",
+    ),
 ];
 
-pub(crate) const REFUSALS: [(Refusal, &str); 19] = [
+pub(crate) const REFUSALS: [(Refusal, &str); 20] = [
     (Refusal::Malformed, "malformed"),
     (Refusal::Head, "head"),
     (Refusal::Body, "body"),
@@ -203,6 +278,7 @@ pub(crate) const REFUSALS: [(Refusal, &str); 19] = [
     (Refusal::Address, "address"),
     (Refusal::ServerName, "server_name"),
     (Refusal::Bytes, "bytes"),
+    (Refusal::Blocked, "blocked"),
 ];
 
 /// Upper bounds of the latency buckets, in microseconds: a factor of two each, 64 µs to 134 s.
@@ -233,6 +309,8 @@ impl Histogram {
 pub struct Cells {
     pub(crate) metrics: [AtomicU64; METRICS.len()],
     pub(crate) refusals: [AtomicU64; REFUSALS.len()],
+    /// By class, action and direction.
+    pub(crate) findings: [[[AtomicU64; DIRECTIONS.len()]; ACTIONS.len()]; CLASSES.len()],
     /// From a request's head being read to its answer's last byte being written.
     pub latency: Histogram,
 }
@@ -261,6 +339,20 @@ impl Cells {
     /// Counts an answer of penstock's own.
     pub fn refuse(&self, refusal: Refusal) {
         bump(&self.refusals[refusal as usize], 1);
+    }
+
+    /// Takes from a gauge.
+    pub fn sub(&self, metric: Metric, by: u64) {
+        self.add(metric, by.wrapping_neg());
+    }
+
+    /// Counts a finding. What no name is known of is counted with the last.
+    pub fn finding(&self, class: &str, action: &str, direction: Direction) {
+        let place = |names: &[&str], name| {
+            names.iter().position(|known| *known == name).unwrap_or(names.len() - 1)
+        };
+        let (class, action) = (place(&CLASSES, class), place(&ACTIONS, action));
+        bump(&self.findings[class][action][direction as usize], 1);
     }
 
     /// The value of a counter or gauge.

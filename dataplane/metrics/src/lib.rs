@@ -8,5 +8,5 @@
 mod cells;
 mod render;
 
-pub use cells::{Cells, Histogram, Metric, Refusal};
+pub use cells::{ACTIONS, CLASSES, Cells, Direction, Histogram, Metric, Refusal};
 pub use render::render;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::cells::{BUCKETS, Cells, METRICS, REFUSALS};
+use crate::cells::{ACTIONS, BUCKETS, CLASSES, Cells, DIRECTIONS, METRICS, REFUSALS};
 
 /// All shards' cells as Prometheus text; the label `shard` is the position in `shards`.
 pub fn render(shards: &[Arc<Cells>]) -> String {
@@ -35,6 +35,7 @@ fn write(out: &mut String, shards: &[Arc<Cells>]) -> std::fmt::Result {
             )?;
         }
     }
+    findings(out, shards)?;
     writeln!(
         out,
         "# HELP penstock_call_seconds From a request's head being read to its answer's last byte.\n\
@@ -67,10 +68,33 @@ fn write(out: &mut String, shards: &[Arc<Cells>]) -> std::fmt::Result {
     Ok(())
 }
 
+/// A line for each class, action and direction of which there was one: most never have any.
+fn findings(out: &mut String, shards: &[Arc<Cells>]) -> std::fmt::Result {
+    let name = "penstock_inspection_findings_total";
+    writeln!(out, "# HELP {name} What was found in messages.\n# TYPE {name} counter")?;
+    for (shard, cells) in shards.iter().enumerate() {
+        for (class, actions) in CLASSES.iter().zip(&cells.findings) {
+            for (action, directions) in ACTIONS.iter().zip(actions) {
+                for (direction, count) in DIRECTIONS.iter().zip(directions) {
+                    let count = count.load(Ordering::Relaxed);
+                    if count > 0 {
+                        writeln!(
+                            out,
+                            "{name}{{shard=\"{shard}\",class=\"{class}\",action=\"{action}\",\
+                             direction=\"{direction}\"}} {count}"
+                        )?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Metric, Refusal};
+    use crate::{Direction, Metric, Refusal};
 
     #[test]
     fn every_shard_has_every_family() {
@@ -78,6 +102,8 @@ mod tests {
         shards[1].inc(Metric::Requests);
         shards[1].refuse(Refusal::Origin);
         shards[1].latency.record(100);
+        shards[0].finding("iban", "redact", Direction::Response);
+        shards[0].finding("of a later release", "block", Direction::Request);
         let text = render(&shards);
         assert!(text.contains("penstock_requests_total{shard=\"0\"} 0\n"));
         assert!(text.contains("penstock_requests_total{shard=\"1\"} 1\n"));
@@ -85,6 +111,17 @@ mod tests {
         assert!(text.contains("penstock_call_seconds_bucket{shard=\"1\",le=\"0.000064\"} 0\n"));
         assert!(text.contains("penstock_call_seconds_bucket{shard=\"1\",le=\"0.000128\"} 1\n"));
         assert!(text.contains("penstock_call_seconds_sum{shard=\"1\"} 0.000100\n"));
+        let findings: Vec<_> =
+            text.lines().filter(|line| line.contains("findings_total{")).collect();
+        assert_eq!(
+            findings,
+            [
+                "penstock_inspection_findings_total{shard=\"0\",class=\"iban\",action=\"redact\",\
+                 direction=\"response\"} 1",
+                "penstock_inspection_findings_total{shard=\"0\",class=\"other\",action=\"block\",\
+                 direction=\"request\"} 1",
+            ]
+        );
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (_, value) = line.rsplit_once(' ').expect("a name and a value");
             value.parse::<f64>().expect("a number");

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::cli::CheckArgs;
 use crate::exit::{Exit, Failure};
 use crate::locate;
+use crate::prepare::Prepared;
 use crate::report::{self, count};
 use crate::terminal::{Color, Paint, Style, print};
 
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
     }
     let Loaded { snapshot, warnings } =
         loaded.map_err(|errors| report::refusal(&errors, Paint::for_stderr(color)))?;
-    compile(&path, &snapshot)?;
+    let looked_into = compile(&path, &snapshot)?;
     let paint = Paint::for_stdout(color);
     let ok = paint.paint(Style::Good, "ok");
     let mut text = report::render(&warnings, paint);
@@ -42,6 +43,9 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
             let _ = writeln!(text, "  {}{} -> {target}", base(listener), server.path);
         }
     }
+    if let Some(looked_into) = looked_into {
+        let _ = writeln!(text, "  looks into {looked_into}");
+    }
     for agent in &snapshot.agents {
         let _ = writeln!(text, "  {}", confined(agent, snapshot.egress.mode));
     }
@@ -49,14 +53,23 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
     Ok(Exit::Done)
 }
 
-/// What `serve` makes of a valid file before it listens: certificates must be some, and fit.
-pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<(), Failure> {
+/// What `serve` makes of a valid file before it listens: certificates must be some, and fit, and rules be such. What
+/// of servers is looked into, and by what.
+pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Option<String>, Failure> {
     let inside = Inside { control: "control.sock".into(), front: "front.sock".into() };
-    let compiled =
-        World::new(snapshot.clone(), &inside, &mut |host, _| Addresses::unresolved(host));
-    let refused =
-        |error| Failure::new(Exit::Config, format!("{} cannot be served: {error}", path.display()));
-    compiled.map(|_| ()).map_err(refused)
+    let refused = |error: String| {
+        Failure::new(Exit::Config, format!("{} cannot be served: {error}", path.display()))
+    };
+    let prepared = Prepared::new(snapshot, path, None).map_err(refused)?;
+    let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot, path));
+    let guards = guards.transpose().map_err(refused)?.unwrap_or_default();
+    let looked_into = prepared.map(|prepared| {
+        let (of, all) = (guards.iter().flatten().count(), count(guards.len(), "server"));
+        format!("{of} of {all}, {} rules, {}", prepared.rules(), prepared.engine().name())
+    });
+    let unresolved = &mut |host: &str, _| Addresses::unresolved(host);
+    let compiled = World::new(snapshot.clone(), &inside, &guards, unresolved);
+    compiled.map(|_| looked_into).map_err(|error| refused(error.to_string()))
 }
 
 fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure> {

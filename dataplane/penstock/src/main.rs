@@ -12,6 +12,7 @@ mod init;
 mod inspect;
 mod locate;
 mod logging;
+mod prepare;
 mod report;
 mod rules;
 mod run;

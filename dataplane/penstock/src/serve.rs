@@ -3,6 +3,7 @@
 mod agents;
 mod files;
 mod inside;
+mod inspection;
 mod names;
 
 use std::fmt::Write as _;
@@ -25,6 +26,7 @@ use crate::exit::{Exit, Failure};
 use agents::Agents;
 use files::Files;
 use inside::Directory;
+use inspection::{Next, Ready};
 use names::Names;
 
 /// How often shards are woken to check their timeouts, and signals are looked for.
@@ -40,6 +42,9 @@ pub(crate) enum ServeError {
         "io_uring is not available ({0}); allow it (sysctl kernel.io_uring_disabled=0) or write `backend: auto`"
     )]
     Engine(std::io::Error),
+    /// What looks into messages.
+    #[error("{0}")]
+    Inspection(String),
     /// Certificates and the like.
     #[error(transparent)]
     World(#[from] penstock_proxy::WorldError),
@@ -72,7 +77,7 @@ impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
         let exit = match error {
             // As `check` says of the same file.
-            ServeError::World(_) => Exit::Config,
+            ServeError::World(_) | ServeError::Inspection(_) => Exit::Config,
             _ => Exit::Unavailable,
         };
         Self::new(exit, error.to_string())
@@ -95,8 +100,10 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf, lost: ErrorCounter) -> Resu
         .map_err(|(path, error)| ServeError::Directory { path, error })?;
     let inside = directory.sockets();
     let names = Arc::new(Names::default());
-    let world =
-        World::new(snapshot.clone(), &inside, &mut |host, port| names.addresses(host, port))?;
+    let (inspection, guards) =
+        Ready::new(&snapshot, &path, &Ready::default()).map_err(ServeError::Inspection)?;
+    let mut addresses = |host: &str, port| names.addresses(host, port);
+    let world = World::new(snapshot.clone(), &inside, &guards, &mut addresses)?;
     let agents = Arc::new(Agents::new(&snapshot));
     let state = Arc::new(State {
         engine,
@@ -104,6 +111,7 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf, lost: ErrorCounter) -> Resu
         draining: AtomicBool::new(false),
         lost,
         agents: Arc::clone(&agents),
+        inspection: ArcSwap::from_pointee(inspection),
     });
     let control = Control::start(options(&snapshot, &inside, &names, &state))?;
     let proxy = Proxy::start(world, &state.engine, Some(Arc::clone(&agents) as Arc<dyn Attest>))?;
@@ -120,7 +128,7 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf, lost: ErrorCounter) -> Resu
             tracing::info!(listener = listener.name, path, "listening");
         }
     }
-    let files = Files::of(&snapshot, &path);
+    let files = Files::of(&snapshot, &path, state.inspection.load().files());
     let running = Running {
         proxy,
         control,
@@ -130,6 +138,8 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf, lost: ErrorCounter) -> Resu
         files,
         path,
         current: snapshot,
+        next: None,
+        again: false,
         _directory: directory,
     };
     running.watch(signals)
@@ -168,6 +178,7 @@ struct State {
     /// Lines of the log that nobody read in time.
     lost: ErrorCounter,
     agents: Arc<Agents>,
+    inspection: ArcSwap<Ready>,
 }
 
 impl State {
@@ -192,6 +203,7 @@ impl State {
              # TYPE penstock_log_lines_lost_total counter\n\
              penstock_log_lines_lost_total {lost}"
         );
+        self.inspection.load().metrics(&mut out);
         self.agents.metrics(&mut out);
         out
     }
@@ -208,6 +220,10 @@ struct Running {
     files: Files,
     path: PathBuf,
     current: Snapshot,
+    /// A configuration that was read and whose rules are being made ready.
+    next: Option<Next>,
+    /// Whether it is to be read again after that.
+    again: bool,
     _directory: Directory,
 }
 
@@ -247,7 +263,8 @@ impl Running {
                 reload |= self.files.changed();
                 self.state.agents.look(&self.current);
             }
-            if reload && draining.is_none() {
+            if draining.is_none() {
+                self.again |= reload;
                 self.reload();
             }
         }
@@ -260,15 +277,32 @@ impl Running {
         self.control.drain();
     }
 
-    /// Reads the configuration again and puts it to work; on any fault the old one goes on serving.
+    /// Reads the configuration again where it is asked for, and puts it to work once its rules are ready; on any
+    /// fault the old one goes on serving. Rules take long: shards are rung meanwhile.
     fn reload(&mut self) {
-        match self.next() {
-            Ok((snapshot, world)) => {
+        if self.next.is_none() && std::mem::take(&mut self.again) {
+            match self.load() {
+                Ok(snapshot) => {
+                    let before = self.state.inspection.load_full();
+                    self.next = Some(Next::begin(snapshot, &self.path, before));
+                }
+                Err(why) => tracing::error!(why, "the configuration was not reloaded"),
+            }
+        }
+        let Some(next) = self.next.take_if(|next| next.is_ready()) else { return };
+        let put = next.end().and_then(|(snapshot, inspection, guards)| {
+            let mut addresses = |host: &str, port| self.names.addresses(host, port);
+            let world = World::new(snapshot.clone(), &self.inside, &guards, &mut addresses);
+            Ok((snapshot, inspection, world.map_err(|error| error.to_string())?))
+        });
+        match put {
+            Ok((snapshot, inspection, world)) => {
                 // The control thread first: a call to a new upstream must find it there.
                 self.control.reload(Arc::new(snapshot.clone()));
                 self.proxy.reload(world);
                 self.names.keep(&snapshot);
-                self.files = Files::of(&snapshot, &self.path);
+                self.files = Files::of(&snapshot, &self.path, inspection.files());
+                self.state.inspection.store(Arc::new(inspection));
                 if policies(&snapshot) != policies(&self.current) {
                     // Serving takes no privilege, and this does.
                     tracing::warn!("`penstock egress apply` puts the change of agents in force");
@@ -280,7 +314,7 @@ impl Running {
         }
     }
 
-    fn next(&self) -> Result<(Snapshot, World), String> {
+    fn load(&self) -> Result<Snapshot, String> {
         let loaded = penstock_config::load(&self.path).map_err(|errors| errors.to_string())?;
         let (next, now) = (loaded.snapshot, &self.current);
         let sockets = |snapshot: &Snapshot| -> Vec<_> {
@@ -299,8 +333,6 @@ impl Running {
         if (next.log.level, next.log.format) != (now.log.level, now.log.format) {
             tracing::warn!("`log.level` and `log.format` are changed by a restart only");
         }
-        let mut addresses = |host: &str, port| self.names.addresses(host, port);
-        let world = World::new(next.clone(), &self.inside, &mut addresses);
-        Ok((next, world.map_err(|error| error.to_string())?))
+        Ok(next)
     }
 }

@@ -7,9 +7,9 @@ use common::{Client, Penstock, always, free_port, ok};
 #[test]
 fn every_metric_and_every_reason_is_on_the_page_and_none_beside() {
     let admin = free_port();
-    // Those of agents are served where the configuration has some; nothing need hold them.
+    // Those of agents and of inspection are served where the configuration has some; nothing need hold them.
     let more = format!(
-        "admin: {{ address: {admin} }}\nagents: {{ one: {{}} }}\negress: {{ bpffs: /nonexistent }}"
+        "inspection: {{}}\nadmin: {{ address: {admin} }}\nagents: {{ one: {{}} }}\negress: {{ bpffs: /nonexistent }}"
     );
     let penstock = Penstock::start(always(ok("{}")), &more);
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\n\r\n");

@@ -36,6 +36,13 @@ impl Noted {
         }
     }
 
+    /// As [`Noted::of`] where the message may name what must not be in a log.
+    pub(crate) fn unnamed(down: &Downstream, view: &View) -> Self {
+        let known = down.message.single().and_then(|one| one.known);
+        let method = known.map_or_else(String::new, |known| known.as_str().to_owned());
+        Self { method, name: String::new(), ..Self::of(down, view) }
+    }
+
     /// Writes the line, after the answer.
     pub(crate) fn log(&self, down: &Downstream, micros: u64) {
         tracing::info!(

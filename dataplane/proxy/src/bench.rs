@@ -38,8 +38,9 @@ pub fn on_a_shard<T>(
     let inside =
         Inside { control: directory.join("control.sock"), front: directory.join("front.sock") };
     let upstream = UnixListener::bind(&inside.control)?;
-    let world = World::new(snapshot, &inside, &mut |_, _| crate::Addresses::unresolved("a bench"))
-        .map_err(io::Error::other)?;
+    let world =
+        World::new(snapshot, &inside, &[], &mut |_, _| crate::Addresses::unresolved("a bench"))
+            .map_err(io::Error::other)?;
     let remote = world.remotes.get(world.control()).map(Arc::clone);
     let remote = remote.ok_or_else(|| io::Error::other("a world without its control thread"))?;
     run(&Engine::Epoll("a bench".into()), async {

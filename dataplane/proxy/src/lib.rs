@@ -11,6 +11,7 @@ pub mod bench;
 mod caller;
 mod downstream;
 mod forward;
+mod guard;
 mod identity;
 mod io;
 mod pipeline;
@@ -23,6 +24,7 @@ mod upstream;
 mod world;
 
 pub use attest::Attest;
+pub use guard::{Guard, Guards};
 pub use io::{Engine, choose_engine, raise_descriptor_limit};
 pub use start::{Proxy, StartError};
 pub use upstream::Addresses;

@@ -14,6 +14,7 @@ use penstock_metrics::{Metric, Refusal};
 use crate::access::{Noted, printable};
 use crate::caller::{AGENT_HEADER, agent_of};
 use crate::downstream::{Downstream, Next};
+use crate::guard;
 use crate::relay::{self, Call, Exchange, Failure, Forwarded};
 use crate::respond::Answer;
 use crate::shard::{Gauge, Shard, View};
@@ -52,6 +53,15 @@ async fn call<'v>(
 ) -> Result<Next, Box<Sorry<'v>>> {
     let (route, open) = prepare(down, shard, view).await.map_err(Box::new)?;
     let Some(pool) = view.pools.get(route.remote) else { return Ok(Next::Close) };
+    if let Some(guard) = &route.guard {
+        guard::request(down, shard, view, guard).map_err(|refused| {
+            let guard::Refused { stop, id } = refused;
+            let answer = Answer::blocked(ErrorKind::RequestBlocked, id.as_deref(), &stop);
+            Box::new(Sorry::Refused { answer, keep: true })
+        })?;
+    } else if route.guarded_elsewhere {
+        guard::unname(down, view);
+    }
     write_request(down, view, pool, route);
     let failed = |failure| Box::new(Sorry::Failed { pool, failure, _open: open });
     let lease = match lease(down, pool).await {
@@ -68,9 +78,9 @@ async fn call<'v>(
         Ok(None) => return Ok(Next::Close),
         Err(failure) => return Err(failed(failure)),
     };
-    let next = exchange.answer(begun, None).await.map_err(failed)?;
+    let next = exchange.answer(begun, None, route.guard.as_ref()).await;
     exchange.end();
-    Ok(next)
+    next.map_err(failed)
 }
 
 /// A connection for the call, unless its agent cancels it while it waits for a place.
@@ -113,8 +123,14 @@ impl Sorry<'_> {
                 let name = &pool.remote.config.name;
                 tracing::warn!(upstream = name, error = %failure, "call failed");
                 let (kind, refusal) = failure.kind();
-                let message = format!("upstream `{name}`: {failure}");
-                Answer::error(kind, refusal, id, &message).write(down, shard, keep).await;
+                let answer = match failure {
+                    Failure::Stopped(stop) => Answer::blocked(kind, id, &stop),
+                    failure => {
+                        let message = format!("upstream `{name}`: {failure}");
+                        Answer::error(kind, refusal, id, &message)
+                    }
+                };
+                answer.write(down, shard, keep).await;
                 if keep { Next::Keep } else { Next::Close }
             }
         }
@@ -188,7 +204,7 @@ fn check_source(down: &Downstream) -> Result<(), Answer> {
 }
 
 /// The envelope, the era, and the agreement of headers and body.
-fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
+pub(crate) fn read(down: &mut Downstream, limits: ScanLimits) -> Result<Era, Answer> {
     if down.head.verb != Verb::Post {
         // Only the legacy revisions have a GET stream and a DELETE.
         return Ok(Era::Legacy);
@@ -240,6 +256,7 @@ fn write_request(down: &mut Downstream, view: &View, pool: &Pool, route: &Route)
         speaks_for,
         keep_alive: pool.keeps(),
         via: remote.config.via,
+        plain: route.guard.is_some(),
     };
     relay::write_request(down, &call);
 }

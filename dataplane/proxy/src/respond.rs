@@ -3,10 +3,11 @@
 use std::rc::Rc;
 
 use penstock_http1::{HeadError, Verb, reason, write_phrased};
-use penstock_mcp::ErrorKind;
+use penstock_mcp::{ErrorKind, write_string};
 use penstock_metrics::{Metric, Refusal};
 
 use crate::downstream::Downstream;
+use crate::guard::Stop;
 use crate::shard::Shard;
 
 /// The interim answer to `Expect: 100-continue`.
@@ -49,6 +50,13 @@ impl Answer {
         kind.write(id, message, &mut body);
         let content_type = "application/json";
         Self { status: kind.status(), refusal, aloud: false, content_type, body, allow: None }
+    }
+
+    /// The same for what is not passed on.
+    pub(crate) fn blocked(kind: ErrorKind, id: Option<&[u8]>, stop: &Stop) -> Self {
+        let mut answer = Self::error(kind, Refusal::Blocked, id, "");
+        answer.body = blocked(kind, id, stop);
+        answer
     }
 
     /// A message that is not let in.
@@ -127,8 +135,30 @@ impl Answer {
             out.truncate(out.len() - self.body.len());
         }
         to.out = to.write(shard, out, 0).await;
+        // What is wrong with a message is told with a part of it, and that is no log's.
+        let said = if self.refusal == Refusal::Message { "a message that is none" } else { said };
         tracing::debug!(status = self.status, said, "refused");
     }
+}
+
+/// The JSON-RPC error that says what is not passed on, and why: which rule, and where; never what it found.
+pub(crate) fn blocked(kind: ErrorKind, id: Option<&[u8]>, stop: &Stop) -> Vec<u8> {
+    let (what, direction) = match kind {
+        ErrorKind::RequestBlocked => ("request", "request"),
+        _ => ("answer", "response"),
+    };
+    let mut data = b"{\"rule\":".to_vec();
+    match &stop.rule {
+        Some(rule) => write_string(rule, &mut data),
+        None => data.extend_from_slice(b"null"),
+    }
+    data.extend_from_slice(b",\"pointer\":");
+    write_string(&stop.pointer, &mut data);
+    data.extend_from_slice(format!(",\"direction\":\"{direction}\"}}").as_bytes());
+    let mut body = Vec::with_capacity(256);
+    let message = format!("the {what} is blocked: {stop}");
+    kind.write_with_data(id, &message, &String::from_utf8_lossy(&data), &mut body);
+    body
 }
 
 /// Counts an answer by its status.

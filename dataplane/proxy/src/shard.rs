@@ -9,11 +9,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use penstock_http1::ResponseHead;
+use penstock_inspect::{Inspector, Scratch};
 use penstock_metrics::{Cells, Metric, Refusal};
 
 use crate::caller::Caller;
 use crate::downstream::Downstream;
 use crate::forward::Forward;
+use crate::guard::Evidence;
 use crate::identity::Identity;
 use crate::io::{Listener, Socket, Timers};
 use crate::respond::Answer;
@@ -40,6 +42,7 @@ pub(crate) struct Shard {
     pub(crate) cells: Arc<Cells>,
     pub(crate) timers: Rc<Timers>,
     pub(crate) forward: Forward,
+    pub(crate) evidence: Evidence,
     #[expect(clippy::vec_box, reason = "a call takes one out and puts it back, as a pointer")]
     heads: RefCell<Vec<Box<ResponseHead>>>,
     view: RefCell<Rc<View>>,
@@ -54,6 +57,14 @@ pub(crate) struct Shard {
 pub(crate) struct View {
     pub(crate) world: Arc<World>,
     pub(crate) pools: Vec<Rc<Pool>>,
+    /// Memory for looking into messages, and for which rules.
+    pub(crate) scratch: RefCell<Option<(Arc<Inspector>, Scratch)>>,
+}
+
+impl View {
+    fn new(world: Arc<World>, pools: Vec<Rc<Pool>>) -> Rc<Self> {
+        Rc::new(Self { world, pools, scratch: RefCell::default() })
+    }
 }
 
 impl Shard {
@@ -105,7 +116,7 @@ impl Shard {
                 }
             })
             .collect();
-        *self.view.borrow_mut() = Rc::new(View { world, pools });
+        *self.view.borrow_mut() = View::new(world, pools);
         for pool in old.pools.iter().filter(|pool| !kept.contains(&Rc::as_ptr(pool))) {
             pool.close();
         }
@@ -139,12 +150,13 @@ pub(crate) async fn run(
 ) -> io::Result<()> {
     let world = outside.world.load_full();
     let timers = Timers::new();
-    let empty = Rc::new(View { world: Arc::clone(&world), pools: Vec::new() });
+    let empty = View::new(Arc::clone(&world), Vec::new());
     let shard = Rc::new(Shard {
         shared: outside,
         cells,
         timers,
         forward: Forward::default(),
+        evidence: Evidence::default(),
         heads: RefCell::default(),
         view: RefCell::new(empty),
         agents: Cell::new(0),
@@ -153,7 +165,7 @@ pub(crate) async fn run(
     });
     let pools = world.remotes.iter().map(|remote| shard.pool(remote)).collect();
     let inner = world.snapshot.listeners.len();
-    *shard.view.borrow_mut() = Rc::new(View { world, pools });
+    *shard.view.borrow_mut() = View::new(world, pools);
 
     let mut listeners = Vec::new();
     for one in bound {

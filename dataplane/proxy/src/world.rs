@@ -12,6 +12,7 @@ use penstock_http1::HeadLimits;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ServerConfig};
 
+use crate::guard::Guard;
 use crate::io::{client_config, server_config};
 use crate::rules::HostRules;
 use crate::upstream::Addresses;
@@ -82,6 +83,10 @@ pub(crate) struct Route {
     pub(crate) server: usize,
     /// Which of [`World::remotes`] serves it.
     pub(crate) remote: usize,
+    /// What looks into its messages.
+    pub(crate) guard: Option<Arc<Guard>>,
+    /// Whether they are looked into behind another path.
+    pub(crate) guarded_elsewhere: bool,
     /// The path and query to ask that for.
     pub(crate) target: String,
 }
@@ -96,10 +101,11 @@ pub(crate) struct Remote {
 
 impl World {
     /// Compiles a configuration: reads certificates and keys. `addresses` gives the cell in which
-    /// the addresses of a name and port are found.
+    /// the addresses of a name and port are found. `guards` look into the messages of virtual servers.
     pub fn new(
         snapshot: Snapshot,
         inside: &Inside,
+        guards: &[Option<Arc<Guard>>],
         addresses: &mut impl FnMut(&str, u16) -> Arc<Addresses>,
     ) -> Result<Self, WorldError> {
         let listeners = snapshot.listeners.iter().enumerate().map(|(index, listener)| {
@@ -126,7 +132,7 @@ impl World {
             upstreams.map(|upstream| Remote::new(upstream, inside, addresses).map(Arc::new));
         let mut remotes = remotes.collect::<Result<Vec<_>, WorldError>>()?;
         remotes.push(Arc::new(Remote::control(inside)));
-        let routes = routes(&snapshot, &remotes);
+        let routes = routes(&snapshot, &remotes, guards);
         let agents = snapshot.agents.iter().map(|agent| (agent.id, Arc::clone(agent))).collect();
         Ok(Self { snapshot, listeners, remotes, front: inside.front.clone(), routes, agents })
     }
@@ -160,19 +166,28 @@ impl World {
 }
 
 /// Each server's path and, for agents of revision 2024-11-05, the two below it.
-fn routes(snapshot: &Snapshot, remotes: &[Arc<Remote>]) -> BTreeMap<Vec<u8>, Route> {
+fn routes(
+    snapshot: &Snapshot,
+    remotes: &[Arc<Remote>],
+    guards: &[Option<Arc<Guard>>],
+) -> BTreeMap<Vec<u8>, Route> {
     let mut routes = BTreeMap::new();
     let control = remotes.len() - 1;
     for (index, server) in snapshot.servers.iter().enumerate() {
         for end in ["sse", "messages"] {
             let target = format!("/legacy/{}/{end}", server.name);
-            let route = Route { server: index, remote: control, target };
+            // What goes by these comes back to the server's own path, and is looked into there.
+            let guarded_elsewhere = guards.get(index).is_some_and(Option::is_some);
+            let route =
+                Route { server: index, remote: control, guard: None, guarded_elsewhere, target };
             routes.insert(format!("{}/{end}", server.path).into_bytes(), route);
         }
     }
     for (index, server) in snapshot.servers.iter().enumerate() {
         let target = remotes[server.upstream].http.path.clone();
-        let route = Route { server: index, remote: server.upstream, target };
+        let guard = guards.get(index).cloned().flatten();
+        let remote = server.upstream;
+        let route = Route { server: index, remote, guard, guarded_elsewhere: false, target };
         routes.insert(server.path.clone().into_bytes(), route);
     }
     routes

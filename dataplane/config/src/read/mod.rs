@@ -2,6 +2,7 @@
 
 mod agents;
 mod destinations;
+mod inspection;
 mod listeners;
 mod places;
 mod process;
@@ -26,7 +27,12 @@ pub(crate) fn snapshot(cx: &Context<'_>, root: &Node) -> Option<Snapshot> {
     let admin = process::admin(&file);
     let listeners = listeners::read(&file, admin);
     let upstreams = upstreams::read(&file);
-    let servers = servers::read(&file, upstreams.as_deref().unwrap_or_default());
+    let inspection = inspection::read(&file);
+    let upstreams_read = upstreams.as_deref().unwrap_or_default();
+    let servers = servers::read(&file, upstreams_read, inspection.as_ref());
+    if let (Some(inspection), Some(servers)) = (&inspection, &servers) {
+        inspection::check_tokens(&file, inspection, servers);
+    }
     let egress = agents::egress(&file);
     let agents = agents::read(&file, listeners.as_deref());
     if cx.failed() {
@@ -39,6 +45,7 @@ pub(crate) fn snapshot(cx: &Context<'_>, root: &Node) -> Option<Snapshot> {
         listeners: listeners?.into_iter().map(|(_, listener)| listener).collect(),
         upstreams,
         servers: servers?,
+        inspection,
         limits,
         log,
         admin,

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::named;
+use super::{inspection, named};
 use crate::context::{Context, Text};
 use crate::fields::Fields;
+use crate::inspection::{Inspection, ServerInspection};
 use crate::keys;
 use crate::snapshot::{Server, Upstream};
 use crate::suggest;
@@ -19,7 +20,11 @@ const LEGACY: [&str; 2] = ["/sse", "/messages"];
 /// An upstream's entry with what was read of it.
 pub(super) type Read<'a> = (&'a Entry, Option<Arc<Upstream>>);
 
-pub(super) fn read(file: &Fields<'_>, upstreams: &[Read<'_>]) -> Option<Vec<Server>> {
+pub(super) fn read(
+    file: &Fields<'_>,
+    upstreams: &[Read<'_>],
+    inspection: Option<&Inspection>,
+) -> Option<Vec<Server>> {
     let cx = file.cx;
     let mut used = HashSet::new();
     let mut taken = HashMap::new();
@@ -28,7 +33,7 @@ pub(super) fn read(file: &Fields<'_>, upstreams: &[Read<'_>]) -> Option<Vec<Serv
     let indices = indices.map(|(at, (upstream, _))| (upstream.key.as_str(), at)).collect();
     let entries = named(file, "servers", EXAMPLE)?;
     for entry in &entries {
-        let Some((server, path)) = server(cx, entry, &indices) else { continue };
+        let Some((server, path)) = server(cx, entry, &indices, inspection) else { continue };
         used.insert(server.upstream);
         let span = path.map_or_else(|| entry.span.clone(), |path| path.span);
         let mut own = vec![server.path.clone()];
@@ -61,10 +66,12 @@ fn server(
     cx: &Context<'_>,
     entry: &Entry,
     upstreams: &HashMap<&str, usize>,
+    inspection: Option<&Inspection>,
 ) -> Option<(Server, Option<Text>)> {
     let place = format!("servers.{}", entry.key);
-    let (target, path) = if let Kind::Scalar(_) = entry.value.kind {
-        (cx.text(&entry.value, &place)?, None)
+    let (target, path, inspection) = if let Kind::Scalar(_) = entry.value.kind {
+        let inspection = inspection.map(|_| ServerInspection::default());
+        (cx.text(&entry.value, &place)?, None, inspection)
     } else {
         let fields = Fields::open(cx, &keys::SERVER, &entry.value, &entry.span, &place)?;
         let help = "name the upstream that serves it, as in `upstream: files`";
@@ -73,7 +80,8 @@ fn server(
         if let Some(path) = &path {
             check_path(&fields, path);
         }
-        (target?, path)
+        let inspection = inspection::of_server(&fields, inspection);
+        (target?, path, inspection)
     };
     let Some(&upstream) = upstreams.get(target.value.as_str()) else {
         // Where there are no upstreams, that is the problem.
@@ -89,6 +97,7 @@ fn server(
         name: entry.key.clone(),
         path: written.unwrap_or_else(|| format!("/mcp/{}", entry.key)),
         upstream,
+        inspection,
     };
     Some((server, path))
 }

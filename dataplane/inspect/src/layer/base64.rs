@@ -84,8 +84,24 @@ pub(crate) fn text_in(run: &[u8]) -> Option<usize> {
         // In random bytes two of five are printable.
         let printable = |byte: &&u8| matches!(**byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
         decoded.len() >= RUN_MIN / 2
-            && decoded.iter().filter(printable).count() * 8 >= decoded.len() * 7
+            && (decoded.iter().filter(printable).count() * 8 >= decoded.len() * 7
+                || is_utf8(&decoded))
     })
+}
+
+/// Whether bytes are text in whatever script, which may begin and end within a character.
+fn is_utf8(bytes: &[u8]) -> bool {
+    let start = bytes.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
+    let bytes = bytes.get(start..).unwrap_or_default();
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_none() => {
+            bytes.get(..error.valid_up_to()).and_then(|text| std::str::from_utf8(text).ok())
+        }
+        Err(_) => None,
+    };
+    let control = |one: char| one.is_control() && !matches!(one, '\n' | '\r' | '\t');
+    text.is_some_and(|text| !text.chars().any(control))
 }
 
 /// The runs in a text that are long enough, without their padding.
@@ -124,6 +140,8 @@ mod tests {
             let all = [before.as_bytes(), run].concat();
             assert_eq!(text_in(&all), Some(before.len()), "{before}");
         }
+        let run = encode("テキストの中に秘密がある".as_bytes(), STANDARD);
+        assert_eq!(text_in(&run), Some(0));
         assert_eq!(
             text_in(b"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
             None

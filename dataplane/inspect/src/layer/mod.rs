@@ -18,17 +18,38 @@ pub(crate) use unescape::{folded, unescape};
 pub(crate) struct Layer {
     text: Vec<u8>,
     steps: Vec<Step>,
+    unseen: Vec<Unseen>,
     /// The end of what was read of the source.
     source_end: usize,
 }
 
-/// From `at` in the text on, it came from `from` in the source on: as it stands there, or, where it is
-/// `decoded`, as one that stands for another.
+/// A character that was left out of a text, as nobody sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unseen {
+    pub(crate) character: char,
+    /// Where it would be in the text.
+    pub(crate) at: usize,
+    /// From where to where it stands in the source.
+    pub(crate) from: usize,
+    pub(crate) end: usize,
+}
+
+/// From `at` in the text on, it came from `from` in the source on.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     at: usize,
     from: usize,
-    decoded: bool,
+    how: How,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// As it stands there.
+    Copied,
+    /// As one that stands for another.
+    Decoded,
+    /// As groups of four that stand for three bytes each.
+    Groups,
 }
 
 impl Layer {
@@ -42,15 +63,29 @@ impl Layer {
         self.text.shrink_to(bytes_max);
         self.steps.clear();
         self.steps.shrink_to(bytes_max / size_of::<Step>());
-        self.steps.push(Step { at: 0, from, decoded: false });
+        self.steps.push(Step { at: 0, from, how: How::Copied });
+        self.unseen.clear();
+        self.unseen.shrink_to(bytes_max / size_of::<Unseen>());
         self.source_end = from;
+    }
+
+    /// What it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.capacity()
+            + self.steps.capacity() * size_of::<Step>()
+            + self.unseen.capacity() * size_of::<Unseen>()
+    }
+
+    /// What was left out of it, in order.
+    pub(crate) fn unseen(&self) -> &[Unseen] {
+        &self.unseen
     }
 
     /// Appends what stands in the source as it is; it begins there where the last piece ended, unless
     /// something was [left out](Self::leave_out).
     pub(crate) fn copy(&mut self, piece: &[u8]) {
-        if self.steps.last().is_none_or(|step| step.decoded) {
-            self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: false });
+        if self.steps.last().is_none_or(|step| step.how != How::Copied) {
+            self.steps.push(Step { at: self.text.len(), from: self.source_end, how: How::Copied });
         }
         self.text.extend_from_slice(piece);
         self.source_end += piece.len();
@@ -58,9 +93,29 @@ impl Layer {
 
     /// Appends what `source_bytes` of the source stand for.
     pub(crate) fn decoded(&mut self, piece: &[u8], source_bytes: usize) {
-        self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: true });
+        self.steps.push(Step { at: self.text.len(), from: self.source_end, how: How::Decoded });
         self.text.extend_from_slice(piece);
         self.source_end += source_bytes;
+    }
+
+    /// Appends a character that was left out of the text beside this one, and tells where it is.
+    pub(crate) fn place(&mut self, unseen: &Unseen) -> Range<usize> {
+        self.pass_to(unseen.from);
+        let start = self.text.len();
+        let mut bytes = [0; 4];
+        let bytes = unseen.character.encode_utf8(&mut bytes).as_bytes();
+        self.decoded(bytes, unseen.end - unseen.from);
+        start..self.text.len()
+    }
+
+    /// Passes over what stands in the source before `at`.
+    pub(crate) fn pass_to(&mut self, at: usize) {
+        let bytes = at.saturating_sub(self.source_end);
+        if bytes > 0 {
+            // What stands before ends here.
+            self.steps.push(Step { at: self.text.len(), from: self.source_end, how: How::Copied });
+            self.leave_out(bytes);
+        }
     }
 
     /// Passes over a part of the source that is not looked at here; a line's end keeps apart what stands around it.
@@ -75,37 +130,46 @@ impl Layer {
 
     /// Appends what a run of base64 stands for: each of its bytes came from the group of four that it is in.
     pub(crate) fn base64(&mut self, run: &[u8]) {
-        let mut bytes = Vec::with_capacity(3);
-        for four in run.chunks(4) {
-            bytes.clear();
-            base64::decode(four, &mut bytes);
-            self.decoded(&bytes, four.len());
-        }
+        let step = Step { at: self.text.len(), from: self.source_end, how: How::Groups };
+        self.steps.push(step);
+        base64::decode(run, &mut self.text);
+        self.source_end += run.len();
     }
 
-    /// Whether nothing in it stood for something else.
+    /// Whether nothing in it stood for something else, and nothing was left out.
     pub(crate) fn is_verbatim(&self) -> bool {
-        !self.steps.iter().any(|step| step.decoded)
+        self.unseen.is_empty() && !self.steps.iter().any(|step| step.how != How::Copied)
     }
 
-    /// Passes over bytes of the source that nobody sees.
-    pub(crate) fn leave_out(&mut self, source_bytes: usize) {
+    /// Passes over a character that nobody sees.
+    pub(crate) fn hide(&mut self, character: char, source_bytes: usize) {
+        let from = self.source_end;
+        let (at, end) = (self.text.len(), from + source_bytes);
+        self.unseen.push(Unseen { character, at, from, end });
+        self.leave_out(source_bytes);
+    }
+
+    /// Passes over bytes of the source.
+    fn leave_out(&mut self, source_bytes: usize) {
         self.source_end += source_bytes;
         // Whatever comes next does not follow on what stands before.
-        self.steps.push(Step { at: self.text.len(), from: self.source_end, decoded: false });
+        self.steps.push(Step { at: self.text.len(), from: self.source_end, how: How::Copied });
     }
 
     /// Where in the source a span of the text came from: whole escapes, never half of one.
     pub(crate) fn source(&self, span: Range<usize>) -> Range<usize> {
-        let start = self.step_of(span.start).map_or(self.source_end, |(step, _)| {
-            if step.decoded { step.from } else { step.from + (span.start - step.at) }
+        let start = self.step_of(span.start).map_or(self.source_end, |(step, _)| match step.how {
+            How::Copied => step.from + (span.start - step.at),
+            How::Decoded => step.from,
+            How::Groups => step.from + (span.start - step.at) / 3 * 4,
         });
         let last = span.end.saturating_sub(1).max(span.start);
         let end = self.step_of(last).map_or(self.source_end, |(step, next)| {
-            if step.decoded {
-                next.map_or(self.source_end, |next| next.from)
-            } else {
-                step.from + (last - step.at) + 1
+            let whole = next.map_or(self.source_end, |next| next.from);
+            match step.how {
+                How::Copied => step.from + (last - step.at) + 1,
+                How::Decoded => whole,
+                How::Groups => (step.from + (last - step.at) / 3 * 4 + 4).min(whole),
             }
         });
         start..end.max(start)
@@ -118,11 +182,13 @@ impl Layer {
             return 0;
         };
         let next = self.steps.get(index).map_or(self.text.len(), |next| next.at);
-        if step.decoded {
+        match step.how {
+            How::Copied => (step.at + (at - step.from)).min(next),
             // Half of an escape is behind it.
-            return if step.from == at { step.at } else { next };
+            How::Decoded if step.from == at => step.at,
+            How::Decoded => next,
+            How::Groups => (step.at + (at - step.from).div_ceil(4) * 3).min(next),
         }
-        (step.at + (at - step.from)).min(next)
     }
 
     /// The step that a place in the text is of, and the one after it.
@@ -154,5 +220,13 @@ mod tests {
         assert_eq!(layer.source(1..6), 11..21);
         assert_eq!(layer.source(5..9), 20..27, "what nobody sees goes with what is around it");
         assert_eq!(layer.source(7..9), 25..27);
+        let mut layer = Layer::default();
+        layer.reset(10, 1024);
+        layer.base64(b"YWJjZGVmZw");
+        assert_eq!(layer.text(), b"abcdefg");
+        assert_eq!(layer.source(0..1), 10..14, "of base64 a whole group");
+        assert_eq!(layer.source(2..4), 10..18);
+        assert_eq!(layer.source(6..7), 18..20);
+        assert_eq!((layer.text_at(10), layer.text_at(14), layer.text_at(15)), (0, 3, 6));
     }
 }

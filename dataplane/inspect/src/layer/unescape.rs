@@ -73,7 +73,7 @@ fn escape<'s>(source: &'s [u8], layer: &mut Layer) -> &'s [u8] {
         return source.get(1..).unwrap_or_default();
     };
     match fold(character) {
-        Folded::Nothing => layer.leave_out(bytes),
+        Folded::Nothing => layer.hide(character, bytes),
         Folded::Ascii(byte) => layer.decoded(&[byte], bytes),
         Folded::Itself => layer.decoded(character.encode_utf8(&mut [0; 4]).as_bytes(), bytes),
     }
@@ -112,10 +112,10 @@ fn first_character(source: &[u8]) -> (Option<char>, usize) {
 }
 
 fn put(character: Option<char>, bytes: usize, source: &[u8], layer: &mut Layer) {
-    match character.map_or(Folded::Itself, fold) {
-        Folded::Nothing => layer.leave_out(bytes),
-        Folded::Ascii(byte) => layer.decoded(&[byte], bytes),
-        Folded::Itself => layer.copy(source.get(..bytes).unwrap_or_default()),
+    match character.map(|one| (one, fold(one))) {
+        Some((one, Folded::Nothing)) => layer.hide(one, bytes),
+        Some((_, Folded::Ascii(byte))) => layer.decoded(&[byte], bytes),
+        _ => layer.copy(source.get(..bytes).unwrap_or_default()),
     }
 }
 

@@ -35,6 +35,11 @@ pub(crate) struct Matched<'t> {
 }
 
 impl Allowlist {
+    /// Whether it is held against the line.
+    pub(crate) fn is_of_line(&self) -> bool {
+        self.target == Target::Line
+    }
+
     pub(crate) fn told(&self) -> Exception<'_> {
         Exception {
             all: self.all,

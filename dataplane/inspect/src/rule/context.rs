@@ -57,7 +57,8 @@ impl Context {
         [before, after].into_iter().any(|part| self.is_in(text.get(part).unwrap_or_default()))
     }
 
-    fn is_in(&self, text: &[u8]) -> bool {
+    /// Whether one of them stands in a text.
+    pub(crate) fn is_in(&self, text: &[u8]) -> bool {
         let search = self.search.get_or_init(|| {
             let builder = || AhoCorasick::builder();
             let mut builder = builder();

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use super::allow::{Allowlist, Target};
 use super::{Context, Group, Pattern, Rule, RuleError};
 use crate::class::Class;
+use crate::detect::Detector;
+use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
 /// A whole file.
@@ -78,11 +80,19 @@ struct RuleForm {
     #[serde(default)]
     class: Option<Class>,
     #[serde(default)]
+    detector: Option<String>,
+    #[serde(default)]
     validator: Option<String>,
     #[serde(default)]
     context: Vec<String>,
     #[serde(default)]
     require_context: bool,
+    #[serde(default)]
+    action: Option<String>,
+    #[serde(default)]
+    direction: Option<String>,
+    #[serde(default)]
+    across_values: bool,
     #[serde(default)]
     examples: Vec<String>,
     #[serde(default)]
@@ -161,9 +171,16 @@ impl File {
 
 impl RuleForm {
     /// `None` of a rule about paths, which messages do not have.
-    fn rule(self, everywhere: &[(Vec<String>, Arc<Allowlist>)]) -> Result<Option<Rule>, String> {
+    fn rule(
+        mut self,
+        everywhere: &[(Vec<String>, Arc<Allowlist>)],
+    ) -> Result<Option<Rule>, String> {
         if self.id.is_empty() {
             return Err("it has no `id`".into());
+        }
+        let action = self.action()?;
+        if let Some(name) = self.detector.take() {
+            return Ok(Some(Rule { action, ..self.detected(&name)? }));
         }
         let Some(pattern) = self.regex else { return Ok(None) };
         let (regex, hir) = Pattern::parse(&pattern)?;
@@ -196,6 +213,7 @@ impl RuleForm {
             id: self.id,
             description: self.description,
             class: self.class.unwrap_or(Class::Secret),
+            detector: None,
             regex,
             hir,
             group: match self.secret_group {
@@ -212,9 +230,58 @@ impl RuleForm {
                 self.context.iter().map(|word| word.to_ascii_lowercase()).collect(),
             ),
             require_context: self.require_context,
+            action,
+            across_values: self.across_values,
             examples: self.examples,
             counterexamples: self.counterexamples,
         }))
+    }
+}
+
+impl RuleForm {
+    fn action(&self) -> Result<Option<(Action, Option<Side>)>, String> {
+        let side = self.direction.as_deref().map(|name| {
+            Side::from_name(name).ok_or_else(|| {
+                let known = Side::ALL.map(Side::name).join(", ");
+                format!("there is no direction `{name}`; there are: {known}")
+            })
+        });
+        let side = side.transpose()?;
+        let Some(name) = &self.action else {
+            return match side {
+                None => Ok(None),
+                Some(_) => Err("`direction` without `action`: it says nothing by itself".into()),
+            };
+        };
+        let action = Action::from_name(name).ok_or_else(|| {
+            let known = Action::ALL.map(Action::name).join(", ");
+            format!("there is no action `{name}`; there are: {known}")
+        })?;
+        Ok(Some((action, side)))
+    }
+
+    /// A rule that a detector serves; whatever would say more about a regex is an error.
+    fn detected(self, name: &str) -> Result<Rule, String> {
+        let detector = Detector::from_name(name)?;
+        let others = [
+            ("regex", self.regex.is_some()),
+            ("secretGroup", self.secret_group > 0),
+            ("entropy", self.entropy.is_some()),
+            ("keywords", !self.keywords.is_empty()),
+            ("allowlist", self.allowlist.is_some() || !self.allowlists.is_empty()),
+            ("validator", self.validator.is_some()),
+            ("context", !self.context.is_empty() || self.require_context),
+            ("acrossValues", self.across_values),
+        ];
+        if let Some((key, _)) = others.iter().find(|(_, is)| *is) {
+            return Err(format!(
+                "it has a `detector` and `{key}`, which a detector does not ask for"
+            ));
+        }
+        let class = self.class.unwrap_or(Class::Injection);
+        let rule = Rule::detected(self.id, class, detector)?;
+        let Self { description, examples, counterexamples, .. } = self;
+        Ok(Rule { description, examples, counterexamples, ..rule })
     }
 }
 

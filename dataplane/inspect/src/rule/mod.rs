@@ -8,6 +8,7 @@ mod file;
 mod pattern;
 mod set;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) use allow::{Allowlist, Matched};
@@ -19,7 +20,18 @@ use regex_syntax::hir::Hir;
 pub use set::{RULES_MAX, RuleSet};
 
 use crate::class::Class;
+use crate::detect::Detector;
+use crate::policy::{Action, Side};
 use crate::validate::Validator;
+
+/// Shorter words stand in too many others to be sought as heads of columns,
+const HEAD_BYTES_MIN: usize = 4;
+/// but for these, where they begin one. A blank is one, or `_`, `-` or nothing.
+const HEADS_SHORT: [&str; 9] = ["bsn", "cnp", "cpf", "cpr", "dob", "egn", "nhs", "oib", "ssn"];
+const HEADS_BEGIN: [&str; 5] = ["| ", ", ", "(", "\"", "`"];
+/// And these say too little.
+const HEADS_COMMON: [&str; 7] =
+    ["address", "account", "sender", "recipient", "said", "number", "owner"];
 
 /// What is looked for.
 #[derive(Debug)]
@@ -30,6 +42,8 @@ pub struct Rule {
     pub description: String,
     /// What kind of thing that is; actions are chosen by it.
     pub class: Class,
+    /// What serves it in the place of a regex, which is then empty.
+    pub(crate) detector: Option<Detector>,
     pub(crate) regex: Pattern,
     /// The regex's parts, from which an engine takes what it looks for.
     pub(crate) hir: Hir,
@@ -50,6 +64,12 @@ pub struct Rule {
     pub(crate) context: Context,
     /// Whether one of them must be there.
     pub require_context: bool,
+    /// What becomes of what it finds where the operator says nothing, and in messages that go which way; `None` is
+    /// both.
+    pub action: Option<(Action, Option<Side>)>,
+    /// Whether a match may go over several members of one object of JSON, or elements of one array; its secret is in
+    /// one of them.
+    pub(crate) across_values: bool,
     /// Texts in which it is found, and in which it is not; held by `penstock rules test`.
     pub examples: Vec<String>,
     /// Texts in which it is not found.
@@ -57,14 +77,83 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The regex as it was written.
+    /// The regex as it was written; empty where a [detector](Self::detector) serves the rule.
     pub fn pattern(&self) -> &str {
         self.regex.source()
+    }
+
+    /// What finds it in the place of a regex, by its name.
+    pub fn detector(&self) -> Option<&'static str> {
+        self.detector.as_ref().map(Detector::name)
+    }
+
+    /// One that a detector serves. No engine looks for it, as it asks for one of no words beside it.
+    pub(crate) fn detected(id: String, class: Class, detector: Detector) -> Result<Self, String> {
+        let (regex, hir) = Pattern::parse("")?;
+        Ok(Self {
+            detector: Some(detector),
+            require_context: true,
+            ..Self::new(id, class, regex, hir)
+        })
+    }
+
+    /// One that asks for nothing but its regex.
+    fn new(id: String, class: Class, regex: Pattern, hir: Hir) -> Self {
+        Self {
+            action: None,
+            id,
+            description: String::new(),
+            class,
+            detector: None,
+            regex,
+            hir,
+            group: Group::First,
+            keywords: Vec::new(),
+            keywords_within: false,
+            entropy: None,
+            allowlists: Vec::new(),
+            validator: None,
+            context: Context::default(),
+            require_context: false,
+            across_values: false,
+            examples: Vec::new(),
+            counterexamples: Vec::new(),
+        }
+    }
+
+    /// What the heads of columns are sought by: words of the contexts without which some of `rules` find nothing. No
+    /// match of it is asked for.
+    pub(crate) fn of_heads(rules: &[Self]) -> Result<Self, String> {
+        let told = |rule: &&Self| {
+            let seldom = !matches!(rule.class, Class::Address | Class::Card);
+            rule.require_context && rule.detector.is_none() && seldom
+        };
+        let words = rules.iter().filter(told).flat_map(|rule| rule.context.words().iter());
+        let mut sought = BTreeSet::new();
+        for word in words {
+            if HEADS_SHORT.contains(&word.as_str()) {
+                sought.extend(HEADS_BEGIN.map(|begin| format!("{begin}{word}")));
+            } else if word.len() >= HEAD_BYTES_MIN && !HEADS_COMMON.contains(&word.as_str()) {
+                sought.insert(word.clone());
+            }
+        }
+        let (regex, hir) = Pattern::parse("")?;
+        let context = Context::new(sought.into_iter().collect());
+        let class = Class::Secret;
+        let mut rule = Self::new(String::new(), class, regex, hir);
+        rule.context = context;
+        rule.require_context = true;
+        Ok(rule)
     }
 
     /// No match is shorter.
     pub(crate) fn bytes_min(&self) -> usize {
         self.hir.properties().minimum_len().unwrap_or(0)
+    }
+
+    /// No match is longer; `None` where there is no longest.
+    pub(crate) fn bytes_max(&self) -> Option<usize> {
+        self.hir.properties().maximum_len()
     }
 
     fn wrong(&self, file: &str, what: &str) -> RuleError {

@@ -8,6 +8,8 @@ use regex_automata::util::{captures::Captures, syntax};
 use regex_automata::{Input, Span};
 use regex_syntax::hir::Hir;
 
+use crate::limits::{Budget, Exceeded};
+
 /// A regex may take so much when it is compiled.
 const COMPILED_BYTES_MAX: usize = 8 << 20;
 /// Of which a search by lazily built automata may keep this much.
@@ -67,16 +69,38 @@ impl Pattern {
         group: Group,
         mut found: impl FnMut(Span, Span),
     ) {
-        let Some(regex) = self.regex() else { return };
+        let told = |whole, secret, _: &mut Budget| {
+            found(whole, secret);
+            Ok(())
+        };
+        // Without a limit it does not fail.
+        let _ = self.matches_within(text, span, group, 0, &mut Budget::unlimited(), told);
+    }
+
+    /// The same as long as the budget lasts. No match has more bytes than `longest`.
+    pub(crate) fn matches_within(
+        &self,
+        text: &[u8],
+        span: Span,
+        group: Group,
+        longest: usize,
+        budget: &mut Budget,
+        mut found: impl FnMut(Span, Span, &mut Budget) -> Result<(), Exceeded>,
+    ) -> Result<(), Exceeded> {
+        let Some(regex) = self.regex() else { return Ok(()) };
         let mut captures = regex.create_captures();
         let mut from = span.start;
         while from <= span.end {
             regex.search_captures(&Input::new(text).range(from..span.end), &mut captures);
-            let Some(whole) = captures.get_match() else { return };
-            found(whole.span(), group.of(&captures).unwrap_or(whole.span()));
+            let Some(whole) = captures.get_match() else { return budget.spend(span.end - from) };
+            // A longer match was looked for behind its end.
+            let looked_at = whole.end().saturating_add(longest).min(span.end);
+            budget.spend(looked_at - from)?;
+            found(whole.span(), group.of(&captures).unwrap_or(whole.span()), budget)?;
             // An empty match would be found for ever.
             from = whole.end().max(whole.start() + 1);
         }
+        Ok(())
     }
 }
 

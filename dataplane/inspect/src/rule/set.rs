@@ -1,9 +1,13 @@
 //! All rules that hold at once: the built-in ones, an organisation's own, or both.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::file::File;
 use super::{Rule, RuleError};
+use crate::class::Class;
+use crate::detect::{Detector, NameError, Names};
+use crate::policy::{UnknownRule, is_named};
 
 /// Written by us from what vendors, laws and standards publish.
 const BUILT_IN: [(&str, &str); 6] = [
@@ -35,9 +39,9 @@ impl RuleSet {
         Ok(set)
     }
 
-    /// The rules of a file in gitleaks' form. Where it extends the built-in rules, its own come behind
-    /// them, and one of the same id in the place of theirs. Where it extends another file, `read` is asked
-    /// for that.
+    /// The rules of a file in gitleaks' form: its own, behind them those of the file that it extends, for which
+    /// `read` is asked, and the built-in ones where it extends these; of the same id the first. So of two that
+    /// find the same its own is told.
     pub fn from_file(
         name: &str,
         text: &str,
@@ -54,7 +58,7 @@ impl RuleSet {
     ) -> Result<Self, RuleError> {
         let mut file = File::parse(name, text)?;
         let extend = std::mem::take(&mut file.extend);
-        let mut set = if extend.use_default { Self::built_in()? } else { Self::default() };
+        let mut others = Self::default();
         if let Some(path) = extend.path {
             let form = |message: String| RuleError::Form { file: name.to_owned(), message };
             if depth == 0 {
@@ -63,24 +67,26 @@ impl RuleSet {
                 )));
             }
             let text = read(&path).map_err(|error| form(format!("`extend.path`: {error}")))?;
-            let other = Self::from_file_within(&path, &text, read, depth - 1)?;
-            set.replace(other.rules);
+            others = Self::from_file_within(&path, &text, read, depth - 1)?;
+        }
+        if extend.use_default {
+            others = others.and(Self::built_in()?);
         }
         for id in &extend.disabled_rules {
-            if !set.rules.iter().any(|rule| rule.id == *id) {
+            if !others.rules.iter().any(|rule| rule.id == *id) {
                 return Err(RuleError::Form {
                     file: name.to_owned(),
                     message: format!("`extend.disabledRules`: there is no rule `{id}` to disable"),
                 });
             }
         }
-        set.rules.retain(|rule| !extend.disabled_rules.contains(&rule.id));
+        others.rules.retain(|rule| !extend.disabled_rules.contains(&rule.id));
         let own = file.rules(name)?;
         let mut seen = HashSet::new();
         if let Some(twice) = own.iter().find(|rule| !seen.insert(rule.id.as_str())) {
             return Err(twice.wrong(name, "its id is another rule's of this file, too"));
         }
-        set.replace(own);
+        let set = Self { rules: own }.and(others);
         if set.rules.len() > RULES_MAX {
             return Err(RuleError::Form {
                 file: name.to_owned(),
@@ -111,6 +117,42 @@ impl RuleSet {
         self
     }
 
+    /// Its rules but those of these ids, in which `*` is anything.
+    pub fn without<'i>(
+        mut self,
+        ids: impl IntoIterator<Item = &'i str>,
+    ) -> Result<Self, UnknownRule> {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        for id in &ids {
+            UnknownRule::check(id, &self.rules)?;
+        }
+        self.rules.retain(|rule| !ids.iter().any(|id| is_named(id, &rule.id)));
+        Ok(self)
+    }
+
+    /// With names of people too: a list of them, one a line, that are found as they are written or in capitals. The
+    /// rule is `name`, and of class `name`; one with that id which is there already gives way.
+    pub fn with_names(self, file: &str, list: &str) -> Result<Self, RuleError> {
+        let form = |message: String| RuleError::Form { file: file.to_owned(), message };
+        let names = Names::parse(list).map_err(|NameError { line, what }| {
+            if line == 0 { form(what) } else { form(format!("line {line}: {what}")) }
+        })?;
+        let detector = Detector::Names(Arc::new(names));
+        let rule = Rule::detected("name".into(), Class::Name, detector).map_err(form)?;
+        let description = "Name of a person in the dictionary".into();
+        Ok(Self { rules: vec![Rule { description, ..rule }] }.and(self))
+    }
+
+    /// With one more behind all others, which is the engine's alone.
+    pub(crate) fn push(&mut self, rule: Rule) {
+        self.rules.push(rule);
+    }
+
+    /// Without that.
+    pub(crate) fn pop(&mut self) {
+        self.rules.pop();
+    }
+
     fn take(&mut self, name: &str, rules: Vec<Rule>) -> Result<(), RuleError> {
         for rule in rules {
             if self.rules.iter().any(|other| other.id == rule.id) {
@@ -119,15 +161,6 @@ impl RuleSet {
             self.rules.push(rule);
         }
         Ok(())
-    }
-
-    fn replace(&mut self, rules: Vec<Rule>) {
-        for rule in rules {
-            match self.rules.iter_mut().find(|other| other.id == rule.id) {
-                Some(other) => *other = rule,
-                None => self.rules.push(rule),
-            }
-        }
     }
 }
 
@@ -174,6 +207,17 @@ mod tests {
         let instead = "[extend]\npath = 'base.toml'\n[[rules]]\nid = 'base'\nregex = 'c'\n";
         let set = load(instead).expect("a file");
         assert_eq!(set.rules().iter().map(Rule::pattern).collect::<Vec<_>>(), ["c"]);
+    }
+
+    #[test]
+    fn own_rules_come_before_those_that_they_extend() {
+        let own = "[extend]\nuseDefault = true\npath = 'base.toml'\n\
+                   [[rules]]\nid = 'own'\nregex = 'x{9}'\n[[rules]]\nid = 'jwt'\nregex = 'y{9}'\n";
+        let set = load(own).expect("a file");
+        let first: Vec<&str> = set.rules().iter().take(3).map(|rule| rule.id.as_str()).collect();
+        assert_eq!(first, ["own", "jwt", "base"]);
+        assert_eq!(set.rules().len(), RuleSet::built_in().expect("they load").rules().len() + 2);
+        assert_eq!(set.rules().iter().filter(|rule| rule.id == "jwt").count(), 1);
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! What stands in a message in ways that hide it, and what only looks like something.
 
 mod engines;
+mod limits;
+mod policy;
 mod redaction;
+mod tables;
+mod unseen;
+mod windows;
 
 use serde_json::{Value, json};
 
@@ -159,4 +164,78 @@ fn every_rule_finds_its_examples_and_none_of_its_counterexamples() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// An example that is JSON is found as JSON, too, where no match goes over from one value to another but by a rule that
+/// says so.
+#[test]
+fn examples_that_are_json_are_found_in_it() {
+    let inspector = inspector(EngineKind::BEST);
+    let mut scratch = inspector.scratch().expect("scratch");
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for rule in inspector.rules() {
+        let mut finds = |text: &str| {
+            let all = inspector.scan(text.as_bytes(), Form::Json, &mut scratch);
+            let mut all = all.expect("within limits").iter();
+            all.any(|one| inspector.rule(one).is_some_and(|found| found.id == rule.id))
+        };
+        let is_json = |text: &&String| {
+            Form::of(text.as_bytes()) == Form::Json && serde_json::from_str::<Value>(text).is_ok()
+        };
+        for text in rule.examples.iter().filter(is_json) {
+            count += 1;
+            // By itself, and as a tool's arguments.
+            let message =
+                format!(r#"{{"id":1,"params":{{"name":"x","arguments":{{"a":{text}}}}}}}"#);
+            for text in [text, &message] {
+                if !finds(text) {
+                    wrong.push(format!("{} misses {text}", rule.id));
+                }
+            }
+        }
+        for text in rule.counterexamples.iter().filter(is_json) {
+            if finds(text) {
+                wrong.push(format!("{} finds {text}", rule.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty() && count > 50, "{count}: {}", wrong.join("\n"));
+}
+
+/// Values are related as members of one object or elements of one array, and only then.
+#[test]
+fn a_match_over_several_values_is_of_one_object_or_array() {
+    let inspector = inspector(EngineKind::BEST);
+    let secrets = |message: &str| -> Vec<String> {
+        let all = found(&inspector, message.as_bytes(), Form::Json);
+        all.into_iter().map(|(_, secret, _)| secret).collect()
+    };
+    let related = r#"[{"name":"DB_PASSWORD","value":"Kestrel-8"}]"#;
+    assert!(secrets(related).contains(&"Kestrel-8".to_owned()));
+    assert!(secrets(r#"{"argv":["--password","fog7Horn"]}"#).contains(&"fog7Horn".to_owned()));
+    for apart in [
+        r#"[{"name":"DB_PASSWORD"},{"value":"Kestrel-8"}]"#,
+        r#"[["--password"],["fog7Horn"]]"#,
+        r#"{"a":{"name":"DB_PASSWORD"},"value":"Kestrel-8"}"#,
+    ] {
+        assert_eq!(secrets(apart), Vec::<String>::new(), "{apart}");
+    }
+    let clean = redacted_text(&inspector, r#"{"argv":["--password", "fog7Horn", "-v"], "n":1}"#);
+    assert_eq!(clean, r#"{"argv":["--password", "[REDACTED:cli-password-flag]", "-v"], "n":1}"#);
+}
+
+/// Of two rules that find the same, the organisation's own is told.
+#[test]
+fn what_an_own_rule_finds_is_told_as_its_own() {
+    let own =
+        "[extend]\nuseDefault = true\n[[rules]]\nid = 'acme-bot'\nregex = 'ghp_[A-Za-z0-9]{36}'\n";
+    let set = RuleSet::from_file("own.toml", own, &mut |_| Err("none".into())).expect("a file");
+    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    let mut scratch = inspector.scratch().expect("scratch");
+    let findings =
+        inspector.scan(TOKEN.as_bytes(), Form::Text, &mut scratch).expect("within").to_vec();
+    assert!(findings.len() > 1, "{findings:?}");
+    let told: Vec<_> =
+        inspector.distinct(&findings).filter_map(|one| inspector.rule(one)).collect();
+    assert_eq!(told.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["acme-bot"]);
 }

@@ -11,7 +11,7 @@ use crate::{EngineKind, Finding, Form, Inspector};
 static INSPECTOR: LazyLock<Inspector> = LazyLock::new(|| inspector(EngineKind::BEST));
 
 /// A message with examples of rules in some of its strings, and JSON within strings.
-fn message() -> impl Strategy<Value = Value> {
+pub(super) fn message() -> impl Strategy<Value = Value> {
     let example = any::<prop::sample::Index>().prop_map(|index| {
         let rules = INSPECTOR.rules();
         let rule = &rules[index.index(rules.len())];

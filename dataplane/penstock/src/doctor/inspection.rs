@@ -11,6 +11,13 @@ pub(super) fn engine() -> Check {
     let set = RuleSet::built_in().map_err(|error| error.to_string());
     let prepared = set.and_then(|set| Inspector::new(set, EngineKind::BEST, Limits::default()));
     match prepared {
+        Err(error) if portable() => {
+            let detail =
+                format!("{} cannot be used: {error}; the portable one is", inspect_engine());
+            let fix = "Vectorscan needs SSE4.2 on x86-64; without it messages are looked into more slowly, and \
+                       the same is found";
+            Check::degraded(name, detail, fix)
+        }
         Err(error) => {
             let fix = "Vectorscan needs SSE4.2 on x86-64; `cargo build -p penstock --no-default-features` \
                        makes a penstock without it";
@@ -30,4 +37,10 @@ pub(super) fn engine() -> Check {
             )
         }
     }
+}
+
+/// Whether the engine that is everywhere takes them.
+fn portable() -> bool {
+    RuleSet::built_in()
+        .is_ok_and(|set| Inspector::new(set, EngineKind::Portable, Limits::default()).is_ok())
 }

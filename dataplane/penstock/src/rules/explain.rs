@@ -39,8 +39,12 @@ fn explained(
     };
     line("description", &rule.description);
     line("class", rule.class.name());
-    line("regex", rule.pattern());
-    line("secret", &secret(rule));
+    if let Some(detector) = rule.detector() {
+        line("detector", detector);
+    } else {
+        line("regex", rule.pattern());
+        line("secret", &secret(rule));
+    }
     if !rule.keywords.is_empty() {
         let place =
             if rule.keywords_within() { "within the match" } else { "anywhere in the text" };
@@ -96,6 +100,7 @@ fn sought(sought: &Sought) -> String {
             format!("{bytes} capital letters and digits and more, close together")
         }
         Sought::HexDigits(digits) => format!("{digits} hex digits and more, close together"),
+        Sought::Detector(name) => format!("what the detector {name} finds"),
         Sought::Everywhere => "nothing: the regex is run over every message, which is slow".into(),
     }
 }

@@ -6,7 +6,7 @@ mod test;
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
 
@@ -48,7 +48,26 @@ pub(crate) fn load(file: Option<&Path>) -> Result<RuleSet, Failure> {
     RuleSet::from_file(&path.display().to_string(), &text, &mut other).map_err(wrong)
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The rules of a file for `serve`; every file that was read for them is put into `files`, with what stands in it.
+pub(crate) fn load_noting(
+    path: &Path,
+    files: &mut Vec<(PathBuf, String)>,
+) -> Result<RuleSet, String> {
+    let mut note = |path: &Path| {
+        let text =
+            read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        files.push((path.to_owned(), text.clone()));
+        Ok(text)
+    };
+    let text = note(path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut other = |name: &str| note(&folder.join(name));
+    let set = RuleSet::from_file(&path.display().to_string(), &text, &mut other);
+    set.map_err(|error| error.to_string().trim_end().to_owned())
+}
+
+/// A file of rules, which may have no more than so many bytes.
+pub(crate) fn read(path: &Path) -> io::Result<String> {
     let bytes = fs::metadata(path)?.len();
     if bytes > FILE_BYTES_MAX {
         let why = format!("it has {bytes} bytes, and rules may have {FILE_BYTES_MAX}");

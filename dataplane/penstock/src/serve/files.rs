@@ -5,14 +5,20 @@ use std::time::SystemTime;
 
 use penstock_config::{Snapshot, Target};
 
-/// The configuration, certificates and keys, each as it was last seen.
+/// The configuration, certificates, keys and rules, each as it was last seen.
 pub(super) struct Files(Vec<(PathBuf, Option<Stamp>)>);
 
 type Stamp = (SystemTime, u64);
 
 impl Files {
-    pub(super) fn of(snapshot: &Snapshot, configuration: &Path) -> Self {
+    /// `rules` are the files that rules were read from.
+    pub(super) fn of<'r>(
+        snapshot: &Snapshot,
+        configuration: &Path,
+        rules: impl Iterator<Item = &'r Path>,
+    ) -> Self {
         let mut files = vec![configuration.to_owned()];
+        files.extend(rules.map(Path::to_owned));
         for tls in snapshot.listeners.iter().filter_map(|listener| listener.tls.as_ref()) {
             files.extend([tls.certificate.clone(), tls.key.clone()]);
             files.extend(tls.client_ca.clone());

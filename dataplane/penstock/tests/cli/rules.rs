@@ -136,3 +136,14 @@ fn the_page_names_every_validator_and_its_rules_work() {
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""), "{}", stdout(&output));
     assert!(stdout(&output).contains(" 0 warnings"), "{}", stdout(&output));
 }
+
+/// What a configuration calls a class is what a rule calls it.
+#[test]
+fn every_class_can_be_named_in_a_configuration() {
+    let classes = penstock_inspect::Class::ALL.map(penstock_inspect::Class::name);
+    assert_eq!(penstock_config::CLASSES, classes);
+    assert_eq!(penstock_config::INSPECTION_KEY_CHARS_MIN, penstock_inspect::KEY_CHARS_MIN);
+    let page = include_str!("../../../../docs/keep-secrets-out.md");
+    let all: Vec<_> = classes.iter().map(|class| format!("`{class}`")).collect();
+    assert!(page.replace('\n', " ").contains(&format!("a class: {}.", all.join(", "))));
+}

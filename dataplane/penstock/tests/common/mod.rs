@@ -52,6 +52,8 @@ impl Drop for Folder {
 pub struct Setup {
     pub folder: Folder,
     upstreams: Vec<(&'static str, String)>,
+    /// What a server's entry has beside its upstream.
+    servers: String,
     listeners: String,
     more: String,
     backend: &'static str,
@@ -70,6 +72,7 @@ impl Setup {
         Self {
             folder: Folder::new(),
             upstreams: vec![("up", upstream.to_owned())],
+            servers: String::new(),
             listeners: String::new(),
             more: String::new(),
             backend: "auto",
@@ -81,6 +84,12 @@ impl Setup {
     /// One more upstream, at `/mcp/<name>`.
     pub fn also(mut self, name: &'static str, upstream: &str) -> Self {
         self.upstreams.push((name, upstream.to_owned()));
+        self
+    }
+
+    /// What every server's entry has beside its upstream.
+    pub fn servers(mut self, more: &str) -> Self {
+        self.servers = format!(", {more}");
         self
     }
 
@@ -114,11 +123,14 @@ impl Setup {
     }
 
     pub fn text(&self, address: SocketAddr) -> String {
-        let Self { listeners, more, backend, .. } = self;
+        let Self { listeners, more, backend, servers: own, .. } = self;
         let upstreams: String =
             self.upstreams.iter().map(|(name, entry)| format!("  {name}: {entry}\n")).collect();
-        let servers: String =
-            self.upstreams.iter().map(|(name, _)| format!("  {name}: {name}\n")).collect();
+        let servers: String = self
+            .upstreams
+            .iter()
+            .map(|(name, _)| format!("  {name}: {{ upstream: {name}{own} }}\n"))
+            .collect();
         format!(
             "shards: 1\nbackend: {backend}\nlisteners: [{{ address: \"{address}\" }}{listeners}]\n\
              upstreams:\n{upstreams}servers:\n{servers}{more}\n"

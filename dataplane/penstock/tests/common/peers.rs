@@ -193,6 +193,14 @@ impl<S: Read + Write> Client<S> {
         self.seen.drain(..end).collect()
     }
 
+    /// Reads exactly so many bytes.
+    pub fn take(&mut self, length: usize) -> Vec<u8> {
+        while self.seen.len() < length {
+            assert!(more(&mut self.stream, &mut self.seen).is_some(), "the stream ended early");
+        }
+        self.seen.drain(..length).collect()
+    }
+
     /// What was read and not yet used.
     pub fn buffered(&self) -> &[u8] {
         &self.seen

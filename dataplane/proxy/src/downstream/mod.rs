@@ -15,6 +15,7 @@ use penstock_metrics::Metric;
 use crate::access::Noted;
 use crate::caller::Caller;
 use crate::forward;
+use crate::guard;
 use crate::io::{Conn, KEPT_BYTES_MAX, Pace, Socket, Timer};
 use crate::pipeline;
 use crate::respond::Answer;
@@ -40,8 +41,9 @@ pub(crate) struct Downstream {
     pub(crate) buffer: Vec<u8>,
     pub(crate) head: RequestHead,
     pub(crate) head_bytes: usize,
-    /// The body of a chunked request, decoded; others stay in `buffer`.
+    /// The body of a chunked request, decoded, or another in the request's place; others stay in `buffer`.
     pub(crate) decoded: Vec<u8>,
+    sent: Sent,
     /// Bytes of `buffer` behind the head that belong to the request, framing included.
     pub(crate) body_bytes: usize,
     pub(crate) message: penstock_mcp::Message,
@@ -61,6 +63,15 @@ pub(crate) struct Downstream {
     /// What the access log will say of a released request.
     pub(crate) noted: Option<Box<Noted>>,
     _place: Place,
+}
+
+/// What of a request's body goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// What came, in its framing.
+    AsItCame,
+    /// What stands in `decoded`.
+    Decoded,
 }
 
 /// What becomes of the connection.
@@ -95,6 +106,7 @@ impl Downstream {
             head: RequestHead::new(),
             head_bytes: 0,
             decoded: Vec::new(),
+            sent: Sent::AsItCame,
             body_bytes: 0,
             message: penstock_mcp::Message::new(),
             era: Era::Legacy,
@@ -174,6 +186,7 @@ impl Downstream {
         self.answer_bytes = 0;
         self.status = 0;
         self.served = true;
+        self.sent = Sent::AsItCame;
         self.head.reset();
         self.message.forget();
     }
@@ -183,9 +196,26 @@ impl Downstream {
         if self.head.framing == Framing::Chunked { &self.decoded } else { self.framed() }
     }
 
-    /// The request's body in the framing it came in.
+    /// The request's body in the framing that it goes on in.
     pub(crate) fn framed(&self) -> &[u8] {
+        if self.sent == Sent::Decoded {
+            return &self.decoded;
+        }
         self.buffer.get(self.head_bytes..self.head_bytes + self.body_bytes).unwrap_or_default()
+    }
+
+    /// How the request's body goes on: as it came, unless another is in its place.
+    pub(crate) fn framing(&self) -> Framing {
+        match self.sent {
+            Sent::AsItCame => self.head.framing,
+            Sent::Decoded => Framing::Length(self.decoded.len() as u64),
+        }
+    }
+
+    /// Puts another body in the place of the request's, for whoever asks for it from here on.
+    pub(crate) fn replace_body(&mut self, body: Vec<u8>) {
+        (self.decoded, self.sent) = (body, Sent::Decoded);
+        guard::leave_out(&mut self.head.fields, &self.buffer, &["trailer"]);
     }
 
     /// Writes the answer's next bytes; an agent that takes none for `write_timeout` is gone. A buffer comes
@@ -216,7 +246,7 @@ impl Downstream {
     /// Gives back the memory of a request whose answer has begun and may take hours. What was sent
     /// behind it stays.
     pub(crate) fn release(&mut self, view: &View) {
-        if view.world.snapshot.log.access && !self.rules.forward {
+        if view.world.snapshot.log.access && !self.rules.forward && self.noted.is_none() {
             self.noted = Some(Box::new(Noted::of(self, view)));
         }
         let used = (self.head_bytes + self.body_bytes).min(self.buffer.len());
@@ -224,6 +254,7 @@ impl Downstream {
         self.buffer.shrink_to_fit();
         (self.head_bytes, self.body_bytes) = (0, 0);
         (self.decoded, self.out) = (Vec::new(), Vec::new());
+        self.sent = Sent::AsItCame;
         self.head.fields = Vec::new();
         self.message = penstock_mcp::Message::new();
         self.conn.forget_spare();

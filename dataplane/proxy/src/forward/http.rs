@@ -55,6 +55,7 @@ pub(super) async fn run(
         speaks_for: None,
         keep_alive: false,
         via: true,
+        plain: false,
     };
     relay::write_request(down, &call);
     // Whoever goes away has cancelled.
@@ -64,7 +65,7 @@ pub(super) async fn run(
     let mut exchange = Exchange::new(down, shard, view, lease);
     let failed = |failure| Refused::Exchange { to: errand.to.to_string(), failure };
     let next = match exchange.ask_once().await.map_err(failed)? {
-        Some(begun) => exchange.answer(begun, bytes_max).await.map_err(failed)?,
+        Some(begun) => exchange.answer(begun, bytes_max, None).await.map_err(failed)?,
         None => Next::Close,
     };
     errand.received = down.answer_bytes;

@@ -1,7 +1,10 @@
 //! An answer on its way to the agent.
 
+mod anew;
+
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,15 +13,21 @@ use penstock_metrics::{Metric, Refusal};
 
 use super::body::{Body, Fault, State};
 use super::failure::Failure;
+use super::hold::Held;
 use super::{Begun, Exchange, READ_BYTES, cancels};
 use crate::downstream::{Downstream, Next};
+use crate::guard::{Guard, Watch, is_stream, leave_out};
 use crate::io::Elapsed;
 use crate::respond::count;
 use crate::shard::{Gauge, Shard, View};
 use crate::upstream::{FIRST_READ_BYTES, Lease};
+use anew::Chunks;
 
 /// How long a stream that nobody has asked for is silent before it gives back its request's memory.
 const REST: Duration = Duration::from_secs(1);
+
+/// The end of a body in chunks.
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// How relaying ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,22 +44,36 @@ enum Ended {
 
 impl Exchange<'_> {
     /// Relays the answer to its end, and says what becomes of the agent's connection. It is cut past
-    /// `bytes_max`, its head included. An error where no byte of it was sent.
-    pub(crate) async fn answer(
+    /// `bytes_max`, its head included; `guard` looks into it before the agent sees any of it. An error where no
+    /// byte of it was sent. A block, as an `async fn` would hold its arguments twice.
+    pub(crate) fn answer(
         &mut self,
-        begun: Begun,
+        mut begun: Begun,
         bytes_max: Option<u64>,
-    ) -> Result<Next, Failure> {
-        let mut relay = Relay::new(self, begun, bytes_max)?;
-        let ended = relay.run().await;
-        // The last of it may not have been taken.
-        let whole = matches!(ended, Ended::Clean | Ended::Whole) && !relay.down.gone;
-        let next = next_call(whole, relay.framing, relay.keep);
-        self.clean = ended == Ended::Clean && relay.reusable;
-        if self.down.gone || ended == Ended::Left {
-            self.shard.cells.inc(Metric::Disconnects);
+        guard: Option<&Arc<Guard>>,
+    ) -> impl Future<Output = Result<Next, Failure>> {
+        let bytes_max = bytes_max.unwrap_or(u64::MAX);
+        async move {
+            let held = match guard {
+                None => None,
+                // The task of every connection would have to hold it.
+                Some(guard) => match Box::pin(self.hold(&mut begun, guard)).await? {
+                    Held::Left => return Ok(Next::Close),
+                    Held::Whole => None,
+                    Held::Part(body) => Some(body),
+                },
+            };
+            let mut relay = Relay::new(self, begun, bytes_max, guard, held)?;
+            let ended = relay.run().await;
+            // The last of it may not have been taken.
+            let whole = matches!(ended, Ended::Clean | Ended::Whole) && !relay.down.gone;
+            let next = next_call(whole, relay.framing, relay.keep);
+            self.clean = ended == Ended::Clean && relay.reusable;
+            if self.down.gone || ended == Ended::Left {
+                self.shard.cells.inc(Metric::Disconnects);
+            }
+            Ok(next)
         }
-        Ok(next)
     }
 }
 
@@ -68,7 +91,8 @@ struct Relay<'a> {
     then: Then,
     /// Framing towards the agent.
     framing: Framing,
-    bytes_max: Option<u64>,
+    chunks: Chunks,
+    bytes_max: u64,
     stream: Option<Stream>,
     /// Whether another call can follow on the agent's connection, and on the upstream's.
     keep: bool,
@@ -92,15 +116,18 @@ struct Stream {
     listens: bool,
     /// Whether the memory of its request was given back.
     rests: bool,
+    /// What looks into each of them.
+    watch: Option<Box<Watch>>,
     _open: Gauge,
 }
 
 impl Stream {
-    fn new(down: &Downstream, shard: &Rc<Shard>, view: &View) -> Self {
+    fn new(down: &Downstream, shard: &Rc<Shard>, view: &View, guard: Option<&Arc<Guard>>) -> Self {
         Self {
             events: EventScanner::new(view.world.limits().event_bytes),
             listens: down.asks_for_stream(),
             rests: false,
+            watch: guard.map(|guard| Box::new(Watch::new(guard, down, shard))),
             _open: Gauge::up(shard, Metric::StreamsOpen),
         }
     }
@@ -115,29 +142,41 @@ impl<'a> Relay<'a> {
     fn new(
         exchange: &'a mut Exchange<'_>,
         begun: Begun,
-        bytes_max: Option<u64>,
+        bytes_max: u64,
+        guard: Option<&Arc<Guard>>,
+        body: Option<Box<Body>>,
     ) -> Result<Self, Failure> {
-        let Begun { head, bytes: head_bytes } = begun;
+        let Begun { mut head, bytes: head_bytes } = begun;
         let Exchange { down, shard, view, lease, buffer: piece, .. } = exchange;
         let old_peer = down.head.version == Version::Http10;
+        let of_events = is_stream(&head, piece);
+        // What is looked into as it comes may get longer or shorter, and come in other pieces.
+        let anew = head.framing != Framing::None && of_events && guard.is_some() || body.is_some();
         let framing = match head.framing {
+            _ if anew && old_peer => Framing::UntilClose,
+            _ if anew => Framing::Chunked,
             Framing::Chunked | Framing::UntilClose if old_peer => Framing::UntilClose,
             Framing::UntilClose => Framing::Chunked,
             other => other,
         };
+        if anew {
+            leave_out(&mut head.fields, piece, &["trailer"]);
+        }
         let keep = down.head.keep_alive && framing != Framing::UntilClose && !shard.draining.get();
-        let of_events = head.value(piece, "content-type").is_some_and(|value| {
-            value.len() >= 17 && value[..17].eq_ignore_ascii_case(b"text/event-stream")
-        });
         let mut relay = Self {
             lease,
-            body: Body::new(head.framing),
+            chunks: match body {
+                Some(_) => Chunks::AnewFromHeld,
+                None if anew => Chunks::Anew,
+                None => Chunks::AsTheyCome,
+            },
+            body: body.map_or_else(|| Body::new(head.framing), |body| *body),
             piece,
             from: 0,
             then: Then::More,
             framing,
             bytes_max,
-            stream: of_events.then(|| Stream::new(down, shard, view)),
+            stream: of_events.then(|| Stream::new(down, shard, view, guard)),
             keep,
             reusable: head.keep_alive,
             // A legacy stream, too, ends upstream when its agent goes: the server keeps what follows for
@@ -198,7 +237,9 @@ impl<'a> Relay<'a> {
             self.then = match self.next().await {
                 Came::Bytes => self.take(0, &[]).unwrap_or_else(|fault| self.fault(&fault)),
                 Came::End if self.body.ends_with_connection() => self.last_chunk(Ended::Whole),
-                Came::Drain if self.body.between_chunks() => self.last_chunk(Ended::Cut),
+                Came::Drain if self.chunks != Chunks::AsTheyCome || self.body.between_chunks() => {
+                    self.last_chunk(Ended::Cut)
+                }
                 Came::Drain => Then::End(Ended::Cut),
                 Came::Gone => Then::End(Ended::Left),
                 Came::Silence => {
@@ -216,6 +257,9 @@ impl<'a> Relay<'a> {
     /// Reads the framing of what has come, `piece` from `at` on, and makes of it what is written next,
     /// behind the head where there is one.
     fn take(&mut self, at: usize, head: &[u8]) -> Result<Then, Fault> {
+        if self.chunks != Chunks::AsTheyCome {
+            return self.take_anew(at, head);
+        }
         let Self { body, piece, stream, .. } = self;
         let state = body.take(piece, at, self.framing, &mut |data| match stream {
             Some(stream) => stream.scan(data),
@@ -225,12 +269,15 @@ impl<'a> Relay<'a> {
             self.from = put_head(self.piece, at, head);
         }
         let passed = self.down.answer_bytes + (self.piece.len() - self.from) as u64;
-        if let Some(limit) = self.bytes_max
-            && passed > limit
-        {
-            return Err(Fault::Bytes(limit));
+        if passed > self.bytes_max {
+            return Err(Fault::Bytes(self.bytes_max));
         }
-        Ok(match state {
+        Ok(self.after(state))
+    }
+
+    /// What follows a piece of the upstream's framing.
+    fn after(&self, state: State) -> Then {
+        match state {
             State::More => Then::More,
             State::End => Then::End(Ended::Clean),
             State::Surplus => {
@@ -239,7 +286,7 @@ impl<'a> Relay<'a> {
                 tracing::warn!(upstream, "an upstream sent more than its answer; ignored");
                 Then::End(Ended::Whole)
             }
-        })
+        }
     }
 
     /// Waits for the answer's next bytes.
@@ -291,8 +338,12 @@ impl<'a> Relay<'a> {
 
     /// Ends a body that is framed in chunks towards the agent.
     fn last_chunk(&mut self, ended: Ended) -> Then {
-        if self.framing == Framing::Chunked {
-            *self.piece = b"0\r\n\r\n".to_vec();
+        if self.chunks != Chunks::AsTheyCome {
+            let mut out = Vec::new();
+            self.pass(&[], &[], true, &mut out);
+            *self.piece = out;
+        } else if self.framing == Framing::Chunked {
+            *self.piece = LAST_CHUNK.to_vec();
         }
         Then::End(ended)
     }

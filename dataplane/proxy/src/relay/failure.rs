@@ -7,6 +7,7 @@ use penstock_metrics::Refusal;
 
 use super::ask::INTERIM_MAX;
 use super::body::Fault;
+use crate::guard::Stop;
 use crate::upstream::ConnectError;
 
 /// What went wrong between the request and the end of its answer's head.
@@ -28,15 +29,30 @@ pub(crate) enum Failure {
     Interim,
     #[error("its answer cannot be passed on: {0}")]
     Answer(Fault),
+    #[error("it broke off in the middle of its answer; the call may have been carried out")]
+    Short,
+    #[error(
+        "it was silent for `stream_idle_timeout` in the middle of its answer; the call may have been carried out"
+    )]
+    Silent,
+    #[error(
+        "too much is held at once to be looked into; try again later, or lower `inspection.message_bytes`"
+    )]
+    Held,
+    #[error("the answer is blocked: {0}")]
+    Stopped(Stop),
 }
 
 impl Failure {
     pub(crate) fn kind(&self) -> (ErrorKind, Refusal) {
         match self {
-            Self::Timeout | Self::Connect(ConnectError::Timeout) => {
+            Self::Stopped(_) => (ErrorKind::AnswerBlocked, Refusal::Blocked),
+            Self::Silent | Self::Timeout | Self::Connect(ConnectError::Timeout) => {
                 (ErrorKind::UpstreamTimeout, Refusal::UpstreamSlow)
             }
-            Self::Connect(ConnectError::Full) => (ErrorKind::TooManyCalls, Refusal::Busy),
+            Self::Held | Self::Connect(ConnectError::Full) => {
+                (ErrorKind::TooManyCalls, Refusal::Busy)
+            }
             Self::Draining => (ErrorKind::Draining, Refusal::Draining),
             Self::Answer(Fault::Event(_)) => (ErrorKind::UpstreamProtocol, Refusal::Event),
             Self::Answer(Fault::Bytes(_)) => (ErrorKind::UpstreamProtocol, Refusal::Bytes),

@@ -4,6 +4,7 @@ mod answer;
 mod ask;
 mod body;
 mod failure;
+mod hold;
 
 use std::rc::Rc;
 
@@ -33,6 +34,8 @@ pub(crate) struct Call<'a> {
     /// Whether the upstream's connection is to stay open.
     pub(crate) keep_alive: bool,
     pub(crate) via: bool,
+    /// Whether the answer must not be encoded.
+    pub(crate) plain: bool,
 }
 
 /// What becomes of the agent's `Forwarded` and `X-Forwarded-*`.
@@ -116,6 +119,9 @@ fn write_head(out: &mut Vec<u8>, down: &Downstream, call: &Call<'_>) {
             drop = FORWARDED;
         }
     }
+    if call.plain {
+        extra.push(("Accept-Encoding", b"identity"));
+    }
     let agent = call.speaks_for.map(|id| format!("{id:x}"));
     if let Some(agent) = &agent {
         extra.push((AGENT_HEADER, agent.as_bytes()));
@@ -123,7 +129,7 @@ fn write_head(out: &mut Vec<u8>, down: &Downstream, call: &Call<'_>) {
     let to = RequestOut {
         target: call.target,
         host: call.host,
-        framing: down.head.framing,
+        framing: down.framing(),
         drop,
         extra: &extra,
         keep_alive: call.keep_alive,

@@ -137,7 +137,7 @@ impl Setup {
 }
 
 fn world(snapshot: Snapshot, inside: &Inside) -> World {
-    World::new(snapshot, inside, &mut |host, _| Addresses::unresolved(host)).expect("a world")
+    World::new(snapshot, inside, &[], &mut |host, _| Addresses::unresolved(host)).expect("a world")
 }
 
 impl Rig {

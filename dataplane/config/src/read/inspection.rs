@@ -1,0 +1,254 @@
+//! What is looked for in messages, and what becomes of it.
+
+use crate::context::Text;
+use crate::fields::Fields;
+use crate::inspection::{
+    ActionVerb, Direction, FindingAction, Findings, INSPECTION_KEY_CHARS_MIN, Inspection,
+    InspectionEngine, Kept, RuleName, ServerInspection,
+};
+use crate::keys;
+use crate::references::Expect;
+use crate::snapshot::{Secret, Server};
+use crate::yaml::{Entry, Kind};
+
+/// Entries of one list of actions.
+const ACTIONS_MAX: usize = 256;
+
+/// Files of rules.
+const RULE_FILES_MAX: usize = 64;
+
+/// What the file says of all messages; none where it says nothing.
+pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
+    let fields = file.section("inspection")?;
+    let cx = fields.cx;
+    let engine = match fields.choice("engine") {
+        "vectorscan" => InspectionEngine::Vectorscan,
+        "portable" => InspectionEngine::Portable,
+        _ => InspectionEngine::Auto,
+    };
+    let built_in = fields.flag("built_in");
+    let rules = rule_files(&fields);
+    if !built_in && !fields.has("rules") && !fields.has("names") {
+        let help = "name files of rules in `rules`, or remove `built_in: false`";
+        let message =
+            "`inspection` has no rules: the built-in ones are off, and there are no others";
+        cx.error(&fields.key_span("built_in"), message, help);
+    }
+    let disable = fields.texts("disable").unwrap_or_default();
+    let disable = disable.iter().filter_map(|text| rule_name(&fields, "disable", text)).collect();
+    Some(Inspection {
+        engine,
+        built_in,
+        rules,
+        names: fields.file("names"),
+        disable,
+        key: key(&fields),
+        pass_over_limit: fields.choice("over_limit") == "pass",
+        message_bytes_max: fields.size("message_bytes"),
+        actions: actions(&fields),
+    })
+}
+
+/// What a server's entry says of its messages.
+pub(super) fn of_server(
+    fields: &Fields<'_>,
+    entry: Option<&Inspection>,
+) -> Option<ServerInspection> {
+    if fields.is_scalar("inspection") {
+        let text = fields.text("inspection")?;
+        if !matches!(text.value.as_str(), "off" | "false") {
+            let message = format!("`{}` cannot be {}", fields.named("inspection"), text.shown());
+            let help = "write `off`, or `actions` and `open_for` below it; without the key, what \
+                        `inspection` of the file says holds";
+            fields.cx.error(&text.span, message, help);
+        }
+        return None;
+    }
+    let Some(own) = fields.section("inspection") else {
+        return entry.map(|_| ServerInspection::default());
+    };
+    let read = ServerInspection { actions: actions(&own), open_for: open_for(&own) };
+    if entry.is_none() {
+        let help =
+            "write `inspection: {}` at the file's top level, with what holds for all servers";
+        fields.refuse(&["inspection"], "means nothing without `inspection` of the file", help);
+    }
+    Some(read)
+}
+
+/// Warns of what can be sealed and not be opened, and the other way round.
+pub(super) fn check_tokens(file: &Fields<'_>, inspection: &Inspection, servers: &[Server]) {
+    let seals = |actions: &[FindingAction]| {
+        actions.iter().any(|action| action.verb == ActionVerb::Tokenise)
+    };
+    let looked_into = || servers.iter().filter_map(|server| server.inspection.as_ref());
+    let sealed = seals(&inspection.actions) || looked_into().any(|own| seals(&own.actions));
+    let Some(entry) = file.entry("inspection") else { return };
+    if sealed && inspection.key.is_none() {
+        let message =
+            "`tokenise` without `inspection.key`: no placeholder can be opened after a restart";
+        let help = "write `key: \"${file:/etc/penstock/inspection.key}\"`; `openssl rand -hex 32` \
+                    makes one";
+        file.cx.warn(&entry.span, message, help);
+    }
+    // A file of rules may say `tokenise` too.
+    if !sealed && inspection.rules.is_empty() && looked_into().any(|own| !own.open_for.is_empty()) {
+        let message = "`open_for` names tools, and no action is `tokenise`";
+        let help =
+            "seal something, as in `actions: [{ class: card, action: tokenise }]`, or remove it";
+        file.cx.warn(&entry.span, message, help);
+    }
+}
+
+fn rule_files(fields: &Fields<'_>) -> Vec<std::path::PathBuf> {
+    let texts = fields.texts("rules").unwrap_or_default();
+    if texts.len() > RULE_FILES_MAX {
+        let message = format!("`{}` names {} files", fields.named("rules"), texts.len());
+        let help = format!("name at most {RULE_FILES_MAX}; one file may hold many rules");
+        fields.cx.error(&fields.key_span("rules"), message, &help);
+        return Vec::new();
+    }
+    let what = |index| format!("{}[{index}]", fields.named("rules"));
+    let files = texts.iter().enumerate();
+    files.filter_map(|(at, text)| fields.cx.existing(text, &what(at), Expect::File)).collect()
+}
+
+/// Never shown, in no part.
+fn key(fields: &Fields<'_>) -> Option<Secret> {
+    let text = fields.text("key")?;
+    let chars = text.value.chars().count();
+    if chars < INSPECTION_KEY_CHARS_MIN {
+        let s = if chars == 1 { "" } else { "s" };
+        let message = format!("`{}` has {chars} character{s}", fields.named("key"));
+        let help = format!(
+            "give it {INSPECTION_KEY_CHARS_MIN} or more: `openssl rand -hex 32` makes one, and \
+             `${{file:PATH}}` reads it from a file"
+        );
+        fields.cx.error(&text.span, message, &help);
+    }
+    Some(Secret::new(text.value))
+}
+
+fn open_for(fields: &Fields<'_>) -> Vec<String> {
+    let texts = fields.texts("open_for").unwrap_or_default();
+    for text in texts.iter().filter(|text| text.value.is_empty()) {
+        let message = format!("`{}` names a tool without a name", fields.named("open_for"));
+        fields.cx.error(
+            &text.span,
+            message,
+            "write the names of tools, as in [transfer, \"pay_*\"]",
+        );
+    }
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+fn actions(fields: &Fields<'_>) -> Vec<FindingAction> {
+    const EXAMPLE: &str = "write `actions: [{ class: secret, action: block }]`";
+    let cx = fields.cx;
+    let Some(entry) = fields.entry("actions") else { return Vec::new() };
+    let what = fields.named("actions");
+    let Entry { value, .. } = entry;
+    let Kind::List(items) = &value.kind else {
+        let message = format!("`{what}` must be a list, found {}", value.kind.name());
+        cx.error(&value.span, message, EXAMPLE);
+        return Vec::new();
+    };
+    if items.is_empty() {
+        cx.error(&entry.span, format!("`{what}` is empty"), EXAMPLE);
+    }
+    if items.len() > ACTIONS_MAX {
+        let message = format!("`{what}` has {} entries", items.len());
+        let help = format!("write at most {ACTIONS_MAX}; `*` in a `rule` fits many");
+        cx.error(&entry.span, message, &help);
+        return Vec::new();
+    }
+    let mut read: Vec<FindingAction> = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let place = format!("{what}[{index}]");
+        let Some(one) = Fields::open(cx, &keys::ACTION, item, &item.span, &place) else { continue };
+        let Some(one) = action(&one) else { continue };
+        if let Some(before) = read.iter().position(|before| covers(before, &one)) {
+            let message =
+                format!("`{place}` is never reached: `{what}[{before}]` fits all that it does");
+            cx.warn(&item.span, message, "put it before that one, or remove it");
+        }
+        read.push(one);
+    }
+    read
+}
+
+/// Whether all that `later` fits fits `before` too, as far as that can be seen without the rules.
+fn covers(before: &FindingAction, later: &FindingAction) -> bool {
+    let same = match (&before.of, &later.of) {
+        (Findings::All, _) => true,
+        (Findings::Class(before), Findings::Class(later)) => before == later,
+        (Findings::Rules(before), Findings::Rules(later)) => before.id == later.id,
+        _ => false,
+    };
+    same && (before.direction.is_none() || before.direction == later.direction)
+}
+
+fn action(fields: &Fields<'_>) -> Option<FindingAction> {
+    let class = fields.choice("class");
+    let rule = fields.text("rule").and_then(|text| rule_name(fields, "rule", &text));
+    if fields.has("class") && fields.has("rule") {
+        let help = "a rule is of one class: remove one of the two, or write two entries";
+        fields.refuse(&["rule"], "stands beside `class`", help);
+    }
+    let direction = match fields.choice("direction") {
+        "request" => Some(Direction::Request),
+        "response" => Some(Direction::Response),
+        _ => None,
+    };
+    let help = "say what becomes of it, as in `action: redact`";
+    fields.required("action", help)?;
+    let verb = match fields.choice("action") {
+        "ignore" => ActionVerb::Ignore,
+        "report" => ActionVerb::Report,
+        "redact" => ActionVerb::Redact(keep(fields, class)),
+        "tokenise" => ActionVerb::Tokenise,
+        "block" => ActionVerb::Block,
+        _ => return None,
+    };
+    if !matches!(verb, ActionVerb::Redact(_)) {
+        fields.refuse(&["keep"], "means nothing without `action: redact`", "remove it");
+    }
+    let of = match (rule, class) {
+        (Some(rule), _) => Findings::Rules(rule),
+        // One that is wrong has been said.
+        (None, "") if fields.has("rule") || fields.has("class") => return None,
+        (None, "") => Findings::All,
+        (None, class) => Findings::Class(class),
+    };
+    Some(FindingAction { of, direction, verb })
+}
+
+fn keep(fields: &Fields<'_>, class: &str) -> Kept {
+    match fields.choice("keep") {
+        "last4" => Kept::Last4,
+        "domain" => {
+            if !matches!(class, "" | "email") {
+                let message =
+                    format!("`{}` cannot be `domain`: a `{class}` has none", fields.named("keep"));
+                fields.cx.error(
+                    &fields.span_of("keep"),
+                    message,
+                    "write `keep: last4`, or remove it",
+                );
+            }
+            Kept::Domain
+        }
+        _ => Kept::Nothing,
+    }
+}
+
+fn rule_name(fields: &Fields<'_>, key: &str, text: &Text) -> Option<RuleName> {
+    if text.value.is_empty() {
+        let message = format!("`{}` names a rule without an id", fields.named(key));
+        let help = "`penstock rules list` says the ids of the built-in rules";
+        fields.cx.error(&text.span, message, help);
+        return None;
+    }
+    let (line, column) = fields.cx.source.place(text.span.start);
+    Some(RuleName { id: text.value.clone(), line, column })
+}

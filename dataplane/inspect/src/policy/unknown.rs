@@ -1,0 +1,42 @@
+//! Rules that an operator names and that are not there.
+
+use super::glob::Glob;
+use crate::rule::Rule;
+
+/// A rule that an operator names and that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no rule `{id}`{}", nearest.as_ref().map(|id| format!("; did you mean `{id}`?")).unwrap_or_default())]
+pub struct UnknownRule {
+    /// As it is written.
+    pub id: String,
+    /// One that may be meant.
+    pub nearest: Option<String>,
+}
+
+/// What is further from an id is not meant to be it: edit distance by the third of its letters.
+const LETTERS_A_SLIP: usize = 3;
+
+/// A longer text is no id with a slip in it; the distance is quadratic.
+const ID_BYTES_MAX: usize = 128;
+
+impl UnknownRule {
+    /// That some rule fits an id, in which `*` is anything.
+    pub(crate) fn check(id: &str, rules: &[Rule]) -> Result<(), Self> {
+        if rules.iter().any(|rule| Glob::new(id).fits(&rule.id)) {
+            return Ok(());
+        }
+        let ids = rules.iter().map(|rule| rule.id.as_str());
+        let near = ids.filter(|_| id.len() <= ID_BYTES_MAX).filter_map(|rule| {
+            // Of a pattern only what stands before `*` can be compared.
+            let (known, of) = match id.split_once('*') {
+                Some((begins, _)) => (begins, rule.get(..begins.len())?),
+                None => (id, rule),
+            };
+            Some((strsim::osa_distance(known, of), rule))
+        });
+        let nearest = near.min_by_key(|(distance, _)| *distance);
+        let close = |(distance, _): &(usize, &str)| *distance <= (id.len() / LETTERS_A_SLIP).max(1);
+        let nearest = nearest.filter(close).map(|(_, rule)| rule.to_owned());
+        Err(Self { id: id.to_owned(), nearest })
+    }
+}

@@ -1,0 +1,178 @@
+//! What a message may take: found whole or told as too much, in steps that grow as its length does. Nothing here looks
+//! at a clock.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use super::{TOKEN, inspector};
+use crate::{EngineKind, Exceeded, Finding, Form, Inspector, Limits, RuleSet, Scratch, spliced};
+
+static INSPECTOR: LazyLock<Inspector> = LazyLock::new(|| inspector(EngineKind::BEST));
+
+fn scanned(inspector: &Inspector, message: &str) -> (Scratch, Result<Vec<Finding>, Exceeded>) {
+    let mut scratch = inspector.scratch().expect("scratch");
+    let form = Form::of(message.as_bytes());
+    let found = inspector.scan(message.as_bytes(), form, &mut scratch).map(<[Finding]>::to_vec);
+    (scratch, found)
+}
+
+/// Its memory is given back with the next message, and by itself where one asks for that.
+fn gives_back(inspector: &Inspector, mut scratch: Scratch) {
+    inspector.trim(&mut scratch).expect("an engine");
+    assert!(scratch.bytes() < 1 << 16, "{}", scratch.bytes());
+}
+
+fn with(limits: Limits) -> Inspector {
+    let set = RuleSet::built_in().expect("rules");
+    Inspector::new(set, EngineKind::BEST, limits).expect("an engine")
+}
+
+const MIB: usize = 1 << 20;
+
+#[test]
+fn a_string_of_16_mib_is_looked_into_from_end_to_end() {
+    let words = "the quick brown fox jumps over the lazy dog, ".repeat(16 * MIB / 45);
+    let message = format!(r#"{{"text":"{TOKEN} {words} {TOKEN}"}}"#);
+    let (scratch, found) = scanned(&INSPECTOR, &message);
+    let found = found.expect("within limits");
+    let first = message.find(TOKEN).expect("it is there");
+    let last = message.rfind(TOKEN).expect("it is there");
+    for at in [first, last] {
+        assert!(found.iter().any(|one| one.source() == (at..at + TOKEN.len())), "{at}");
+    }
+    assert!(scratch.searched < 8 * message.len(), "{} of {}", scratch.searched, message.len());
+    gives_back(&INSPECTOR, scratch);
+}
+
+#[test]
+fn a_string_of_16_mib_of_escapes_takes_memory_as_its_length_does() {
+    let message = format!(r#"{{"text":"{}{TOKEN}"}}"#, r"\n".repeat(8 * MIB));
+    let (scratch, found) = scanned(&INSPECTOR, &message);
+    assert!(!found.expect("within limits").is_empty());
+    assert!(scratch.bytes() < 64 * message.len(), "{}", scratch.bytes());
+    gives_back(&INSPECTOR, scratch);
+}
+
+#[test]
+fn a_million_strings_are_looked_into_one_by_one() {
+    let mut message = String::from("[");
+    for number in 0..1_000_000 {
+        let _ = write!(message, "\"{number}\",");
+    }
+    let _ = write!(message, "\"{TOKEN}\"]");
+    let (scratch, found) = scanned(&INSPECTOR, &message);
+    let found = found.expect("within limits");
+    assert!(found.iter().any(|one| message[one.source()] == *TOKEN), "{}", found.len());
+    // Most are too short for any rule.
+    assert!(scratch.searched < 16 * message.len(), "{} of {}", scratch.searched, message.len());
+    gives_back(&INSPECTOR, scratch);
+}
+
+#[test]
+fn a_hundred_thousand_matches_are_found_and_cut_out() {
+    let one = format!("\"{TOKEN}\",");
+    let message = format!("[{}0]", one.repeat(100_000));
+    // Several rules find each; so many are allowed.
+    let inspector = with(Limits { findings: 1_000_000, ..Limits::default() });
+    let (scratch, found) = scanned(&inspector, &message);
+    let found = found.expect("within limits");
+    assert!(found.len() >= 100_000);
+    assert!(scratch.searched < 64 * message.len(), "{} of {}", scratch.searched, message.len());
+    let splices = scratch.splices(message.as_bytes(), Form::Json, &found, |_| Some(b"x".to_vec()));
+    let clean = spliced(message.as_bytes(), &splices);
+    assert!(clean == format!("[{}0]", "\"x\",".repeat(100_000)).into_bytes());
+    gives_back(&inspector, scratch);
+    // And with fewer allowed it is told.
+    let inspector = with(Limits { findings: 99, ..Limits::default() });
+    let error = scanned(&inspector, &one.repeat(100)).1.expect_err("too many");
+    assert_eq!(error.to_string(), "the message has more than 99 matches");
+}
+
+#[test]
+fn each_limit_is_told_by_its_name() {
+    let told = |limits: Limits, message: &str| {
+        scanned(&with(limits), message).1.expect_err("too much").to_string()
+    };
+    let of = Limits::default();
+    let bytes = told(Limits { message_bytes: 9, ..of }, "0123456789");
+    assert_eq!(bytes, "the message has 10 bytes; 9 are looked into");
+    let hits = told(Limits { hits: 0, ..of }, TOKEN);
+    assert!(hits.contains("more than 0 places at which a rule is asked"), "{hits}");
+    let run = super::base64(b"a text that is long enough to be looked into");
+    let texts = told(Limits { texts: 2, ..of }, &format!("{run} {run} {run}"));
+    assert!(texts.contains("more than 2 texts within texts"), "{texts}");
+    let words = "a b ".repeat(2 * MIB);
+    let decoded = told(Limits { decoded_times: 0, ..of }, &format!("é {words}"));
+    assert!(decoded.contains("bytes in texts within texts"), "{decoded}");
+    let unseen = told(Limits { unseen: 9, ..of }, &"\u{200b}".repeat(10));
+    assert_eq!(unseen, "the message has more than 9 characters that nobody sees");
+    // A rule that is asked everywhere, again behind each of its matches.
+    let file = "[[rules]]\nid = 'all'\nregex = '[a-z]+.*?'\n";
+    let set = RuleSet::from_file("own.toml", file, &mut |_| Err("none".into())).expect("a rule");
+    let inspector = Inspector::new(set, EngineKind::BEST, of).expect("an engine");
+    let error = scanned(&inspector, &"ab ".repeat(100_000)).1.expect_err("quadratic");
+    assert!(error.to_string().ends_with("bytes that regexes search"), "{error}");
+    assert!(scanned(&inspector, &"ab ".repeat(1000)).1.is_ok());
+}
+
+#[test]
+fn the_matches_of_every_built_in_rule_have_a_longest() {
+    for rule in INSPECTOR.rules() {
+        assert!(rule.bytes_max().is_some_and(|most| most < 20_000), "{}", rule.id);
+    }
+}
+
+/// What almost matches, over and over: without its end, without its beginning, beside itself and apart.
+#[test]
+fn near_misses_of_every_rule_are_searched_in_steps_that_grow_as_the_text_does() {
+    const SHORT: usize = 2 << 10;
+    let inspector = &*INSPECTOR;
+    let mut scratch = inspector.scratch().expect("scratch");
+    let mut steps = |text: &str| {
+        let found = inspector.scan(text.as_bytes(), Form::Text, &mut scratch);
+        found.expect("within limits");
+        scratch.searched
+    };
+    for rule in inspector.rules() {
+        let example: Vec<char> = rule.examples[0].chars().collect();
+        let part =
+            |from: usize, end: usize| -> String { example[from..end.max(from)].iter().collect() };
+        let length = example.len();
+        for (near, between) in
+            [(part(0, length - 1), ""), (part(1, length), " "), (part(0, length / 2), "")]
+        {
+            let one = format!("{near}{between}");
+            if one.is_empty() {
+                continue;
+            }
+            let short = one.repeat(SHORT.div_ceil(one.len()));
+            let long = short.repeat(3);
+            let (few, many) = (steps(&short), steps(&long));
+            // Of three times the text; were each step held against each other, it would be nine times as many.
+            let fits = many <= few * 5 + (1 << 17);
+            assert!(
+                fits && many <= 256 * long.len(),
+                "{}: {few} {many} of {}",
+                rule.id,
+                long.len()
+            );
+        }
+    }
+}
+
+#[test]
+fn keywords_and_lines_are_not_looked_for_again_for_each_match() {
+    let file = "[[rules]]\nid = 'own'\nregex = '[0-9]{6}x'\nkeywords = ['pin']\n\
+                allowlist = { regexTarget = 'line', regexes = ['never'] }\n";
+    let set = RuleSet::from_file("own.toml", file, &mut |_| Err("none".into())).expect("a rule");
+    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    let message = format!(
+        "{} pin",
+        "123456x and what else stands in a line of sixty-four bytes or so ".repeat(50_000)
+    );
+    let (scratch, found) = scanned(&inspector, &message);
+    assert_eq!(found.expect("within limits").len(), 50_000);
+    // Each has 2 KiB of its line around it at most.
+    let most = 50_000 * (2048 + 100) + 8 * message.len();
+    assert!(scratch.searched <= most, "{}", scratch.searched);
+}

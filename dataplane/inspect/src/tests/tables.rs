@@ -1,0 +1,83 @@
+//! What the head of a column says, in every form that tables come in.
+
+use std::sync::LazyLock;
+
+use serde_json::json;
+
+use super::{found, inspector, redacted_text};
+use crate::{EngineKind, Form, Inspector};
+
+static INSPECTOR: LazyLock<Inspector> = LazyLock::new(|| inspector(EngineKind::BEST));
+
+const CSV: &str = "id,full_name,date_of_birth,ssn,phone\n\
+                   7,Ann Lee,1984-03-12,536221847,0171 5550123\n\
+                   8,\"Day, Jo\",\"March 3, 1990\",,\n";
+const MARKDOWN: &str = "| id | birthday | created |\n|---|:--|---|\n\
+                        | 1 | 1984-03-12 | 2024-01-01 |\n| 2 | 12.03.1990 | 2024-01-02 |\n";
+const SQL: &str = "INSERT INTO people (id, name, dob, created_at) VALUES\n\
+                   (1, 'O''Neil', '1984-03-12', '2024-01-01'),\n(2, 'Jo', '1990-01-02', NULL);";
+
+fn classes(text: &str, form: Form) -> Vec<(String, String)> {
+    let inspector = &*INSPECTOR;
+    let class = |id: &str| {
+        let rule = inspector.rules().iter().find(|rule| rule.id == id).expect("a rule");
+        rule.class.name().to_owned()
+    };
+    let all = found(inspector, text.as_bytes(), form);
+    let mut all: Vec<_> = all.into_iter().map(|(rule, secret, _)| (class(&rule), secret)).collect();
+    all.dedup();
+    all
+}
+
+fn dates(text: &str, form: Form) -> Vec<String> {
+    let all = classes(text, form).into_iter().filter(|(class, _)| class == "birth-date");
+    all.map(|(_, secret)| secret).collect()
+}
+
+#[test]
+fn a_value_is_what_the_head_of_its_column_says() {
+    for (table, expected) in [
+        (CSV, ["1984-03-12", "March 3, 1990"]),
+        (MARKDOWN, ["1984-03-12", "12.03.1990"]),
+        (SQL, ["1984-03-12", "1990-01-02"]),
+    ] {
+        assert_eq!(dates(table, Form::Text), expected, "{table}");
+        // In a message, taken apart as JSON or not.
+        let message = json!({"content": [{"type": "text", "text": table}], "isError": false});
+        assert_eq!(dates(&message.to_string(), Form::Json), expected, "{table}");
+        assert_eq!(dates(&message.to_string(), Form::Text), expected, "{table}");
+    }
+    let all = classes(CSV, Form::Text);
+    assert!(all.contains(&("ssn".into(), "536221847".into())), "{all:?}");
+    assert!(all.contains(&("phone".into(), "0171 5550123".into())), "{all:?}");
+}
+
+#[test]
+fn arrays_of_json_are_rows_below_the_first_or_below_their_columns() {
+    for message in [
+        json!([["id", "dob"], [1, "1984-03-12"], [2, "1990-01-02"]]),
+        json!({"rows": [["id", "dob"], [1, "1984-03-12"], [2, "1990-01-02"]]}),
+    ] {
+        assert_eq!(dates(&message.to_string(), Form::Json), ["1984-03-12", "1990-01-02"]);
+    }
+    let message =
+        r#"{"columns":["id","dob","ssn"],"rows":[[1,"1984-03-12",536221847],[2,"x",null]]}"#;
+    let clean = redacted_text(&INSPECTOR, message);
+    let expected = r#"{"columns":["id","dob","ssn"],"rows":[[1,"[REDACTED:birth-date-value]","[REDACTED:us-ssn-plain]"],[2,"x",null]]}"#;
+    assert_eq!(clean, expected);
+}
+
+#[test]
+fn other_columns_and_other_texts_stay_as_they_are() {
+    for text in [
+        "id,released,build\n7,1984-03-12,536221847\n8,1990-01-02,536221848\n",
+        "| id | created |\n|---|---|\n| 1 | 1984-03-12 |\n",
+        "INSERT INTO builds (id, made) VALUES (1, '1984-03-12');",
+        r#"[["id","made"],[1,"1984-03-12"]]"#,
+        "name, birthday and phone are asked for\n1, 1984-03-12, 3\n",
+    ] {
+        for form in [Form::Text, Form::Json] {
+            assert_eq!(classes(text, form), [], "{text}");
+        }
+    }
+}

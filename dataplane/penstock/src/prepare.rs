@@ -1,0 +1,259 @@
+//! What looks into messages, made ready from the configuration and the files of rules that it names.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use penstock_config::{
+    ActionVerb, Direction, FindingAction, Findings, Inspection, InspectionEngine, Kept, RuleName,
+    Secret, Snapshot,
+};
+use penstock_inspect::{
+    Action, Class, EngineKind, Entry, Inspector, Keep, Keys, Limits, Of, OverLimit, Policy,
+    RuleSet, Settings, Side, UnknownRule,
+};
+use penstock_proxy::{Guard, Guards};
+
+use crate::rules;
+
+/// Rules that an engine has taken, and what they came from.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    inspector: Arc<Inspector>,
+    keys: Arc<Keys>,
+    /// What `keys` were made of; they are kept for as long as that does not change.
+    key: Option<Secret>,
+    of: Inspection,
+    /// Every file that was read, with what stood in it.
+    files: Vec<(PathBuf, String)>,
+    /// Why it is not the engine that would be taken first.
+    pub(crate) fallback: Option<String>,
+    /// How long the rules took; nothing where they were ready.
+    pub(crate) took: Option<Duration>,
+}
+
+impl Prepared {
+    /// Makes ready what a configuration says, with what was ready before where nothing changed. `None` where nothing
+    /// is to be looked for. Why it cannot be, for a person.
+    pub(crate) fn new(
+        snapshot: &Snapshot,
+        path: &Path,
+        before: Option<&Self>,
+    ) -> Result<Option<Self>, String> {
+        let Some(of) = &snapshot.inspection else { return Ok(None) };
+        let (keys, key) = keys(of, before)?;
+        if let Some(before) = before.filter(|before| before.holds_for(of)) {
+            let same = before.clone();
+            return Ok(Some(Self { keys, key, of: of.clone(), took: None, ..same }));
+        }
+        let began = Instant::now();
+        let mut files = Vec::new();
+        let mut load = || {
+            files.clear();
+            load(of, path, &mut files)
+        };
+        let limits = Limits { message_bytes: of.message_bytes_max, ..Limits::default() };
+        let (inspector, fallback) = engine(of.engine, &mut load, limits)?;
+        let took = Some(began.elapsed());
+        let inspector = Arc::new(inspector);
+        Ok(Some(Self { inspector, keys, key, of: of.clone(), files, fallback, took }))
+    }
+
+    /// Whether the same rules are meant, and nothing else stands in their files.
+    fn holds_for(&self, of: &Inspection) -> bool {
+        let same_rules = |one: &Inspection| {
+            let disabled: Vec<_> = one.disable.iter().map(|rule| rule.id.clone()).collect();
+            let Inspection { engine, built_in, rules, names, message_bytes_max, .. } = one;
+            (*engine, *built_in, rules.clone(), names.clone(), *message_bytes_max, disabled)
+        };
+        let same_text =
+            |(file, text): &(PathBuf, String)| rules::read(file).is_ok_and(|now| now == *text);
+        same_rules(of) == same_rules(&self.of) && self.files.iter().all(same_text)
+    }
+
+    /// What looks into each virtual server's messages. Why it cannot be, for a person.
+    pub(crate) fn guards(&self, snapshot: &Snapshot, path: &Path) -> Result<Guards, String> {
+        let of = &self.of;
+        let over_limit = if of.pass_over_limit { OverLimit::Pass } else { OverLimit::Block };
+        let guard = |server: &penstock_config::Server| {
+            let Some(own) = &server.inspection else { return Ok(None) };
+            let actions = || own.actions.iter().chain(&of.actions);
+            let settings = Settings {
+                server: &server.name,
+                actions: &actions().map(entry).collect::<Vec<_>>(),
+                over_limit,
+                open_for: &own.open_for,
+            };
+            let policy = Policy::new(Arc::clone(&self.inspector), settings, Arc::clone(&self.keys));
+            let policy = policy.map_err(|error| {
+                let named = actions().filter_map(|action| match &action.of {
+                    Findings::Rules(rule) => Some(rule),
+                    _ => None,
+                });
+                unknown(path, named, &error)
+            })?;
+            Ok(Some(Arc::new(Guard {
+                server: server.name.clone(),
+                policy,
+                message_bytes: of.message_bytes_max,
+                over_limit,
+            })))
+        };
+        snapshot.servers.iter().map(guard).collect()
+    }
+
+    /// The files whose change means that rules are to be loaded again.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(file, _)| file.as_path())
+    }
+
+    pub(crate) fn engine(&self) -> EngineKind {
+        self.inspector.engine()
+    }
+
+    pub(crate) fn rules(&self) -> usize {
+        self.inspector.rules().len()
+    }
+
+    /// Says in the log what is ready.
+    pub(crate) fn log(&self, guards: &Guards) {
+        let engine = self.engine().name();
+        if let Some(why) = &self.fallback {
+            tracing::warn!(
+                engine,
+                why,
+                "messages are looked into by the slower engine; it finds the same"
+            );
+        }
+        let (rules, servers) = (self.rules(), guards.iter().flatten().count());
+        // Rules that are as they were take no time.
+        let millis = self.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        tracing::info!(engine, rules, servers, millis, "inspection is ready");
+        if self.key.is_none() && guards.iter().flatten().any(|guard| guard.policy.tokenises()) {
+            tracing::warn!(
+                "`tokenise` without `inspection.key`: placeholders can be opened until penstock ends, and \
+                 by no other"
+            );
+        }
+    }
+}
+
+fn keys(of: &Inspection, before: Option<&Prepared>) -> Result<(Arc<Keys>, Option<Secret>), String> {
+    if let Some(before) = before.filter(|before| before.key == of.key) {
+        return Ok((Arc::clone(&before.keys), of.key.clone()));
+    }
+    let keys = match &of.key {
+        Some(key) => Keys::from_text(key.expose()),
+        None => Keys::random(),
+    };
+    keys.map(|keys| (Arc::new(keys), of.key.clone()))
+        .map_err(|error| format!("`inspection.key`: {error}"))
+}
+
+/// The rules of the configuration's files, then the built-in ones, without those that it disables.
+fn load(
+    of: &Inspection,
+    path: &Path,
+    files: &mut Vec<(PathBuf, String)>,
+) -> Result<RuleSet, String> {
+    let mut set = RuleSet::default();
+    for file in &of.rules {
+        set = set.and(rules::load_noting(file, files)?);
+    }
+    if of.built_in {
+        set = set.and(RuleSet::built_in().map_err(|error| error.to_string())?);
+    }
+    if let Some(names) = &of.names {
+        let name = names.display().to_string();
+        let list = rules::read(names).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let with = set.with_names(&name, &list);
+        set = with.map_err(|error| error.to_string().trim_end().to_owned())?;
+        files.push((names.clone(), list));
+    }
+    let ids = of.disable.iter().map(|rule| rule.id.as_str());
+    set = set.without(ids).map_err(|error| unknown(path, of.disable.iter(), &error))?;
+    if set.rules().len() > penstock_inspect::RULES_MAX {
+        let most = penstock_inspect::RULES_MAX;
+        return Err(format!("there are {} rules; {most} may hold at once", set.rules().len()));
+    }
+    Ok(set)
+}
+
+/// The engine that is asked for, or the best that there is, and why that is not the best of all.
+fn engine(
+    asked: InspectionEngine,
+    load: &mut dyn FnMut() -> Result<RuleSet, String>,
+    limits: Limits,
+) -> Result<(Inspector, Option<String>), String> {
+    let mut with = |kind: EngineKind| {
+        Inspector::new(load()?, kind, limits).map_err(|why| {
+            format!(
+                "the engine {} cannot be used: {why}; `penstock doctor` says what this build has",
+                kind.name()
+            )
+        })
+    };
+    match asked {
+        InspectionEngine::Vectorscan => Ok((with(EngineKind::Vectorscan)?, None)),
+        InspectionEngine::Portable => Ok((with(EngineKind::Portable)?, None)),
+        InspectionEngine::Auto if EngineKind::BEST == EngineKind::Portable => {
+            let why = "penstock was built without Vectorscan".to_owned();
+            Ok((with(EngineKind::Portable)?, Some(why)))
+        }
+        InspectionEngine::Auto => match with(EngineKind::BEST) {
+            Ok(inspector) => Ok((inspector, None)),
+            // A fault of the rules is one of any engine's.
+            Err(why) => Ok((with(EngineKind::Portable).map_err(|_| why.clone())?, Some(why))),
+        },
+    }
+}
+
+fn entry(action: &FindingAction) -> Entry {
+    Entry {
+        of: match &action.of {
+            Findings::All => Of::All,
+            Findings::Class(name) => class(name).map_or(Of::All, Of::Class),
+            Findings::Rules(rule) => Of::Rules(rule.id.clone()),
+        },
+        side: action.direction.map(|direction| match direction {
+            Direction::Request => Side::Request,
+            Direction::Response => Side::Response,
+        }),
+        action: match action.verb {
+            ActionVerb::Ignore => Action::Ignore,
+            ActionVerb::Report => Action::Report,
+            ActionVerb::Tokenise => Action::Tokenise,
+            ActionVerb::Block => Action::Block,
+            ActionVerb::Redact(Kept::Nothing) => Action::Redact(Keep::Nothing),
+            ActionVerb::Redact(Kept::Last4) => Action::Redact(Keep::Last4),
+            ActionVerb::Redact(Kept::Domain) => Action::Redact(Keep::Domain),
+        },
+    }
+}
+
+fn class(name: &str) -> Option<Class> {
+    Class::ALL.into_iter().find(|class| class.name() == name)
+}
+
+/// A rule that is not there, and where the configuration names it.
+fn unknown<'n>(
+    path: &Path,
+    mut named: impl Iterator<Item = &'n RuleName>,
+    error: &UnknownRule,
+) -> String {
+    let place = named.find(|rule| rule.id == error.id).map_or_else(String::new, |rule| {
+        format!("{}:{}:{}: ", path.display(), rule.line, rule.column)
+    });
+    format!("{place}`inspection`: {error}; `penstock rules list` names those that are built in")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_knows_every_class_and_no_other() {
+        let names: Vec<_> = Class::ALL.iter().map(|class| class.name()).collect();
+        assert_eq!(penstock_config::CLASSES.to_vec(), names);
+    }
+}

@@ -1,0 +1,203 @@
+//! What is looked for, as it is configured and changed.
+
+use std::process::Command;
+
+use crate::broken::metric;
+use crate::common::{Client, Setup, always, call, eventually, free_port, ok, post};
+use crate::{
+    BLOCK, KEY, NUMBER, REDACTED, call_with, guarded, inspection, says_nothing_of_it, setup,
+    telling,
+};
+
+fn write(penstock: &crate::common::Penstock, text: &str) {
+    std::fs::write(&penstock.config, text).expect("the configuration is written");
+    penstock.signal("HUP");
+}
+
+#[test]
+fn a_reload_changes_what_becomes_of_findings_and_fails_no_call() {
+    let upstream = always(ok(&format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{KEY}"}}"#)));
+    let penstock = guarded(upstream, "");
+    let mut client = penstock.connect();
+    assert!(client.ask(&call(1)).1.contains(REDACTED));
+    let text = |more: &str| Setup::to(upstream).more(more).text(penstock.address);
+    for (more, seen) in [
+        (inspection(", actions: [{ action: report }]"), KEY),
+        (inspection(BLOCK), "-31018"),
+        (inspection(", disable: [\"acme-*\"]"), KEY),
+        (inspection(""), REDACTED),
+        (String::new(), KEY),
+        (inspection(""), REDACTED),
+    ] {
+        write(&penstock, &text(&more));
+        eventually(seen, || {
+            let (status, body) = client.ask(&call(1));
+            // The one before may have blocked it.
+            assert!(status == 200 || status == 502 && body.contains("-31018"), "{body}");
+            body.contains(seen)
+        });
+    }
+    // Rules that are the same are not prepared again.
+    let ready: Vec<String> = penstock
+        .log()
+        .lines()
+        .filter(|line| line.contains("inspection is ready"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(ready.len(), 6, "{ready:?}");
+    let prepared = ready.iter().filter(|line| line.contains("millis=")).count();
+    assert_eq!(
+        prepared, 4,
+        "at the start, without some, with them again, and after none: {ready:?}"
+    );
+}
+
+#[test]
+fn a_file_of_rules_that_changes_is_read_again_and_a_bad_one_changes_nothing() {
+    let upstream = always(ok(&format!(r#"{{"a":"{KEY}","b":"OTHER-77"}}"#)));
+    let penstock = guarded(upstream, "");
+    let mut client = penstock.connect();
+    assert!(client.ask(&call(1)).1.contains("OTHER-77"));
+    let own = "[[rules]]\nid = 'other'\ndescription = 'x'\nregex = 'OTHER-[0-9]+'\nkeywords = ['other']\n";
+    penstock.setup.folder.write("own.toml", &format!("{}{own}", crate::RULES));
+    // The change is seen without a signal.
+    eventually("the new rule", || client.ask(&call(1)).1.contains("[REDACTED:other]"));
+    penstock.setup.folder.write("own.toml", "[[rules]]\nid = 'a'\nregex = '('\n");
+    penstock.signal("HUP");
+    penstock.logs("the configuration was not reloaded");
+    penstock.logs("own.toml: rule `a`");
+    let (_, body) = client.ask(&call(1));
+    assert!(body.contains(REDACTED) && body.contains("[REDACTED:other]"), "{body}");
+}
+
+#[test]
+fn what_cannot_be_is_said_before_anything_is_served() {
+    let upstream = always(ok("{}"));
+    for (more, says) in [
+        (", disable: [acme-kye]", "there is no rule `acme-kye`; did you mean `acme-key`?"),
+        (
+            ", actions: [{ rule: acme-kye, action: block }]",
+            "there is no rule `acme-kye`; did you mean `acme-key`?",
+        ),
+        (", actions: [{ rule: \"zzz-*\", action: block }]", "there is no rule `zzz-*`"),
+    ] {
+        let setup = setup(upstream, more);
+        let mut penstock = setup.spawn(free_port());
+        assert!(!penstock.wait());
+        assert!(penstock.log().contains(says), "{}", penstock.log());
+        let mut check = Command::new(env!("CARGO_BIN_EXE_penstock"));
+        let output = check.arg("check").arg(&penstock.config).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(78));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(says) && said.contains("penstock.yaml:"), "{said}");
+    }
+}
+
+#[test]
+fn check_says_what_is_looked_into() {
+    let setup = setup(always(ok("{}")), "");
+    let text = setup.text(free_port());
+    setup.folder.write("penstock.yaml", &text);
+    let mut check = Command::new(env!("CARGO_BIN_EXE_penstock"));
+    let output =
+        check.arg("check").arg(setup.folder.path("penstock.yaml")).output().expect("it runs");
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("\n  looks into 1 of 1 server, 3 rules, "), "{said}");
+}
+
+#[test]
+fn names_of_people_are_found_by_a_list() {
+    let upstream = always(ok(r#"{"a":"to Ann Lee-Smith, JÜRGEN GROSZ and Ann Leeds"}"#));
+    let setup = setup(upstream, ", names: names.txt, actions: [{ class: name, action: redact }]");
+    setup.folder.write("names.txt", "Ann Lee-Smith\nJürgen Grosz\n");
+    let penstock = setup.start();
+    let (_, body) = penstock.connect().ask(&call(1));
+    assert_eq!(body, r#"{"a":"to [REDACTED:name], [REDACTED:name] and Ann Leeds"}"#);
+    penstock.setup.folder.write("names.txt", "Ann Leeds\n");
+    eventually("another list", || {
+        let (_, body) = penstock.connect().ask(&call(1));
+        body == r#"{"a":"to Ann Lee-Smith, JÜRGEN GROSZ and [REDACTED:name]"}"#
+    });
+}
+
+#[test]
+fn a_server_may_have_its_own_actions_or_none() {
+    let upstream = always(ok(&format!(r#"{{"a":"{KEY}"}}"#)));
+    for (own, seen) in
+        [("inspection: off", KEY), ("inspection: { actions: [{ action: block }] }", "-31018")]
+    {
+        let setup = Setup::to(upstream).servers(own).more(&inspection(""));
+        setup.folder.write("own.toml", crate::RULES);
+        let penstock = setup.start();
+        let (_, body) = penstock.connect().ask(&call(1));
+        assert!(body.contains(seen), "{own}: {body}");
+    }
+}
+
+#[test]
+fn findings_are_counted_and_told_and_never_shown() {
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":["{KEY}","{KEY}",{NUMBER}]}}"#);
+    let (upstream, _told) = telling(ok(&answer));
+    let admin = free_port();
+    let more = ", actions: [{ class: card, direction: request, action: block }]";
+    let penstock = setup(upstream, more).more(&format!("\nadmin: {{ address: {admin} }}")).start();
+    let mut client = penstock.connect();
+    assert_eq!(client.ask(&post(&call_with(1, &format!(r#"{{"a":"{KEY}"}}"#)))).0, 200);
+    assert_eq!(client.ask(&post(&call_with(1, &format!(r#"{{"a":"{NUMBER}"}}"#)))).0, 403);
+    for (name, value) in [
+        (
+            "penstock_inspection_findings_total{shard=\"0\",class=\"secret\",action=\"redact\",direction=\"request\"}",
+            "1",
+        ),
+        (
+            "penstock_inspection_findings_total{shard=\"0\",class=\"secret\",action=\"redact\",direction=\"response\"}",
+            "2",
+        ),
+        (
+            "penstock_inspection_findings_total{shard=\"0\",class=\"card\",action=\"report\",direction=\"response\"}",
+            "1",
+        ),
+        (
+            "penstock_inspection_findings_total{shard=\"0\",class=\"card\",action=\"block\",direction=\"request\"}",
+            "1",
+        ),
+        ("penstock_inspection_messages_total", "3"),
+        ("penstock_inspection_blocked_total", "1"),
+        ("penstock_inspection_exceeded_total", "0"),
+        ("penstock_inspection_rules", "3"),
+    ] {
+        let line = metric(admin, name);
+        assert!(line.ends_with(&format!(" {value}")), "{name}: {line}");
+    }
+    assert!(
+        metric(admin, "penstock_refusals_total{shard=\"0\",reason=\"blocked\"}").ends_with(" 1")
+    );
+    penstock.logs(
+        "rule=\"acme-number\" class=\"card\" action=\"block\" server=\"up\" direction=\"request\"",
+    );
+    let log = penstock.log();
+    let prints: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("rule=\"acme-key\""))
+        .filter_map(|line| line.split("fingerprint=").nth(1)?.split(' ').next())
+        .collect();
+    assert_eq!(prints.len(), 3, "{log}");
+    assert!(prints.iter().all(|print| *print == prints[0] && print.len() == 16), "{prints:?}");
+    says_nothing_of_it(&penstock);
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {admin}\r\n\r\n");
+    let (_, metrics) = Client::connect(admin).ask(request.as_bytes());
+    assert!(!metrics.contains(KEY) && !metrics.contains(NUMBER));
+}
+
+#[test]
+fn the_built_in_rules_hold_where_nothing_else_is_said() {
+    // As a vendor writes one; the last characters are no example's.
+    let token = format!("ghp_{}", "16C7e42F292c6912E7710c838347Ae178B4a");
+    let upstream = always(ok(&format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{token}"}}"#)));
+    let penstock = Setup::to(upstream).more("inspection: {}").start();
+    let (_, body) = penstock.connect().ask(&call(1));
+    assert!(body.contains("[REDACTED:github-") && !body.contains(&token), "{body}");
+    penstock.logs("inspection is ready");
+    assert!(!penstock.log().contains(&token));
+}

@@ -1,0 +1,95 @@
+//! What is told of findings: lines in the log, and counts.
+
+use std::cell::Cell;
+
+use penstock_inspect::{Action, Side, Told};
+use penstock_metrics::{Direction, Metric};
+
+use super::look::{Eyes, Place};
+
+/// Lines that a shard writes of findings at once,
+const LINES_AT_ONCE: u64 = 200;
+/// and so many more each second.
+const LINES_A_SECOND: u64 = 20;
+
+/// How many lines a shard may write. What is found may be what somebody sends, and as often as they like.
+pub(crate) struct Evidence {
+    /// In thousandths of one.
+    left: Cell<u64>,
+    since_ms: Cell<u64>,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { left: Cell::new(LINES_AT_ONCE * 1000), since_ms: Cell::new(0) }
+    }
+}
+
+impl Evidence {
+    /// Whether one more line may be written.
+    pub(super) fn take(&self, now_ms: u64) -> bool {
+        let passed = now_ms.saturating_sub(self.since_ms.replace(now_ms));
+        let earned = passed.saturating_mul(LINES_A_SECOND);
+        let left = self.left.get().saturating_add(earned).min(LINES_AT_ONCE * 1000);
+        self.left.set(left.saturating_sub(1000));
+        left >= 1000
+    }
+}
+
+pub(super) fn direction(side: Side) -> Direction {
+    match side {
+        Side::Request => Direction::Request,
+        Side::Response => Direction::Response,
+    }
+}
+
+/// Tells of a finding, with what becomes of it.
+pub(super) fn tell(eyes: &Eyes<'_>, place: Place, action: Action, told: &Told<'_>) {
+    let Eyes { guard, shard, side, agent, .. } = eyes;
+    let (class, action) = (told.rule.class.name(), action.name());
+    shard.cells.finding(class, action, direction(*side));
+    if !shard.evidence.take(shard.timers.now_ms()) {
+        shard.cells.inc(Metric::InspectionUnlogged);
+        return;
+    }
+    let fingerprint = u64::from_be_bytes(told.fingerprint);
+    tracing::info!(
+        target: "inspection",
+        rule = told.rule.id,
+        class,
+        action,
+        server = guard.server,
+        direction = side.name(),
+        place = place.name(),
+        pointer = told.pointer,
+        at = told.start,
+        bytes = told.bytes,
+        fingerprint = format_args!("{fingerprint:016x}"),
+        agent,
+        "found",
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_bounded_at_once_and_by_the_second() {
+        let evidence = Evidence::default();
+        let taken = |now_ms| (0..1000).filter(|_| evidence.take(now_ms)).count() as u64;
+        assert_eq!(taken(0), LINES_AT_ONCE);
+        assert_eq!(taken(500), LINES_A_SECOND / 2);
+        assert_eq!(taken(1500), LINES_A_SECOND);
+        assert_eq!(taken(u64::MAX), LINES_AT_ONCE, "no more are saved up");
+    }
+
+    #[test]
+    fn every_class_and_action_has_a_name_that_is_counted() {
+        let classes = penstock_inspect::Class::ALL.map(penstock_inspect::Class::name);
+        assert_eq!(penstock_metrics::CLASSES.split_last(), Some((&"other", &classes[..])));
+        let keep = penstock_inspect::Keep::Nothing;
+        let all = [Action::Report, Action::Tokenise, Action::Redact(keep), Action::Block];
+        assert_eq!(penstock_metrics::ACTIONS, all.map(Action::name));
+    }
+}

@@ -1,0 +1,244 @@
+//! Looking into one message.
+
+use std::fmt;
+use std::sync::Arc;
+
+use penstock_inspect::{Action, Blocked, Exceeded, Form, Outcome, OverLimit, Side, Told, Why};
+use penstock_metrics::Metric;
+
+use super::evidence::tell;
+use super::{Guard, json};
+use crate::downstream::Downstream;
+use crate::shard::{Shard, View};
+
+/// Who looks, at whose messages.
+#[derive(Clone, Copy)]
+pub(crate) struct Eyes<'a> {
+    pub(crate) guard: &'a Guard,
+    pub(crate) shard: &'a Shard,
+    pub(crate) view: &'a View,
+    pub(crate) side: Side,
+    /// The agent's name, where it is known.
+    pub(crate) agent: Option<&'a str>,
+}
+
+/// What of a request or an answer it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A message, known to be JSON.
+    Message,
+    /// A body, or the data of an event; `json` where it is said to be JSON.
+    Body { json: bool },
+    /// What the request's target has behind the path.
+    Query,
+    /// Headers.
+    Headers,
+    /// All of an event but its data.
+    Event,
+}
+
+impl Place {
+    /// As it is told.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Message | Self::Body { .. } => "body",
+            Self::Query => "query",
+            Self::Headers => "headers",
+            Self::Event => "event",
+        }
+    }
+
+    /// Whether something else may stand there: all but bodies passes as it came, or not at all.
+    fn can_change(self) -> bool {
+        matches!(self, Self::Message | Self::Body { .. })
+    }
+}
+
+/// What becomes of it.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    /// As it came.
+    Clean,
+    /// With this in its place.
+    Changed(Vec<u8>),
+    Stopped(Stop),
+}
+
+/// Why a message does not pass; it says where the reason stands, and never what it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    why: String,
+    pub(crate) rule: Option<Arc<str>>,
+    pub(crate) pointer: String,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl Stop {
+    /// One that no rule asks for.
+    pub(crate) fn because(why: impl Into<String>) -> Self {
+        Self { why: why.into(), rule: None, pointer: String::new() }
+    }
+
+    pub(super) fn by(blocked: Blocked, place: Place) -> Self {
+        let rule = blocked.why.rule().map(Arc::from);
+        let key = match &blocked.why {
+            Why::Limit(Exceeded::Bytes { .. }) => " (`inspection.message_bytes`)",
+            _ => "",
+        };
+        let place =
+            if place.can_change() { String::new() } else { format!(" in the {}", place.name()) };
+        Self { why: format!("{blocked}{key}{place}"), rule, pointer: blocked.pointer }
+    }
+}
+
+impl<'a> Eyes<'a> {
+    /// On what goes with this connection's agent.
+    pub(crate) fn new(
+        guard: &'a Guard,
+        shard: &'a Shard,
+        view: &'a View,
+        side: Side,
+        down: &'a Downstream,
+    ) -> Self {
+        Self { guard, shard, view, side, agent: down.caller.agent_name() }
+    }
+
+    /// Looks into a text. `found` is told the pointer of each finding.
+    pub(crate) fn look(&self, text: &[u8], place: Place, found: &mut dyn FnMut(&str)) -> Looked {
+        self.shard.cells.inc(Metric::Inspected);
+        self.shard.cells.add(Metric::InspectedBytes, text.len() as u64);
+        if text.len() > self.guard.message_bytes {
+            let most = self.guard.message_bytes;
+            return self.past(Exceeded::Bytes { bytes: text.len(), most }, place);
+        }
+        let said = match place {
+            Place::Message => return self.look_as(text, Form::Json, place, found),
+            Place::Body { json } => json,
+            Place::Query | Place::Headers | Place::Event => {
+                return self.look_as(text, Form::Text, place, found);
+            }
+        };
+        if json::is_json(text) {
+            return self.look_as(text, Form::Json, place, found);
+        }
+        if said && is_utf16(text) {
+            return self.stopped(Stop::because("it is said to be JSON and is not in UTF-8"));
+        }
+        // As a text a match may go over what would keep values apart; as JSON its strings are read as such.
+        let first = self.look_as(text, Form::Text, place, found);
+        let text = match &first {
+            Looked::Changed(text) if said => text,
+            Looked::Clean if said => text,
+            _ => return first,
+        };
+        match self.look_as(text, Form::Json, place, found) {
+            Looked::Clean => first,
+            second => second,
+        }
+    }
+
+    fn look_as(
+        &self,
+        text: &[u8],
+        form: Form,
+        place: Place,
+        found: &mut dyn FnMut(&str),
+    ) -> Looked {
+        let policy = &self.guard.policy;
+        let mut kept = self.view.scratch.borrow_mut();
+        // One set of rules has one; that of another would not fit.
+        let scratch = match &mut *kept {
+            Some((of, scratch)) if Arc::ptr_eq(of, policy.inspector()) => scratch,
+            other => match policy.scratch() {
+                Ok(new) => &mut other.insert((Arc::clone(policy.inspector()), new)).1,
+                Err(exceeded) => return self.past(exceeded, place),
+            },
+        };
+        let mut unchangeable = None;
+        let mut told = |told: &Told<'_>| {
+            let changes = matches!(told.action, Action::Redact(_) | Action::Tokenise);
+            let stops = changes && !place.can_change();
+            if stops && unchangeable.is_none() {
+                unchangeable = Some(told.rule.id.as_str().into());
+            }
+            found(told.pointer);
+            tell(self, place, if stops { Action::Block } else { told.action }, told);
+        };
+        match policy.inspect(self.side, text, form, scratch, &mut told) {
+            Outcome::Unchanged => Looked::Clean,
+            Outcome::Passed(exceeded) => self.past(exceeded, place),
+            Outcome::Changed(text) if place.can_change() => Looked::Changed(text),
+            Outcome::Changed(_) => {
+                let why = Why::Rule(unchangeable.unwrap_or_else(|| "".into()));
+                self.stopped(Stop::by(Blocked { why, pointer: String::new() }, place))
+            }
+            Outcome::Blocked(blocked) => {
+                if matches!(blocked.why, Why::Limit(_)) {
+                    self.shard.cells.inc(Metric::InspectionExceeded);
+                }
+                self.stopped(Stop::by(blocked, place))
+            }
+        }
+    }
+
+    /// What becomes of what cannot be looked into whole.
+    fn past(&self, exceeded: Exceeded, place: Place) -> Looked {
+        match self.guard.over_limit {
+            OverLimit::Pass => {
+                self.passed_unseen(&exceeded);
+                Looked::Clean
+            }
+            OverLimit::Block => {
+                self.shard.cells.inc(Metric::InspectionExceeded);
+                let why = Why::Limit(exceeded);
+                self.stopped(Stop::by(Blocked { why, pointer: String::new() }, place))
+            }
+        }
+    }
+
+    /// The same of what has more bytes than are held; `None` where it passes.
+    pub(crate) fn too_long(&self, bytes: u64) -> Option<Stop> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let exceeded = Exceeded::Bytes { bytes, most: self.guard.message_bytes };
+        match self.past(exceeded, Place::Body { json: false }) {
+            Looked::Stopped(stop) => Some(stop),
+            Looked::Clean | Looked::Changed(_) => None,
+        }
+    }
+
+    fn passed_unseen(&self, exceeded: &Exceeded) {
+        self.shard.cells.inc(Metric::InspectionExceeded);
+        if !self.shard.evidence.take(self.shard.timers.now_ms()) {
+            return;
+        }
+        tracing::warn!(
+            target: "inspection",
+            server = self.guard.server,
+            direction = self.side.name(),
+            agent = self.agent,
+            why = %exceeded,
+            "passed without having been looked into whole, as `over_limit: pass` wants it"
+        );
+    }
+
+    fn stopped(&self, stop: Stop) -> Looked {
+        self.shard.cells.inc(Metric::InspectionBlocked);
+        Looked::Stopped(stop)
+    }
+
+    /// Counts a message that something else than a look has stopped.
+    pub(crate) fn stop(&self, stop: Stop) -> Stop {
+        self.shard.cells.inc(Metric::InspectionBlocked);
+        stop
+    }
+}
+
+/// Some readers of JSON tell UTF-16 and UTF-32 by their zeros, or by a mark.
+fn is_utf16(text: &[u8]) -> bool {
+    matches!(text, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || memchr::memchr(0, text).is_some()
+}

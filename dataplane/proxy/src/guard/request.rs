@@ -1,0 +1,224 @@
+//! An agent's request, before anything of it leaves.
+
+use std::rc::Rc;
+
+use penstock_http1::{Framing, Verb};
+use penstock_inspect::{Form, Outcome, Side};
+use penstock_mcp::{Era, Kind, Method, ScanLimits};
+
+use super::head::leave_out;
+use super::look::{Eyes, Looked, Place};
+use super::{Guard, Stop};
+use crate::access::{Noted, printable};
+use crate::downstream::Downstream;
+use crate::pipeline;
+use crate::shard::{Shard, View};
+
+/// Not passed on: the upstream is to send what can be looked into, and whole.
+const OF_THE_ANSWER: [&str; 4] = ["accept-encoding", "range", "if-range", "a-im"];
+/// Given by the server, or the revision itself.
+const NOT_LOOKED_AT: [&str; 2] = ["mcp-session-id", "mcp-protocol-version"];
+const METHOD: &str = "mcp-method";
+const NAME: &str = "mcp-name";
+const PARAM: &str = "mcp-param-";
+
+/// Why a request does not leave, and the id to answer to.
+pub(crate) struct Refused {
+    pub(crate) stop: Stop,
+    pub(crate) id: Option<Vec<u8>>,
+}
+
+/// Looks into a request, and leaves in its place what may go to the upstream.
+pub(crate) fn request(
+    down: &mut Downstream,
+    shard: &Rc<Shard>,
+    view: &View,
+    guard: &Guard,
+) -> Result<(), Refused> {
+    let mut check = Check { guard, shard, view, id: None };
+    check.all(down).map_err(|stop| {
+        unname(down, view);
+        let now = || down.message.reply_id().map(|id| id.of(down.body()).to_vec());
+        Refused { stop, id: check.id.or_else(now) }
+    })
+}
+
+/// One look at a request.
+struct Check<'a> {
+    guard: &'a Guard,
+    shard: &'a Shard,
+    view: &'a View,
+    /// The id to answer to, once another body may say another.
+    id: Option<Vec<u8>>,
+}
+
+impl Check<'_> {
+    fn eyes<'d>(&'d self, down: &'d Downstream) -> Eyes<'d> {
+        Eyes::new(self.guard, self.shard, self.view, Side::Request, down)
+    }
+
+    fn all(&mut self, down: &mut Downstream) -> Result<(), Stop> {
+        leave_out(&mut down.head.fields, &down.buffer, &OF_THE_ANSWER);
+        head(down, &self.eyes(down))?;
+        if down.head.verb != Verb::Post {
+            return Ok(());
+        }
+        let mut unnamed = false;
+        // The name and the method are in the access log.
+        let mut found = |pointer: &str| {
+            unnamed |= matches!(pointer, "" | "/params" | "/params/name" | "/method");
+        };
+        let changed = match self.eyes(down).look(down.body(), Place::Message, &mut found) {
+            Looked::Stopped(stop) => return Err(stop),
+            Looked::Clean => None,
+            Looked::Changed(body) => Some(body),
+        };
+        if unnamed {
+            unname(down, self.view);
+        }
+        if let Some(body) = changed {
+            self.replace(down, body)?;
+        }
+        self.open(down)?;
+        if down.framing() == Framing::Chunked && has_trailers(down.framed()) {
+            // They are not looked into; without them the body is the same.
+            let body = std::mem::take(&mut down.decoded);
+            down.replace_body(body);
+        }
+        Ok(())
+    }
+
+    /// Puts another body in place of the request's: one that says the same of itself where the head and the answer
+    /// rely on it.
+    fn replace(&mut self, down: &mut Downstream, body: Vec<u8>) -> Result<(), Stop> {
+        if let Some(name) = mirrors(down, &body) {
+            let why = format!("what header {name} repeats would be replaced in the body");
+            return Err(self.eyes(down).stop(Stop::because(why)));
+        }
+        self.id = down.message.reply_id().map(|id| id.of(down.body()).to_vec());
+        down.replace_body(body);
+        let limits = self.view.world.limits();
+        let limits = ScanLimits { depth: limits.json_depth, batch: limits.batch_messages };
+        if pipeline::read(down, limits).is_ok_and(|era| era == down.era) {
+            return Ok(());
+        }
+        let why = "with what would be replaced in it its headers no longer agree with it";
+        Err(self.eyes(down).stop(Stop::because(why)))
+    }
+
+    /// Gives values in the place of placeholders to a tool that may have them.
+    fn open(&mut self, down: &mut Downstream) -> Result<(), Stop> {
+        let is_call = |one: &&penstock_mcp::Envelope| {
+            one.kind == Kind::Request && one.known == Some(Method::ToolsCall)
+        };
+        let call = down.message.single().filter(is_call);
+        let Some(tool) = call.and_then(|one| one.name) else { return Ok(()) };
+        let opened = {
+            let tool = tool.decode(down.body());
+            self.guard.policy.open(down.body(), Form::Json, Some(&tool))
+        };
+        match opened {
+            Outcome::Unchanged | Outcome::Passed(_) => Ok(()),
+            Outcome::Changed(body) => self.replace(down, body),
+            Outcome::Blocked(blocked) => {
+                Err(self.eyes(down).stop(Stop::by(blocked, Place::Message)))
+            }
+        }
+    }
+}
+
+/// Keeps out of the access log what was found: it says what a message names.
+pub(crate) fn unname(down: &mut Downstream, view: &View) {
+    if view.world.snapshot.log.access {
+        down.noted = Some(Box::new(Noted::unnamed(down, view)));
+    }
+}
+
+/// What a head can carry beside its message.
+fn head(down: &Downstream, eyes: &Eyes<'_>) -> Result<(), Stop> {
+    let look = |text: &[u8], place| match eyes.look(text, place, &mut |_| {}) {
+        Looked::Stopped(stop) => Err(stop),
+        Looked::Clean | Looked::Changed(_) => Ok(()),
+    };
+    if let Some(query) = down.head.query {
+        look(query.of(&down.buffer), Place::Query)?;
+    }
+    let mut lines = Vec::new();
+    for field in &down.head.fields {
+        let (name, value) = (field.name.of(&down.buffer), field.value.of(&down.buffer));
+        if !is_mcp(name) || is_known(down, name, value) {
+            continue;
+        }
+        for part in [name, b": ", value, b"\n"] {
+            lines.extend_from_slice(part);
+        }
+    }
+    if lines.is_empty() { Ok(()) } else { look(&lines, Place::Headers) }
+}
+
+fn is_mcp(name: &[u8]) -> bool {
+    name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"mcp-"))
+}
+
+/// Whether a header says nothing that is not looked into elsewhere.
+fn is_known(down: &Downstream, name: &[u8], value: &[u8]) -> bool {
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    if NOT_LOOKED_AT.iter().any(|known| is(known)) {
+        return true;
+    }
+    // It was held against the body, which is looked into.
+    let Some(one) = down.message.single().filter(|_| down.era == Era::Modern) else { return false };
+    let same =
+        |text: Option<penstock_mcp::Text>| text.is_some_and(|text| text.eq(down.body(), value));
+    is(METHOD) && same(one.method) || is(NAME) && (same(one.name) || same(one.uri))
+}
+
+/// A header that may repeat what another body no longer says. Which argument it repeats only the tool's schema
+/// knows.
+fn mirrors(down: &Downstream, body: &[u8]) -> Option<String> {
+    let fields = down.head.fields.iter();
+    let mirrors = fields.filter(|field| {
+        let start = field.name.of(&down.buffer).get(..PARAM.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(PARAM.as_bytes()))
+    });
+    // As a whole value: a short one may be a part of many.
+    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| b"\":,[]{} \t\r\n".contains(byte));
+    let count = |text: &[u8], value: &[u8]| {
+        let places = memchr::memmem::find_iter(text, value);
+        let whole = |at: &usize| {
+            let before = at.checked_sub(1).and_then(|before| text.get(before));
+            ends(before) && ends(text.get(at + value.len()))
+        };
+        places.filter(whole).count()
+    };
+    let gone = |value: &[u8]| {
+        let before = count(down.body(), value);
+        // One that is not there as it is written may be there in other words.
+        before == 0 || count(body, value) < before
+    };
+    let mut mirrors = mirrors.filter(|field| gone(field.value.of(&down.buffer)));
+    mirrors.next().map(|field| printable(field.name.of(&down.buffer)))
+}
+
+/// Whether a chunked body, in the framing that it is passed on in, has fields behind it.
+fn has_trailers(framed: &[u8]) -> bool {
+    framed != b"0\r\n\r\n" && !framed.ends_with(b"\r\n0\r\n\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trailers_are_seen_behind_the_last_chunk() {
+        for (framed, has) in [
+            ("0\r\n\r\n", false),
+            ("2\r\n{}\r\n0\r\n\r\n", false),
+            ("2\r\n{}\r\n0\r\nX: 1\r\n\r\n", true),
+            ("0\r\nX: 0\r\n\r\n", true),
+            ("2\r\n{}\r\n00\r\n\r\n", true),
+        ] {
+            assert_eq!(has_trailers(framed.as_bytes()), has, "{framed:?}");
+        }
+    }
+}
