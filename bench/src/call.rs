@@ -24,6 +24,16 @@ pub(crate) enum Era {
     Modern,
 }
 
+impl Era {
+    /// As it is told.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Modern => "modern",
+        }
+    }
+}
+
 /// A `tools/call`, and where it goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Call<'a> {

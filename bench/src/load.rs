@@ -25,6 +25,8 @@ use worker::Worker;
 /// How much longer than planned a load may take that has too few answers to tell anything.
 const MORE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
+/// What a clock tick of `/proc` is, on every Linux there is.
+const TICK_SECONDS: f64 = 0.01;
 
 /// When the next call goes out.
 #[derive(Debug, Clone, Copy)]
@@ -167,6 +169,15 @@ impl Load {
     /// How much of one core the proxy used.
     pub(crate) fn utilisation(&self) -> f64 {
         precise(self.cpu.total_ns) / 1e9 / self.seconds
+    }
+
+    /// Of the proxy's core, used by others meanwhile: more and the numbers are not to be trusted.
+    pub(crate) const FOREIGN_MAX: f64 = 0.05;
+
+    /// How much of it was.
+    pub(crate) fn foreign(&self) -> f64 {
+        let worked = precise(self.core_ticks) * TICK_SECONDS / self.seconds;
+        (worked - self.utilisation()).max(0.0)
     }
 
     /// The latency in microseconds that so many calls of a thousand did not exceed.

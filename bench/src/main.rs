@@ -8,6 +8,7 @@
 mod call;
 mod compare;
 mod egress;
+mod inspection;
 mod latency;
 mod load;
 mod machine;
@@ -20,7 +21,7 @@ mod soak;
 mod streams;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -52,6 +53,9 @@ struct Arguments {
     /// How often each peer is started for the comparison; the medians over the starts are told.
     #[arg(long)]
     starts: Option<usize>,
+    /// What the mock says for the section `inspection`: the start of this file. Without it, what it makes up.
+    #[arg(long, value_name = "FILE")]
+    text: Option<PathBuf>,
     /// A gateway to compare with, as NAME@VERSION=PATH; without a path it could not be installed.
     #[arg(long)]
     gateway: Vec<Installed>,
@@ -69,6 +73,8 @@ enum Section {
     Streams,
     /// Ten minutes of traffic: whether anything is lost or grows.
     Soak,
+    /// What a call costs whose messages are looked into, against one whose are not.
+    Inspection,
     /// What confinement costs; needs root.
     Egress,
 }
@@ -88,6 +94,8 @@ struct Report {
     streams: Option<Vec<streams::Streams>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     soak: Option<soak::Soak>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inspection: Option<inspection::Inspection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     egress: Option<egress::Egress>,
 }
@@ -113,7 +121,8 @@ fn main() -> Result<()> {
         soak: millis(20_000, 600_000),
     };
     let peers = peers::choose(&arguments.peers, &arguments.gateway)?;
-    let report = measure(&setting, &arguments.sections, &peers)?;
+    let text = arguments.text.as_deref();
+    let report = measure(&setting, &arguments.sections, &peers, text)?;
     let file = out.join("report.json");
     fs::write(&file, serde_json::to_vec_pretty(&report)?)
         .with_context(|| format!("cannot write {}", file.display()))?;
@@ -148,7 +157,12 @@ fn as_many_as_allowed(streams: usize) -> Result<usize> {
 }
 
 /// Measures section by section; each is printed when it is done.
-fn measure(setting: &Setting, sections: &[Section], peers: &[Box<dyn Peer>]) -> Result<Report> {
+fn measure(
+    setting: &Setting,
+    sections: &[Section],
+    peers: &[Box<dyn Peer>],
+    text: Option<&Path>,
+) -> Result<Report> {
     let wanted = |section| sections.is_empty() || sections.contains(&section);
     pin(setting.cores.load())?;
     let machine = Machine::describe(&setting.cores, nginx::version()?);
@@ -162,6 +176,7 @@ fn measure(setting: &Setting, sections: &[Section], peers: &[Box<dyn Peer>]) -> 
         shards: None,
         streams: None,
         soak: None,
+        inspection: None,
         egress: None,
     };
     if wanted(Section::Compare) {
@@ -186,6 +201,10 @@ fn measure(setting: &Setting, sections: &[Section], peers: &[Box<dyn Peer>]) -> 
     }
     if wanted(Section::Soak) {
         soak::print(report.soak.insert(soak::measure(setting)?));
+    }
+    if wanted(Section::Inspection) {
+        let measured = inspection::measure(setting, text)?;
+        inspection::print(report.inspection.insert(measured));
     }
     if wanted(Section::Egress) {
         egress::print(report.egress.insert(egress::measure(setting)?));

@@ -135,9 +135,14 @@ impl Rig {
 
 impl Mock {
     pub(crate) fn start(setting: &Setting, answer_bytes: usize) -> Result<Self> {
+        Self::saying(setting, answer_bytes, &[])
+    }
+
+    /// The same with these flags more.
+    pub(crate) fn saying(setting: &Setting, answer_bytes: usize, more: &[&str]) -> Result<Self> {
         let size = answer_bytes.to_string();
         let threads = setting.cores.load_threads().to_string();
-        let arguments = ["--answer-bytes", &size, "--threads", &threads];
+        let arguments = [&["--answer-bytes", &size, "--threads", &threads], more].concat();
         let (server, address) = mock(setting, &arguments, &format!("mock-{size}"))?;
         let mut mock = Self { address, answer_bytes, body: Vec::new(), _server: server };
         mock.body = mock.body(Era::Modern)?;

@@ -9,7 +9,7 @@ use crate::targets::{TARGETS, Target};
 /// What to fuzz, and for how long.
 pub(crate) struct Arguments {
     pub(crate) targets: Vec<&'static Target>,
-    /// Inputs a target.
+    /// Inputs of a target; of one whose inputs cost more, fewer.
     pub(crate) runs: u64,
     pub(crate) seed: u64,
     /// Only the input of this number.

@@ -5,6 +5,9 @@ mod baseline;
 mod compared;
 mod instructions;
 
+use std::fs;
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 
 use crate::build::{Profile, build};
@@ -16,8 +19,9 @@ pub(crate) use instructions::{Then, instructions};
 
 const PARTS: &str = "penstock-bench-parts";
 const DETECTION: &str = "penstock-bench-detection";
+const INSPECT: &str = "penstock-bench-inspect";
 /// The sections there are beside `compare`.
-const OTHERS: [&str; 5] = ["latency", "shards", "streams", "soak", "egress"];
+const OTHERS: [&str; 6] = ["latency", "shards", "streams", "soak", "inspection", "egress"];
 /// Who is compared where nobody asked for the comparison by name: what Debian has.
 const RAW: &str = "nginx,haproxy";
 
@@ -25,6 +29,7 @@ pub(crate) fn bench(paths: &Paths, arguments: &[&str]) -> Result<()> {
     match arguments {
         ["parts", filter @ ..] => parts(paths, filter),
         ["detection", rest @ ..] => detection(paths, rest),
+        ["inspect", rest @ ..] => inspect(paths, rest),
         ["instructions"] => instructions(paths, Then::Compare),
         ["instructions", "--accept"] => instructions(paths, Then::Accept),
         ["instructions", rest @ ..] => {
@@ -42,6 +47,12 @@ fn detection(paths: &Paths, arguments: &[&str]) -> Result<()> {
         cargo.arg("--corpus").arg(paths.root.join("bench/detection/corpus.jsonl"));
     }
     run(cargo.args(arguments))
+}
+
+/// What it costs to look into messages, beside other ways to it.
+fn inspect(paths: &Paths, arguments: &[&str]) -> Result<()> {
+    setup::for_build(paths)?;
+    run(paths.cargo(&["run", "--release", "--package", INSPECT, "--"]).args(arguments))
 }
 
 /// Time and allocations of each part whose name holds the filter.
@@ -62,6 +73,7 @@ fn whole(paths: &Paths, arguments: &[&str]) -> Result<()> {
     build(paths, Profile::Release)?;
     let tools = ["build", "--release", "--package", "penstock-loadtest", "--package"];
     run(paths.cargo(&tools).arg("penstock-bench"))?;
+    let text = says(paths, arguments)?;
     let programs = paths.target.join(Profile::Release.dir());
     let mut bench = std::process::Command::new(programs.join("penstock-bench"));
     bench.arg("--programs").arg(&programs).arg("--out").arg(paths.target.join("bench"));
@@ -71,7 +83,23 @@ fn whole(paths: &Paths, arguments: &[&str]) -> Result<()> {
     if Compared::of(arguments) == Compared::Raw {
         bench.args(["--peers", RAW]);
     }
+    if let Some(text) = text {
+        bench.arg("--text").arg(text);
+    }
     run(bench.args(arguments))
+}
+
+/// What the mock says while messages are looked into, if they are to be: what tools answer with.
+fn says(paths: &Paths, arguments: &[&str]) -> Result<Option<PathBuf>> {
+    let some = arguments.iter().any(|word| OTHERS.contains(word) || *word == "compare");
+    let named = arguments.iter().any(|word| word.starts_with("--text"));
+    if named || some && !arguments.contains(&"inspection") {
+        return Ok(None);
+    }
+    let file = paths.target.join("bench").join("answers.txt");
+    fs::create_dir_all(paths.target.join("bench"))?;
+    run(paths.cargo(&["run", "--release", "--package", INSPECT, "--", "--text"]).arg(&file))?;
+    Ok(Some(file))
 }
 
 /// With whom penstock is compared, by the arguments.

@@ -36,10 +36,12 @@ Usage: cargo xtask COMMAND
   mutants [NAME...]  break the eBPF programs, one rule at a time, and see the suite `egress` catch it
   vm-test [SUITE]    run a suite, `egress` unless named, on Debian's stock kernel in QEMU
   bench [SECTION...] measure beside nginx and others; --quick only shows that it works:
-                     compare latency shards streams soak egress
+                     compare latency shards streams soak inspection egress
                      `compare` by name installs MCP gateways too; --peers nginx,haproxy chooses
   bench detection [--corpus DIR] [--json]
                      recall and precision of the built-in rules on labelled texts
+  bench inspect [--seconds N] [--json FILE]
+                     how fast messages are looked into, beside the bare search and regexes alone
   bench parts [FILTER]
                      time and allocations of the parts of a call's way, each alone
   bench instructions [--accept]

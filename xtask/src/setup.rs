@@ -27,7 +27,7 @@ pub(crate) fn for_build(paths: &Paths) -> Result<()> {
 }
 
 /// What compiling the engine that looks into messages needs.
-fn for_inspection() -> Result<()> {
+pub(crate) fn for_inspection() -> Result<()> {
     apt::ensure(&[
         apt::Need {
             program: "/usr/include/hs/hs.h",

@@ -44,6 +44,9 @@ pub const CONNECT: &str = "CONNECT files.pythonhosted.org:443 HTTP/1.1\r\n\
     User-Agent: pip/26.1\r\n\
     Proxy-Connection: Keep-Alive\r\n\r\n";
 
+/// An answer of 4 KiB in which nothing is to be found: source code, an issue, lines of a log.
+pub const RESULT: &str = include_str!("result.json");
+
 /// What arguments look like: one kind of content, repeated until a body has its size.
 pub const CONTENTS: [(&str, &str); 5] = [
     // A file to write, without what needs an escape.

@@ -10,6 +10,8 @@
 mod allocations;
 mod http1;
 pub mod inputs;
+#[cfg(feature = "inspect")]
+mod inspect;
 mod mcp;
 #[cfg(feature = "proxy")]
 mod proxy;
@@ -43,7 +45,7 @@ impl Case {
         Self { name: name.into(), bytes, allocations: 0, iterate }
     }
 
-    #[cfg(feature = "proxy")]
+    #[cfg(any(feature = "inspect", feature = "proxy"))]
     fn allocates(self, allocations: u64) -> Self {
         Self { allocations, ..self }
     }
@@ -69,5 +71,8 @@ pub fn cases<T>(with: impl FnOnce(Vec<Case>) -> T) -> Result<T> {
 }
 
 fn codecs() -> impl Iterator<Item = Case> {
-    http1::cases().into_iter().chain(sse::cases()).chain(mcp::cases())
+    let cases = http1::cases().into_iter().chain(sse::cases()).chain(mcp::cases());
+    #[cfg(feature = "inspect")]
+    let cases = cases.chain(inspect::cases());
+    cases
 }

@@ -212,15 +212,6 @@ impl Measured {
     }
 }
 
-impl Era {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Legacy => "legacy",
-            Self::Modern => "modern",
-        }
-    }
-}
-
 fn today() -> Result<String> {
     let output = Command::new("date").args(["-u", "+%F"]).output().context("date does not run")?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())

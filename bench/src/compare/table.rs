@@ -8,13 +8,12 @@ use anyhow::{Context as _, Result};
 use super::visit::Fixed;
 use super::{Closed, Compare, Measured, Row};
 use crate::call::Era;
+use crate::load::Load;
 use crate::machine::Machine;
 use crate::peers::Kind;
 use crate::report::{Table, ratio};
 use crate::rig::SIZES;
 
-/// Of a core, used by others meanwhile: more and the numbers are not to be trusted.
-const FOREIGN_MAX: f64 = 0.05;
 const NONE: &str = "–";
 
 pub(crate) fn print(compare: &Compare) {
@@ -222,7 +221,7 @@ fn notes(compare: &Compare) -> Vec<String> {
                 ));
             }
         }
-        if measured.foreign > FOREIGN_MAX {
+        if measured.foreign > Load::FOREIGN_MAX {
             notes.push(format!(
                 "WARNING: others used {:.0}% of the proxy's core: {who}",
                 measured.foreign * 100.0

@@ -24,8 +24,6 @@ const OPEN: u32 = 2;
 /// Some take connections before they can answer.
 const ANSWERS: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
-/// What a clock tick of `/proc` is, on every Linux there is.
-const TICK_SECONDS: f64 = 0.01;
 
 /// What is asked of everyone who is compared in an era.
 pub(super) struct Job<'a> {
@@ -80,7 +78,7 @@ pub(super) fn visit(job: &Job<'_>, peer: &dyn Peer) -> Result<Visit> {
     let memory = on.running.servers.iter().map(Server::memory).collect::<Result<Vec<_>>>()?;
     Ok(Visit {
         common: Fixed::of(common, common_rate(many.calls_per_second())),
-        foreign: if on.running.servers.is_empty() { 0.0 } else { foreign(&many) },
+        foreign: if on.running.servers.is_empty() { 0.0 } else { many.foreign() },
         many: Closed::of(&many),
         one: Closed::of(&one),
         half,
@@ -177,11 +175,6 @@ fn text_of(body: &[u8]) -> Result<String> {
     let answer: serde_json::Value = serde_json::from_slice(body)?;
     let text = answer.pointer("/result/content/0/text").and_then(serde_json::Value::as_str);
     text.map(str::to_owned).ok_or_else(|| anyhow!("the mock's answer has no text: {answer}"))
-}
-
-fn foreign(load: &Load) -> f64 {
-    let worked = precise(load.core_ticks) * TICK_SECONDS / load.seconds;
-    (worked - load.utilisation()).max(0.0)
 }
 
 impl Closed {

@@ -11,11 +11,15 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod class;
 mod confirm;
 mod detect;
 mod engine;
 mod explain;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod layer;
 mod limits;
 mod policy;

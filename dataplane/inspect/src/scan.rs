@@ -32,14 +32,14 @@ pub struct Inspector {
     /// The rules, and behind them what the heads of columns are sought by.
     set: RuleSet,
     count: usize,
-    engine: Engine,
+    pub(crate) engine: Engine,
     pub(crate) detectors: Detectors,
     pub(crate) limits: Limits,
 }
 
 /// A thread's memory for looking into messages.
 pub struct Scratch {
-    engine: EngineScratch,
+    pub(crate) engine: EngineScratch,
     hits: Vec<Hit>,
     cells: Vec<Cell>,
     pub(crate) texts: Vec<Text>,

@@ -1,6 +1,7 @@
 //! The flags of `mock`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -64,6 +65,15 @@ pub(crate) struct Mock {
         help_heading = "What it answers"
     )]
     pub(crate) answer_bytes: AnswerBytes,
+    /// What answers say: the start of this file's text, which begins again where it is too short. Without it,
+    /// prose and records from the seed.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "secret_rate",
+        help_heading = "What it answers"
+    )]
+    pub(crate) text: Option<PathBuf>,
     /// Answers that hold a secret or personal data, made up and in the form of real ones.
     #[arg(
         long, value_name = "SHARE", default_value = "0", value_parser = units::share,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
+
 use super::arguments::Mock;
 use super::catalogue::Catalogue;
 use super::latency::Latency;
@@ -40,11 +42,15 @@ pub(crate) struct Rates {
 }
 
 impl Script {
-    pub(crate) fn new(mock: &Mock) -> Self {
-        Self {
+    pub(crate) fn new(mock: &Mock) -> Result<Self> {
+        let bytes = mock.answer_bytes.max();
+        Ok(Self {
             seed: mock.seed,
             catalogue: Catalogue::new(mock.seed, mock.tools),
-            text: Text::new(mock.seed, mock.answer_bytes.max()),
+            text: match &mock.text {
+                Some(file) => Text::of_file(file, bytes)?,
+                None => Text::new(mock.seed, bytes),
+            },
             secrets: Secrets::new(mock.seed),
             sessions: Sessions::new(mock.seed, mock.check_sessions),
             sizes: mock.answer_bytes.clone(),
@@ -61,6 +67,6 @@ impl Script {
             progress_steps: mock.progress_steps,
             progress_every: mock.progress_every,
             event_every: mock.event_every,
-        }
+        })
     }
 }

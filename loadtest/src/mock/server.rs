@@ -26,7 +26,7 @@ pub(crate) fn serve(mock: &Mock) -> Result<()> {
     // Each connection is one. With fewer than the system allows it serves too.
     let _ = descriptors::raise_to(descriptors::limits().hard);
     let engine = Engine::choose(mock.backend)?;
-    let script = Arc::new(Script::new(mock));
+    let script = Arc::new(Script::new(mock)?);
     let connections = Arc::new(AtomicU64::new(0));
     let mut address = mock.listen;
     let (ended, end) = mpsc::channel();

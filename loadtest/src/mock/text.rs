@@ -1,7 +1,12 @@
-//! What answers say: prose and records in JSON, as tools answer them, made once from the seed.
+//! What answers say: prose and records in JSON, as tools answer them, made once from the seed; or what a
+//! file says.
 //!
-//! It is kept as it stands within a JSON string, so that an answer is a copy of its start. All of
-//! it is ASCII and its only escapes are `\"` and `\n`: a backslash is always the first of two bytes.
+//! It is kept as it stands within a JSON string, so that an answer is a copy of its start. Its only
+//! escapes have two bytes.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
 
 use super::secret::SECRET_BYTES_MAX;
 use crate::random::Random;
@@ -103,6 +108,16 @@ impl Text {
         text
     }
 
+    /// What a file says, again and again until there are so many bytes.
+    pub(crate) fn of_file(file: &Path, bytes: usize) -> Result<Self> {
+        let read = std::fs::read_to_string(file);
+        let said = read.with_context(|| format!("`--text`: cannot read {}", file.display()))?;
+        let escaped = escaped(&said).with_context(|| format!("`--text {}`", file.display()))?;
+        ensure!(!escaped.is_empty(), "`--text {}`: the file is empty", file.display());
+        let times = bytes.div_ceil(escaped.len()).max(1);
+        Ok(Self { escaped: escaped.repeat(times), places: Vec::new() })
+    }
+
     fn paragraph(&mut self, random: &mut Random) {
         let mut starts = Vec::new();
         for _ in 0..SENTENCES {
@@ -142,12 +157,7 @@ impl Text {
     pub(crate) fn write(&self, out: &mut Vec<u8>, choice: Choice<'_>) {
         let start = out.len();
         out.extend_from_slice(self.escaped.get(..choice.bytes).unwrap_or(&self.escaped));
-        // The second half of an escape was cut off.
-        if out.len() > start
-            && let Some(last) = out.last_mut().filter(|last| **last == b'\\')
-        {
-            *last = b'.';
-        }
+        dot_what_is_cut(out.get_mut(start..).unwrap_or_default());
         let Some(Hidden { secret, mut random }) = choice.secret else { return };
         let places = self.places.partition_point(|place| place + secret.len() <= choice.bytes);
         let place = self.places.get(random.below(places)).filter(|_| places > 0);
@@ -159,6 +169,37 @@ impl Text {
             out.extend_from_slice(secret.as_bytes());
         }
     }
+}
+
+/// As it stands in a JSON string.
+fn escaped(text: &str) -> Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 8);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            b'\n' => out.extend(br"\n"),
+            b'\r' => out.extend(br"\r"),
+            b'\t' => out.extend(br"\t"),
+            0..0x20 => anyhow::bail!("byte {at} is the control character {byte:#04x}; take it out"),
+            _ => out.push(byte),
+        }
+    }
+    Ok(out)
+}
+
+/// At the end of a text the first half of an escape and the beginning of a character become dots.
+fn dot_what_is_cut(text: &mut [u8]) {
+    let backslashes = text.iter().rev().take_while(|byte| **byte == b'\\').count();
+    let whole = match std::str::from_utf8(text.get(last_of_character(text)..).unwrap_or_default()) {
+        Ok(_) => text.len() - backslashes % 2,
+        Err(error) => last_of_character(text) + error.valid_up_to(),
+    };
+    text.get_mut(whole..).unwrap_or_default().fill(b'.');
+}
+
+/// Where the last character begins.
+fn last_of_character(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| byte & 0xc0 != 0x80).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -180,6 +221,27 @@ mod tests {
             let said = written(&text, Choice { bytes, secret: None });
             assert!(said.is_ascii());
         }
+    }
+
+    #[test]
+    fn what_a_file_says_is_said_as_far_as_there_is_room_and_again_where_there_is_more() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let said = "a\\b \"c\"\n\té€😀 end. ";
+        std::fs::write(file.path(), said).unwrap();
+        let text = Text::of_file(file.path(), 100).unwrap();
+        for bytes in 0..100 {
+            let cut = written(&text, Choice { bytes, secret: None });
+            let right = cut.trim_end_matches('.');
+            assert!(said.repeat(9).starts_with(right), "{cut:?}");
+            assert!(cut.len() - right.len() <= 3, "{cut:?}");
+        }
+        assert!(written(&text, Choice { bytes: 100, secret: None }).contains(said));
+        std::fs::write(file.path(), "a\u{1}b").unwrap();
+        let error = format!("{:#}", Text::of_file(file.path(), 100).unwrap_err());
+        assert!(error.contains("byte 1 is the control character 0x01"), "{error}");
+        std::fs::write(file.path(), "").unwrap();
+        let error = format!("{:#}", Text::of_file(file.path(), 100).unwrap_err());
+        assert!(error.ends_with("the file is empty"), "{error}");
     }
 
     #[test]

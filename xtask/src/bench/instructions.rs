@@ -34,6 +34,7 @@ pub(crate) enum Then {
 
 pub(crate) fn instructions(paths: &Paths, then: Then) -> Result<()> {
     setup::for_instructions()?;
+    setup::for_inspection()?;
     let program = program(paths)?;
     let profiles = paths.target.join("bench/instructions");
     let counts = count(&program, &profiles)?;
@@ -91,8 +92,9 @@ fn incomparable(before: &Environment, now: &Environment, in_ci: bool) -> Result<
 /// The program that runs the cases, as optimized as what is shipped.
 fn program(paths: &Paths) -> Result<std::path::PathBuf> {
     // The proxy's own parts would take its whole build, and look into maps with random seeds.
-    let build = ["build", "--release", "--package", PARTS, "--no-default-features", "--bin", PARTS];
-    run(&mut paths.cargo(&build))?;
+    let build = ["build", "--release", "--package", PARTS, "--bin", PARTS];
+    let features = ["--no-default-features", "--features", "inspect"];
+    run(paths.cargo(&build).args(features))?;
     Ok(paths.binary("release", PARTS))
 }
 

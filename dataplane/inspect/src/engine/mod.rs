@@ -87,6 +87,10 @@ trait WordSearch: Send + Sync {
         scratch: &mut WordScratch,
         found: &mut dyn FnMut(usize, usize),
     ) -> Result<(), String>;
+
+    /// What it holds, and what a thread's memory for it does.
+    #[cfg(feature = "bench")]
+    fn bytes(&self, scratch: &WordScratch) -> Result<(usize, usize), String>;
 }
 
 /// A thread's memory for an engine.
@@ -160,6 +164,30 @@ impl Engine {
         hits.sort_unstable();
         hits.dedup();
         Ok(())
+    }
+}
+
+#[cfg(feature = "bench")]
+impl Engine {
+    /// How many words are searched for.
+    pub(crate) fn words(&self) -> usize {
+        self.plan.words().len()
+    }
+
+    /// Only the search for words: how many it finds.
+    pub(crate) fn search_words(
+        &self,
+        text: &[u8],
+        scratch: &mut EngineScratch,
+    ) -> Result<usize, String> {
+        let mut count = 0;
+        self.words.search(text, &mut scratch.words, &mut |_, _| count += 1)?;
+        Ok(count)
+    }
+
+    /// What the search for words holds, and what a thread's memory for it does.
+    pub(crate) fn bytes(&self, scratch: &EngineScratch) -> Result<(usize, usize), String> {
+        self.words.bytes(&scratch.words)
     }
 }
 

@@ -33,4 +33,9 @@ impl WordSearch for Words {
         }
         Ok(())
     }
+
+    #[cfg(feature = "bench")]
+    fn bytes(&self, _: &WordScratch) -> Result<(usize, usize), String> {
+        Ok((self.0.memory_usage(), 0))
+    }
 }

@@ -46,4 +46,13 @@ impl WordSearch for Words {
         };
         self.0.scan(text, scratch, hit).map_err(|error| error.to_string())
     }
+
+    #[cfg(feature = "bench")]
+    fn bytes(&self, scratch: &WordScratch) -> Result<(usize, usize), String> {
+        let WordScratch::Vectorscan(scratch) = scratch else {
+            return Err("the scratch is of another engine".into());
+        };
+        let sizes = self.0.size().and_then(|database| Ok((database, scratch.size()?)));
+        sizes.map_err(|error| error.to_string())
+    }
 }
