@@ -441,20 +441,24 @@ impl Scan<'_> {
 }
 
 /// What is decoded around an escape: of JSON its line, as a string of JSON has only one, and of a URL what no blank or
-/// quote ends; and in both what may be the context of what stands there.
+/// quote ends; and in both what may be the context of what stands there. No word is cut.
 fn around(bytes: &[u8], at: usize, encoding: &Encoding) -> Range<usize> {
-    let ends = |byte: &u8| match encoding {
-        Encoding::Percent => byte.is_ascii_whitespace() || matches!(byte, b'"' | b'<' | b'>'),
-        _ => *byte == b'\n',
+    let blank =
+        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>');
+    let line = |byte: &u8| *byte == b'\n';
+    let ends: &dyn Fn(&u8) -> bool = if *encoding == Encoding::Percent { &blank } else { &line };
+    let start = |from: usize, ends: &dyn Fn(&u8) -> bool| {
+        let first = from.saturating_sub(ESCAPES_BEFORE);
+        let before = bytes.get(first..from).unwrap_or_default();
+        before.iter().rposition(ends).map_or(first, |place| first + place + 1)
     };
-    let first = at.saturating_sub(ESCAPES_BEFORE);
-    let before = bytes.get(first..at).unwrap_or_default();
-    let start = before.iter().rposition(ends).map_or(first, |place| first + place + 1);
-    let last = at.saturating_add(ESCAPES_AFTER).min(bytes.len());
-    let behind = bytes.get(at..last).unwrap_or_default();
-    let end = behind.iter().position(ends).map_or(last, |place| at + place);
+    let end = |from: usize, ends: &dyn Fn(&u8) -> bool| {
+        let last = from.saturating_add(ESCAPES_AFTER).min(bytes.len());
+        let behind = bytes.get(from..last).unwrap_or_default();
+        behind.iter().position(ends).map_or(last, |place| from + place)
+    };
     let near = at.saturating_sub(NEAR_BYTES)..at.saturating_add(NEAR_BYTES).min(bytes.len());
-    start.min(near.start)..end.max(near.end)
+    start(at, ends).min(start(near.start, &blank))..end(at, ends).max(end(near.end, &blank))
 }
 
 /// Where in the message a span of a text came from.
