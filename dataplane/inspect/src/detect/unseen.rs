@@ -210,6 +210,11 @@ fn bidi(
 #[derive(Default)]
 struct Lines {
     open: Vec<(usize, Character)>,
+    /// How many of them isolate.
+    isolates: usize,
+    /// Up to where letters were looked for, and where the last of them is.
+    seen: usize,
+    letter: Option<usize>,
     /// What is to be told.
     told: Vec<usize>,
     /// Pairs that libraries put around whatever they fill in, in any language.
@@ -229,9 +234,13 @@ impl Lines {
                 }
             }
             '\u{2069}' => {
+                if self.isolates == 0 {
+                    return;
+                }
                 let Some(opened) = self.open.iter().rposition(|open| isolates(&open)) else {
                     return;
                 };
+                self.isolates -= 1;
                 let within = self.open.split_off(opened);
                 let mut within = within.into_iter();
                 if let Some((opened, open)) = within.next()
@@ -242,15 +251,22 @@ impl Lines {
                 // What was opened within it and not closed ends with it.
                 self.told.extend(within.map(|(opened, _)| opened));
             }
-            _ => self.open.push((at, *one)),
+            _ => {
+                self.open.push((at, *one));
+                self.isolates += usize::from(self.open.last().is_some_and(|last| isolates(&last)));
+            }
         }
     }
 
     /// An order that turns around what is between changes what is read; one that only says that a number goes on from
     /// left to right, as contacts have it around theirs, does not.
     fn closed(&mut self, text: &[u8], (at, open): (usize, Character), end: &Character) {
-        let between = text.get(open.at..end.at).unwrap_or_default();
-        let letters = between.iter().any(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii());
+        let unseen = text.get(self.seen..end.at).unwrap_or_default();
+        let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+        let last = unseen.iter().rposition(is_letter).map(|at| self.seen + at);
+        self.letter = last.or(self.letter);
+        self.seen = self.seen.max(end.at);
+        let letters = self.letter.is_some_and(|letter| letter >= open.at);
         match open.character {
             '\u{202e}' => self.told.push(at),
             '\u{202d}' if letters => self.told.push(at),
@@ -260,6 +276,7 @@ impl Lines {
 
     fn end(&mut self) {
         self.told.extend(self.open.drain(..).map(|(at, _)| at));
+        self.isolates = 0;
     }
 }
 

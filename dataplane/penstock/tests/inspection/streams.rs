@@ -137,6 +137,24 @@ fn what_stands_beside_a_message_passes_as_it_is_or_its_event_does_not() {
 }
 
 #[test]
+fn a_blocked_answer_does_not_say_the_id_in_which_something_was_found() {
+    for id in
+        [format!("\"{KEY}\""), format!("\"\\u{:04x}{}\"", u32::from(KEY.as_bytes()[0]), &KEY[1..])]
+    {
+        let got = passed(&format!("data: {}\n\n", response(&id, "fine")), "", &call(7));
+        assert!(got.contains(r#"{"jsonrpc":"2.0","id":7,"error":{"code":-31018"#), "{got}");
+        assert!(!got.contains(&KEY[1..]), "{got}");
+    }
+}
+
+#[test]
+fn a_mark_before_a_line_in_an_events_midst_hides_nothing() {
+    let event = format!("id: 1\n\u{feff}data: {KEY}\ndata: {}\n\n", response("1", "fine"));
+    let got = passed(&event, "", &call(1));
+    assert!(!got.contains(KEY), "{got}");
+}
+
+#[test]
 fn nothing_of_an_event_is_given_out_before_its_end() {
     let (go, wait) = mpsc::channel::<()>();
     let wait = Arc::new(Mutex::new(wait));

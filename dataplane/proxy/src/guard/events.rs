@@ -173,7 +173,13 @@ impl Watch {
         let limits = ScanLimits { depth: limits.json_depth, batch: limits.batch_messages };
         let errors: Vec<Vec<u8>> = if message.scan(data, &limits).is_ok() {
             let responses = message.envelopes().iter().filter(|one| one.kind == Kind::Response);
-            let ids = responses.map(|one| one.id.map(|id| id.of(data)).or(self.id.as_deref()));
+            // An id in which something is to be found is not said again.
+            let clean = |id: &&[u8]| {
+                let alone = [b"{\"id\":", *id, b"}"].concat();
+                matches!(eyes.look(&alone, Place::Message, &mut |_| {}), Looked::Clean)
+            };
+            let of = |id: penstock_mcp::Span| Some(id.of(data)).filter(clean);
+            let ids = responses.map(|one| one.id.and_then(of).or(self.id.as_deref()));
             ids.flatten().map(error).collect()
         } else {
             self.id.as_deref().map(error).into_iter().collect()

@@ -27,18 +27,23 @@ pub(super) fn write_data(data: &[u8], end: &[u8], out: &mut Vec<u8>) {
 pub(super) struct Line<'r> {
     pub(super) text: &'r [u8],
     pub(super) end: &'r [u8],
+    /// Whether the event begins with it.
+    first: bool,
 }
 
 impl Line<'_> {
     pub(super) fn is_data(&self) -> bool {
-        // A byte order mark can only be the stream's.
-        let text = self.text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.text);
+        // A byte order mark can only be the stream's. Behind another line it makes a line that is no data.
+        let text = match self.text.strip_prefix(b"\xef\xbb\xbf") {
+            Some(text) if self.first => text,
+            _ => self.text,
+        };
         text.strip_prefix(b"data").is_some_and(|rest| rest.is_empty() || rest.starts_with(b":"))
     }
 }
 
 pub(super) fn lines(raw: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let mut rest = raw;
+    let (mut rest, mut first) = (raw, true);
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
@@ -52,7 +57,7 @@ pub(super) fn lines(raw: &[u8]) -> impl Iterator<Item = Line<'_>> {
         };
         let (end, behind) = behind.split_at(end);
         rest = behind;
-        Some(Line { text, end })
+        Some(Line { text, end, first: std::mem::take(&mut first) })
     })
 }
 
@@ -81,6 +86,10 @@ mod tests {
         assert_eq!(told(raw, Some("{}")), others);
         assert_eq!(told("data\rid: 1\r\r", Some("x\ny")), "data: x\rdata: y\rid: 1\r\r");
         assert_eq!(told("id: 7\ndata: a\n\n", None), "id: 7\n\n");
+        assert_eq!(told("\u{feff}data: a\n\n", Some("b")), "data: b\n\n");
+        // No reader takes this for data, so it is looked into beside it.
+        let marked = "id: 1\n\u{feff}data: a\n\n";
+        assert_eq!(told(marked, Some("b")), marked);
         assert_eq!(told("database: 1\ndata: a", Some("b")), "database: 1\ndata: b\n");
     }
 }
