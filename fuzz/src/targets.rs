@@ -140,7 +140,7 @@ pub(crate) const TARGETS: &[Target] = &[
             include_str!("../corpus/inspect/settings.env"),
             include_str!("../corpus/inspect/key.pem"),
             include_str!("../corpus/inspect/people.csv"),
-            include_str!("../corpus/inspect/service.log"),
+            include_str!("../corpus/inspect/service.txt"),
         ],
         words: INSPECT_WORDS,
     },
