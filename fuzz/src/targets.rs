@@ -132,7 +132,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target {
         name: "inspect",
         run: penstock_inspect::fuzz::inspect,
-        costs: 30,
+        costs: 300,
         corpus: &[
             include_str!("../corpus/inspect/call.json"),
             include_str!("../corpus/inspect/answer.json"),
