@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::confirm::{Asked, Match, matches};
-use crate::engine::Hit;
+use crate::engine::{Engine, Hit};
 use crate::layer::Layer;
 use crate::limits::{Budget, Exceeded};
 use crate::rule::Rule;
@@ -127,6 +127,7 @@ impl Text<'_> {
     /// are that may be in such a name.
     pub(crate) fn ask_columns(
         &self,
+        engine: &Engine,
         rules: &[Rule],
         heads: &[Hit],
         budget: &mut Budget,
@@ -140,12 +141,8 @@ impl Text<'_> {
             budget.spend(HEAD_BYTES)?;
             let Some((part, table)) = self.table(hit.end - 1) else { continue };
             let text = self.bytes.get(part.clone()).unwrap_or_default();
-            let named = |column: &Range<usize>| -> Vec<usize> {
-                let name = text.get(column.clone()).unwrap_or_default();
-                let says = |rule: &Rule| rule.require_context && rule.context.is_in(name);
-                let all = rules.iter().enumerate().filter(|(_, rule)| says(rule));
-                all.map(|(number, _)| number).collect()
-            };
+            let named =
+                |column: &Range<usize>| engine.named(text.get(column.clone()).unwrap_or_default());
             let columns: Vec<Vec<usize>> = table.columns.iter().map(named).collect();
             let end = table.rows(text, |cells| {
                 for (cell, asked) in cells.iter().zip(&columns) {

@@ -338,7 +338,7 @@ impl Scan<'_> {
         // They are in the order of their rules.
         let (hits, heads) = hits.split_at(hits.partition_point(|hit| hit.rule < *count));
         text.ask(rules, hits, &mut self.budget, &mut found)?;
-        text.ask_columns(rules, heads, &mut self.budget, &mut found)
+        text.ask_columns(engine, rules, heads, &mut self.budget, &mut found)
     }
 
     fn limited(&self) -> Result<(), Exceeded> {

@@ -1,10 +1,10 @@
 //! Many regexes held against a text at one place.
 
 use regex_automata::Anchored as Held;
-use regex_automata::MatchKind;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::start;
+use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::Hir;
 
 use super::Hit;
@@ -23,21 +23,34 @@ pub(super) struct Anchored {
     all: Vec<Of>,
     /// None is longer.
     longest: usize,
-    /// What may stand before one of them,
-    lefts: Bytes,
+    /// What may stand before one of them, and what before that,
+    lefts: [Bytes; 2],
     /// and what one may begin with, where that is known.
     beginnings: Option<Beginnings>,
-    /// What may stand in one before its first digit.
-    pub(super) before_digit: Bytes,
 }
 
 /// The rule that a cut is of.
 #[derive(Debug, Clone, Copy)]
 struct Of {
     rule: usize,
-    left: Bytes,
+    lefts: [Bytes; 2],
     before: usize,
     on: usize,
+}
+
+/// The byte before a place, and the one before that.
+#[derive(Debug, Clone, Copy)]
+struct Left(Option<u8>, Option<u8>);
+
+impl Left {
+    fn of(text: &[u8], at: usize) -> Self {
+        let before = |bytes: usize| at.checked_sub(bytes).and_then(|at| text.get(at)).copied();
+        Self(before(1), before(2))
+    }
+
+    fn is_one_of(self, [last, second]: &[Bytes; 2]) -> bool {
+        self.0.is_none_or(|byte| last.has(byte)) && self.1.is_none_or(|byte| second.has(byte))
+    }
 }
 
 impl Of {
@@ -66,7 +79,7 @@ impl Anchored {
         let automaton = automaton.map_err(|error| error.to_string())?;
         let of = |(rule, cut): &(usize, Cut)| Of {
             rule: *rule,
-            left: cut.left,
+            lefts: [cut.left, cut.second_left],
             before: cut.before,
             on: cut.on,
         };
@@ -75,9 +88,12 @@ impl Anchored {
             automaton,
             all: cuts.iter().map(of).collect(),
             beginnings: None,
-            longest: cuts.iter().map(|(_, cut)| cut.on).max().unwrap_or(0),
-            before_digit: union(&mut cuts.iter().map(|(_, cut)| cut.before_digit)),
-            lefts: union(&mut cuts.iter().map(|(_, cut)| cut.left)),
+            // And what stands behind it.
+            longest: cuts.iter().map(|(_, cut)| cut.on).max().unwrap_or(0).saturating_add(1),
+            lefts: [
+                union(&mut cuts.iter().map(|(_, cut)| cut.left)),
+                union(&mut cuts.iter().map(|(_, cut)| cut.second_left)),
+            ],
         })
     }
 
@@ -92,34 +108,56 @@ impl Anchored {
 
     /// Whether any of them may begin here.
     pub(super) fn may_begin(&self, text: &[u8], at: usize) -> bool {
-        let before = at.checked_sub(1).and_then(|before| text.get(before));
-        if before.is_some_and(|byte| !self.lefts.has(*byte)) {
+        if !Left::of(text, at).is_one_of(&self.lefts) {
             return false;
         }
         let rest = text.get(at..).unwrap_or_default();
         self.beginnings.as_ref().is_none_or(|beginnings| beginnings.may_be(rest))
     }
 
+    /// Puts into `hits` the rules of those that match here, if any may.
+    pub(super) fn ask_where_one_may_begin(
+        &self,
+        text: &[u8],
+        at: usize,
+        cache: &mut Cache,
+        hits: &mut Vec<Hit>,
+    ) {
+        if self.may_begin(text, at) {
+            self.ask(text, at, cache, hits);
+        }
+    }
+
     /// Puts into `hits` the rules of those that match here.
     pub(super) fn ask(&self, text: &[u8], at: usize, cache: &mut Cache, hits: &mut Vec<Hit>) {
-        let before = at.checked_sub(1).and_then(|before| text.get(before)).copied();
-        let fits = |of: &&Of| before.is_none_or(|byte| of.left.has(byte));
-        if self.walk(text, at, before, cache, hits).is_none() {
+        if self.goes_on(text, at, cache) == Some(false) {
+            return;
+        }
+        let left = Left::of(text, at);
+        let fits = |of: &&Of| left.is_one_of(&of.lefts);
+        if self.walk(text, at, left, cache, hits).is_none() {
             // It gave up: each may match.
             hits.extend(self.all.iter().filter(fits).map(|of| of.hit(at)));
         }
+    }
+
+    /// Whether any of them matches here; most do not, and that is told in less time than which.
+    fn goes_on(&self, text: &[u8], at: usize, cache: &mut Cache) -> Option<bool> {
+        let end = at.saturating_add(self.longest).min(text.len());
+        let input = Input::new(text).range(at..end).anchored(Held::Yes).earliest(true);
+        self.automaton.try_search_fwd(cache, &input).ok().map(|found| found.is_some())
     }
 
     fn walk(
         &self,
         text: &[u8],
         at: usize,
-        before: Option<u8>,
+        left: Left,
         cache: &mut Cache,
         hits: &mut Vec<Hit>,
     ) -> Option<()> {
         let Self { automaton, all, .. } = self;
-        let start = start::Config::new().anchored(Held::Yes).look_behind(before);
+        let start = start::Config::new().anchored(Held::Yes).look_behind(left.0);
         let mut state = automaton.start_state(cache, &start).ok()?;
         let rest = text.get(at..).unwrap_or_default();
         // A match is told a byte behind its end.
@@ -140,7 +178,7 @@ impl Anchored {
                     for index in 0..automaton.match_len(cache, state) {
                         let pattern = automaton.match_pattern(cache, state, index).as_usize();
                         let of = all.get(pattern)?;
-                        if before.is_none_or(|byte| of.left.has(byte)) {
+                        if left.is_one_of(&of.lefts) {
                             hits.push(of.hit(at));
                         }
                     }

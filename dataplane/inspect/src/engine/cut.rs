@@ -4,9 +4,8 @@
 //! part is left away, and of what comes behind it as much as may be missing. A regex that is cut says less than it
 //! did, but it can be held against a text at one place and no other.
 
-use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Look, Repetition};
 
-use super::dense::{Cluster, Kind};
 use super::words::Words;
 
 /// What may be repeated more often than this may be so for ever.
@@ -26,8 +25,8 @@ pub(super) struct Cut {
     pub(super) rest: Hir,
     /// What may stand before it; the beginning of a text may as well.
     pub(super) left: Bytes,
-    /// What may stand in it before its first digit.
-    pub(super) before_digit: Bytes,
+    /// and what before that.
+    pub(super) second_left: Bytes,
     /// No match begins further before it,
     pub(super) before: usize,
     /// and ends further behind where it begins.
@@ -98,7 +97,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// What may stand before a value of JSON, or a key.
+/// What may stand before or behind a value of JSON, or a key.
 fn is_edge(byte: u8) -> bool {
     matches!(byte, b'"' | b':' | b',' | b'[' | b']' | b'{' | b'}') || byte.is_ascii_whitespace()
 }
@@ -131,10 +130,11 @@ impl Cut {
         let (head, rest) = row.split_at_checked(at)?;
         let (before, on) = (longest(head), longest(rest));
         let is_whole = head.iter().map(shortest).sum::<usize>() <= 1;
-        let rest = without_tail(rest.iter().map(anywhere).collect());
-        let left = left(head, first_bytes(&rest)?);
-        let before_digit = before_digit(&rest);
-        Some(Self { rest, left, before_digit, before, on, is_whole })
+        let (last, parts) = rest.split_last()?;
+        let parts = parts.iter().map(anywhere).chain([at_end(last)]);
+        let rest = without_tail(parts.collect());
+        let (left, second_left) = left(head, first_bytes(&rest)?);
+        Some(Self { rest, left, second_left, before, on, is_whole })
     }
 
     /// The same where what may be repeated often may be so for ever: an automaton has fewer states then.
@@ -206,9 +206,33 @@ fn anywhere(hir: &Hir) -> Hir {
     }
 }
 
+/// The same at the end of a regex: what is held to the end of a text is held to the end of a value as well.
+fn at_end(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Look(Look::End | Look::EndLF) => {
+            let edges = (0..=u8::MAX).filter(|byte| is_edge(*byte));
+            let edges = ClassBytes::new(edges.map(|byte| ClassBytesRange::new(byte, byte)));
+            Hir::alternation(vec![Hir::class(Class::Bytes(edges)), Hir::look(Look::End)])
+        }
+        HirKind::Capture(capture) => at_end(&capture.sub),
+        HirKind::Concat(parts) => {
+            let last = parts.last().map(at_end);
+            let before = parts.iter().take(parts.len().saturating_sub(1)).map(anywhere);
+            Hir::concat(before.chain(last).collect())
+        }
+        HirKind::Alternation(forms) => Hir::alternation(forms.iter().map(at_end).collect()),
+        _ => anywhere(hir),
+    }
+}
+
+fn is_held_to_end(hir: &Hir) -> bool {
+    hir.properties().look_set().contains(Look::End)
+}
+
 /// Without what may be missing at its end.
 fn without_tail(mut row: Vec<Hir>) -> Hir {
-    while row.last().is_some_and(|last| shortest(last) == 0 && !is_word_look(last)) {
+    let may_miss = |last: &Hir| shortest(last) == 0 && !is_word_look(last) && !is_held_to_end(last);
+    while row.last().is_some_and(may_miss) {
         row.pop();
     }
     if let Some(last) = row.pop() {
@@ -249,38 +273,85 @@ fn loose(hir: &Hir) -> Hir {
     }
 }
 
-/// What may stand before what follows these parts, of which the first bytes are known.
-fn left(head: &[Hir], firsts: Bytes) -> Bytes {
+/// What may stand before what follows these parts, of which the first bytes are known, and what before that.
+fn left(head: &[Hir], firsts: Bytes) -> (Bytes, Bytes) {
     let words = Bytes::of(is_word);
-    let mut set = Bytes::NONE;
+    let mut all = Tail::EMPTY;
     for part in head.iter().rev() {
         let boundary = matches!(part.kind(), HirKind::Look(Look::WordAscii));
-        if boundary && set == Bytes::NONE && firsts.is_within(words) {
-            return Bytes::of(|byte| !is_word(byte));
+        let nothing = all.last == Bytes::NONE;
+        if boundary && nothing && firsts.is_within(words) {
+            return (Bytes::of(|byte| !is_word(byte)), Bytes::ALL);
         }
-        let (last, empty) = last_bytes(part);
-        set = set.and(last);
-        if !empty {
-            return set;
+        all = Tail::of(part).then(all);
+        if !all.empty && !all.one {
+            return (all.last, all.second);
         }
     }
-    Bytes::ALL
+    (if all.empty { Bytes::ALL } else { all.last }, Bytes::ALL)
 }
 
-/// The bytes that it ends with, and whether it may be empty; where it begins a value, what may stand before one.
-fn last_bytes(hir: &Hir) -> (Bytes, bool) {
-    match hir.kind() {
-        HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => (Bytes::of(is_edge), false),
-        HirKind::Empty | HirKind::Look(_) => (Bytes::NONE, true),
-        HirKind::Literal(literal) => (Bytes::only(literal.0.last()), literal.0.is_empty()),
-        HirKind::Class(class) => (of_class(class), false),
-        HirKind::Capture(capture) => last_bytes(&capture.sub),
-        HirKind::Repetition(repetition) => {
-            let (set, empty) = last_bytes(&repetition.sub);
-            (set, empty || repetition.min == 0)
+/// How a regex's matches end.
+#[derive(Debug, Clone, Copy)]
+struct Tail {
+    /// Their last bytes,
+    last: Bytes,
+    /// and those before.
+    second: Bytes,
+    /// Whether one may be empty,
+    empty: bool,
+    /// or have one byte.
+    one: bool,
+}
+
+impl Tail {
+    const EMPTY: Self = Self { last: Bytes::NONE, second: Bytes::NONE, empty: true, one: false };
+    const NEVER: Self = Self { empty: false, ..Self::EMPTY };
+
+    /// Where it begins a value, what may stand before one.
+    fn of(hir: &Hir) -> Self {
+        match hir.kind() {
+            HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => {
+                Self { last: Bytes::of(is_edge), second: Bytes::ALL, empty: false, one: false }
+            }
+            HirKind::Empty | HirKind::Look(_) => Self::EMPTY,
+            HirKind::Literal(literal) => {
+                let bytes = literal.0.iter().map(|byte| Self::byte(Bytes::only(Some(byte))));
+                bytes.fold(Self::EMPTY, Self::then)
+            }
+            HirKind::Class(class) => Self::byte(of_class(class)),
+            HirKind::Capture(capture) => Self::of(&capture.sub),
+            HirKind::Repetition(repetition) => {
+                let sub = Self::of(&repetition.sub);
+                let again = if repetition.max == Some(1) { sub } else { sub.then(sub).or(sub) };
+                Self { empty: sub.empty || repetition.min == 0, ..again }
+            }
+            HirKind::Concat(parts) => parts.iter().map(Self::of).fold(Self::EMPTY, Self::then),
+            HirKind::Alternation(forms) => forms.iter().map(Self::of).fold(Self::NEVER, Self::or),
         }
-        HirKind::Concat(parts) => of_row(parts.iter().rev().map(last_bytes)),
-        HirKind::Alternation(forms) => of_forms(forms.iter().map(last_bytes)),
+    }
+
+    fn byte(last: Bytes) -> Self {
+        Self { last, second: Bytes::NONE, empty: false, one: true }
+    }
+
+    fn then(self, next: Self) -> Self {
+        let only = |wanted: bool, bytes: Bytes| if wanted { bytes } else { Bytes::NONE };
+        Self {
+            last: next.last.and(only(next.empty, self.last)),
+            second: next.second.and(only(next.one, self.last)).and(only(next.empty, self.second)),
+            empty: self.empty && next.empty,
+            one: (self.empty && next.one) || (self.one && next.empty),
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            last: self.last.and(other.last),
+            second: self.second.and(other.second),
+            empty: self.empty || other.empty,
+            one: self.one || other.one,
+        }
     }
 }
 
@@ -302,35 +373,6 @@ fn first_bytes(hir: &Hir) -> Option<Bytes> {
     }
     let (set, empty) = of(hir);
     (!empty).then_some(set)
-}
-
-/// What may stand before the first digit that it has for certain.
-fn before_digit(hir: &Hir) -> Bytes {
-    let parts = match hir.kind() {
-        HirKind::Concat(parts) => parts.as_slice(),
-        _ => std::slice::from_ref(hir),
-    };
-    let mut set = Bytes::NONE;
-    for part in parts {
-        set = set.and(all_bytes(part));
-        if Cluster::leading(part, Kind::Digit, usize::MAX).is_some() {
-            break;
-        }
-    }
-    set
-}
-
-fn all_bytes(hir: &Hir) -> Bytes {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => Bytes::NONE,
-        HirKind::Literal(literal) => Bytes::of_ranges(literal.0.iter().map(|byte| (*byte, *byte))),
-        HirKind::Class(class) => of_class(class),
-        HirKind::Capture(capture) => all_bytes(&capture.sub),
-        HirKind::Repetition(repetition) => all_bytes(&repetition.sub),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().map(all_bytes).fold(Bytes::NONE, Bytes::and)
-        }
-    }
 }
 
 /// The bytes that it has second; `None` where nothing is known of them.
@@ -405,6 +447,10 @@ mod tests {
         let before: Vec<bool> = b"a_.5 \":-".iter().map(|byte| cut.left.has(*byte)).collect();
         assert_eq!(before, [false, false, false, false, true, true, true, true]);
         assert!(cut.is_whole && cut.before == 1 && cut.on == 9);
+        let ends = &cuts("xy(?:f[a-c]|(?::[0-9]{1,2}){1,2})::")[0][2];
+        let second: Vec<bool> = b"f:0acx".iter().map(|byte| ends.second_left.has(*byte)).collect();
+        assert_eq!(second, [true, true, true, false, false, false]);
+        assert!(ends.left.has(b'a') && !ends.left.has(b'f'), "{ends:?}");
         let words = &cuts(r"\bkey[a-z]{2}")[0];
         assert!(words[0].left.has_word() && !words[1].left.has_word(), "{words:?}");
     }
@@ -432,7 +478,8 @@ mod tests {
             let is_at = |cut: &Cut, at: usize| {
                 let syntax = meta::Config::new().utf8_empty(false);
                 let regex = meta::Builder::new().configure(syntax).build_from_hir(&cut.rest).expect("a regex");
-                let left = at.checked_sub(1).is_none_or(|before| cut.left.has(bytes[before]));
+                let left = at.checked_sub(1).is_none_or(|before| cut.left.has(bytes[before]))
+                    && at.checked_sub(2).is_none_or(|before| cut.second_left.has(bytes[before]));
                 let behind = match bytes.get(at..at + 2) {
                     Some([first, second]) => cut.first_bytes().has(*first)
                         && (cut.shortest() < 2 || cut.second_bytes().has(*second)),

@@ -2,6 +2,8 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::marks::RUN_MIN;
+
 /// Repetitions are counted up to here.
 pub(super) const COUNT_MAX: usize = 256;
 
@@ -20,6 +22,8 @@ pub(crate) enum Kind {
 
 impl Kind {
     pub(super) const ALL: [Self; 4] = [Self::Token, Self::Digit, Self::Capital, Self::Hex];
+    /// Those with a gap.
+    pub(super) const APART: [Self; 3] = [Self::Digit, Self::Capital, Self::Hex];
 
     pub(super) const fn has(self, byte: u8) -> bool {
         match self {
@@ -43,7 +47,7 @@ impl Kind {
     /// Fewer are everywhere.
     pub(super) const fn fewest(self) -> usize {
         match self {
-            Self::Token => 16,
+            Self::Token => RUN_MIN,
             Self::Digit => 4,
             Self::Capital => 9,
             Self::Hex => 12,

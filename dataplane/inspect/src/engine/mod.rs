@@ -12,19 +12,21 @@
 mod anchored;
 mod atoms;
 mod beginnings;
+mod beside;
 mod cut;
 mod dense;
+mod marks;
 mod plan;
 mod portable;
 mod route;
 mod spans;
-mod starts;
 #[cfg(feature = "vectorscan")]
 mod vectorscan;
 mod words;
 
 use std::ops::Range;
 
+use beside::Beside;
 pub(crate) use plan::sought;
 use plan::{Plan, Spans};
 
@@ -97,6 +99,7 @@ trait WordSearch: Send + Sync {
 pub(crate) struct EngineScratch {
     words: WordScratch,
     spans: Spans,
+    beside: beside::Words,
 }
 
 impl EngineScratch {
@@ -118,6 +121,7 @@ pub(crate) struct Engine {
     kind: EngineKind,
     plan: Plan,
     words: Box<dyn WordSearch>,
+    beside: Beside,
 }
 
 impl Engine {
@@ -136,7 +140,8 @@ impl Engine {
             EngineKind::Vectorscan => return Err("penstock was built without Vectorscan".into()),
             EngineKind::Portable => Box::new(portable::Words::compile(plan.words())?),
         };
-        Ok(Self { kind, plan, words })
+        let beside = Beside::of(rules, plan.needs())?;
+        Ok(Self { kind, plan, words, beside })
     }
 
     pub(crate) fn kind(&self) -> EngineKind {
@@ -144,18 +149,24 @@ impl Engine {
     }
 
     pub(crate) fn scratch(&self) -> Result<EngineScratch, String> {
-        Ok(EngineScratch { words: self.words.scratch()?, spans: self.plan.spans() })
+        let beside = beside::Words::default();
+        Ok(EngineScratch { words: self.words.scratch()?, spans: self.plan.spans(), beside })
+    }
+
+    /// The rules that ask for a context of which a word stands in a name.
+    pub(crate) fn named(&self, name: &[u8]) -> Vec<usize> {
+        self.beside.named(name)
     }
 
     /// Puts into `hits` where rules are to be asked, by rule and place: every match of a rule is in the window of
-    /// one of its hits.
+    /// one of its hits, unless a word that it needs is not there.
     pub(crate) fn hits(
         &self,
         text: &[u8],
         scratch: &mut EngineScratch,
         hits: &mut Vec<Hit>,
     ) -> Result<(), String> {
-        let EngineScratch { words, spans } = scratch;
+        let EngineScratch { words, spans, beside } = scratch;
         hits.clear();
         self.plan.always(text, hits);
         self.plan.dense(text, spans, hits);
@@ -163,6 +174,7 @@ impl Engine {
         self.plan.phrases(text, spans, hits);
         hits.sort_unstable();
         hits.dedup();
+        self.beside.retain(text, beside, hits);
         Ok(())
     }
 }
@@ -226,7 +238,8 @@ mod tests {
                 "[a-c0-2]{16}",
             ][..],
         );
-        (head, any_regex()).prop_map(|(head, rest)| format!("{head}{rest}"))
+        let tail = prop::sample::select(&["", "$", "(?m)$", r"(?:[^\w-]|$)", r"\b", "c?$"][..]);
+        (head, any_regex(), tail).prop_map(|(head, rest, tail)| format!("{head}{rest}{tail}"))
     }
 
     proptest! {

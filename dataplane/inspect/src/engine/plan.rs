@@ -5,18 +5,18 @@ mod sought;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use memchr::memchr_iter;
 use regex_automata::hybrid::dfa::Cache;
 pub(crate) use sought::sought;
 
 use super::Hit;
 use super::anchored::Anchored;
 use super::atoms::{Atom, Choice};
+use super::beside::Needs;
 use super::cut::{Bytes, Cut};
 use super::dense::{Cluster, Kind};
+use super::marks::{LEAD_MAX, Marks, RUN_MIN, SIGNS};
 use super::route::{Asked, Route, Way};
 use super::spans::clusters;
-use super::starts::{about_runs, before_digits};
 use super::words::without_longer;
 use crate::rule::Rule;
 
@@ -30,16 +30,18 @@ pub(super) struct Plan {
     begins: Vec<bool>,
     dense: Vec<(Kind, Cluster, Asked)>,
     always: Vec<usize>,
+    /// For each rule, what else must be where it is asked.
+    needs: Vec<Needs>,
     numbers: Option<Anchored>,
     runs: Option<Anchored>,
     phrases: Option<Anchored>,
-    signs: Vec<Sign>,
+    /// As [`SIGNS`] are.
+    signs: [Option<Sign>; SIGNS.len()],
 }
 
 /// Forms that begin with one sign.
 #[derive(Debug)]
 struct Sign {
-    byte: u8,
     /// For what stands before it, what may stand behind it.
     behind: Box<[Bytes; 256]>,
     of: Anchored,
@@ -48,16 +50,17 @@ struct Sign {
 /// What a text has, in order; and what a thread needs to find it.
 #[derive(Debug, Default)]
 pub(crate) struct Spans {
+    marks: Marks,
     tokens: Vec<(Cluster, Range<usize>)>,
     numbers: Option<Cache>,
     runs: Option<Cache>,
     phrases: Option<Cache>,
-    signs: Vec<Cache>,
+    signs: [Option<Cache>; SIGNS.len()],
     begun: Vec<usize>,
 }
 
 impl Sign {
-    fn of(byte: u8, cuts: &[(usize, Cut)]) -> Result<Self, String> {
+    fn of(cuts: &[(usize, Cut)]) -> Result<Self, String> {
         let mut behind = Box::new([Bytes::NONE; 256]);
         for (_, cut) in cuts {
             let second = cut.second_bytes();
@@ -65,22 +68,18 @@ impl Sign {
                 *of = of.and(second);
             }
         }
-        Ok(Self { byte, behind, of: Anchored::build(cuts)?.with_beginnings() })
+        Ok(Self { behind, of: Anchored::build(cuts)?.with_beginnings() })
     }
 
-    /// Tells where one of the forms may begin.
-    fn places(&self, text: &[u8], mut found: impl FnMut(usize)) {
+    /// Whether one of the forms may begin here.
+    fn may_be(&self, text: &[u8], place: usize) -> bool {
         let at = |at: usize| text.get(at).copied();
-        for place in memchr_iter(self.byte, text) {
-            let before = place.checked_sub(1).and_then(at);
-            let fits = match (before, at(place + 1)) {
-                (Some(before), Some(behind)) => self.behind[usize::from(before)].has(behind),
-                _ => true,
-            };
-            if fits && self.of.may_begin(text, place) {
-                found(place);
-            }
-        }
+        let before = place.checked_sub(1).and_then(at);
+        let fits = match (before, at(place + 1)) {
+            (Some(before), Some(behind)) => self.behind[usize::from(before)].has(behind),
+            _ => true,
+        };
+        fits && self.of.may_begin(text, place)
     }
 }
 
@@ -102,7 +101,9 @@ impl Plan {
         let mut begins = Vec::new();
         let mut signs: BTreeMap<u8, Vec<(usize, Cut)>> = BTreeMap::new();
         for (index, rule) in rules.iter().enumerate() {
-            let ways = match Route::of(index, rule) {
+            let route = Route::of(index, rule);
+            plan.needs.push(route.needs(rule));
+            let ways = match route {
                 Route::Begins(ways) => ways,
                 Route::Has(direct) => {
                     plan.add(direct.choice, direct.asked, &mut known);
@@ -139,8 +140,8 @@ impl Plan {
         plan.numbers = built(numbers)?.map(Anchored::with_beginnings);
         plan.runs = built(runs)?.map(Anchored::with_beginnings);
         plan.phrases = built(phrases)?;
-        for (sign, cuts) in signs {
-            plan.signs.push(Sign::of(sign, &cuts)?);
+        for (byte, place) in SIGNS.iter().zip(&mut plan.signs) {
+            *place = signs.get(byte).map(|cuts| Sign::of(cuts)).transpose()?;
         }
         Ok(plan)
     }
@@ -152,7 +153,7 @@ impl Plan {
             numbers: cache(&self.numbers),
             runs: cache(&self.runs),
             phrases: cache(&self.phrases),
-            signs: self.signs.iter().map(|sign| sign.of.cache()).collect(),
+            signs: self.signs.each_ref().map(|sign| sign.as_ref().map(|sign| sign.of.cache())),
             ..Spans::default()
         }
     }
@@ -186,6 +187,11 @@ impl Plan {
         }
     }
 
+    /// For each rule, what must be where it is asked beside that by which it is found.
+    pub(super) fn needs(&self) -> &[Needs] {
+        &self.needs
+    }
+
     /// In lower case.
     pub(super) fn words(&self) -> &[Vec<u8>] {
         &self.words
@@ -209,34 +215,49 @@ impl Plan {
         }
     }
 
-    /// Who is to be asked by bytes that stand close together.
+    /// Who is to be asked by bytes that stand close together, and by what may begin about them.
     pub(super) fn dense(&self, text: &[u8], spans: &mut Spans, hits: &mut Vec<Hit>) {
-        spans.tokens.clear();
-        spans.begun.clear();
-        for kind in Kind::ALL {
-            let rules = || self.dense.iter().filter(|(of, ..)| *of == kind);
-            let mut keeps = match kind {
-                Kind::Token => Some(&mut spans.tokens),
-                _ if rules().next().is_none() => continue,
-                _ => None,
-            };
-            clusters(text, kind, kind.fewest(), |here, part| {
-                let enough = rules().filter(|(_, wanted, _)| here.has(*wanted));
-                hits.extend(enough.map(|(.., asked)| asked.hit(part.clone())));
-                if let Some(kept) = &mut keeps {
-                    kept.push((here, part));
-                }
+        let Spans { marks, tokens, numbers, runs, signs, begun, .. } = spans;
+        begun.clear();
+        marks.read(text);
+        tokens.clear();
+        marks.runs(|run| tokens.push((Cluster { bytes: run.len(), groups: 1 }, run)));
+        for (here, run) in &*tokens {
+            self.stand_close(Kind::Token, *here, run, hits);
+        }
+        for kind in Kind::APART {
+            if self.dense.iter().any(|(of, ..)| *of == kind) {
+                let found = |here, part| self.stand_close(kind, here, &part, hits);
+                clusters(text, kind, kind.fewest(), found);
+            }
+        }
+        if let (Some(of), Some(cache)) = (&self.numbers, numbers) {
+            marks.before_digits(|at| of.ask_where_one_may_begin(text, at, cache, hits));
+        }
+        if let (Some(of), Some(cache)) = (&self.runs, runs) {
+            let mut next = 0;
+            for (_, run) in &*tokens {
+                // As much of the run as is asked for at the least must be left.
+                let part = run.start.saturating_sub(LEAD_MAX).max(next)..run.end - RUN_MIN + 1;
+                marks.apart(part, |at| of.ask_where_one_may_begin(text, at, cache, hits));
+                next = run.end;
+            }
+        }
+        marks.signs(|at| {
+            let place = text.get(at).and_then(|byte| SIGNS.iter().position(|sign| sign == byte));
+            let sign = place.and_then(|place| {
+                Some((self.signs.get(place)?.as_ref()?, signs.get_mut(place)?.as_mut()?))
             });
-        }
-        if let (Some(of), Some(cache)) = (&self.numbers, &mut spans.numbers) {
-            before_digits(text, of, |at| of.ask(text, at, cache, hits));
-        }
-        if let (Some(of), Some(cache)) = (&self.runs, &mut spans.runs) {
-            about_runs(text, &spans.tokens, of, |at| of.ask(text, at, cache, hits));
-        }
-        for (sign, cache) in self.signs.iter().zip(&mut spans.signs) {
-            sign.places(text, |at| sign.of.ask(text, at, cache, hits));
-        }
+            if let Some((sign, cache)) = sign.filter(|(sign, _)| sign.may_be(text, at)) {
+                sign.of.ask(text, at, cache, hits);
+            }
+        });
+    }
+
+    /// Who is to be asked by these.
+    fn stand_close(&self, kind: Kind, here: Cluster, part: &Range<usize>, hits: &mut Vec<Hit>) {
+        let rules = self.dense.iter().filter(|(of, wanted, _)| *of == kind && here.has(*wanted));
+        hits.extend(rules.map(|(.., asked)| asked.hit(part.clone())));
     }
 
     /// Who is to be asked by the words with which a phrase may begin; these were found.

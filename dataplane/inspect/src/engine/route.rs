@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::Hit;
 use super::atoms::Choice;
+use super::beside::Needs;
 use super::cut::{Cut, Row};
 use super::dense::{Cluster, Kind};
-use super::starts::LEAD_MAX;
+use super::marks::{LEAD_MAX, SIGNS};
 use super::words::frequency;
 use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule};
 
@@ -18,14 +19,17 @@ const RUN_COST: f64 = 0.04;
 const PHRASE_COST: f64 = 0.05;
 /// A look at a sign, and at what stands behind it.
 const SIGN_COST: f64 = 0.005;
-/// How often signs are met in a KiB.
-const SIGNS: [(u8, f64); 5] = [(b':', 30.0), (b'.', 8.0), (b'-', 8.0), (b'@', 1.0), (b'+', 1.0)];
+/// How often each of the signs is met in a KiB.
+const SIGN_FREQUENCIES: [f64; SIGNS.len()] = [30.0, 8.0, 8.0, 1.0, 1.0];
 /// Of so many bytes one stands behind it seldom;
 const SECOND_FEW: usize = 24;
 /// where it may be one of more, it takes so much more,
 const SECOND_MANY_COST: f64 = 6.0;
 /// and where of still more, that says nothing.
 const SECOND_MAX: usize = 80;
+/// What has fewer bytes behind a sign, that too, is met where it says nothing.
+const SIGN_BYTES_MIN: usize = 5;
+const SIGN_SHORT_COST: f64 = 0.2;
 /// Words of three bytes make the search for all others slower, and shorter ones more so.
 const SHORT_WORD_COST: f64 = 0.05;
 const TINY_WORD_COST: f64 = 1.0;
@@ -95,6 +99,25 @@ impl Route {
     }
 }
 
+impl Route {
+    /// What must be where a rule is asked that is looked for so.
+    pub(super) fn needs(&self, rule: &Rule) -> Needs {
+        let by_word = match self {
+            Self::Begins(ways) => ways.iter().all(|way| matches!(way, Way::Phrase(..))),
+            Self::Has(direct) if direct.asked.beside => return Needs::Nothing,
+            Self::Has(direct) => direct.choice.words_of().next().is_some(),
+            Self::Always => false,
+        };
+        if rule.require_context {
+            Needs::Context
+        } else if rule.keywords_within && !rule.keywords.is_empty() && !by_word {
+            Needs::Keyword
+        } else {
+            Needs::Nothing
+        }
+    }
+}
+
 impl Way {
     /// The cheapest ways to look for a form of a rule, and what they take together.
     fn of(row: &Row, splits: usize) -> Option<(f64, Vec<Self>)> {
@@ -151,10 +174,11 @@ fn run(cut: &Cut) -> Option<(f64, Way)> {
 /// Where it begins with a sign, and what stands behind that is known.
 fn sign(cut: &Cut) -> Option<(f64, Way)> {
     let sign = cut.first_bytes().single()?;
-    let (_, frequency) = SIGNS.iter().find(|(of, _)| *of == sign)?;
+    let (_, frequency) = SIGNS.iter().zip(SIGN_FREQUENCIES).find(|(of, _)| **of == sign)?;
     let seconds = cut.second_bytes().len();
     let times = if seconds <= SECOND_FEW { 1.0 } else { SECOND_MANY_COST };
-    (seconds <= SECOND_MAX).then(|| (frequency * SIGN_COST * times, Way::Sign(cut.clone())))
+    let short = if cut.shortest() < SIGN_BYTES_MIN { SIGN_SHORT_COST } else { 0.0 };
+    (seconds <= SECOND_MAX).then(|| (frequency * SIGN_COST * times + short, Way::Sign(cut.clone())))
 }
 
 fn phrase(cut: &Cut) -> Option<(f64, Way)> {

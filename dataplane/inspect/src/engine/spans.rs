@@ -36,7 +36,7 @@ pub(super) fn clusters(
     mut found: impl FnMut(Cluster, Range<usize>),
 ) {
     let table = match kind {
-        Kind::Token => return runs(text, fewest, found),
+        Kind::Token => &TOKEN,
         Kind::Digit => &DIGIT,
         Kind::Capital => &CAPITAL,
         Kind::Hex => &HEX,
@@ -81,67 +81,6 @@ pub(super) fn clusters(
     if here.bytes >= fewest {
         found(here, start..end);
     }
-}
-
-/// A run of so many bytes or more has all of a block of half as many that stands at a multiple of that.
-const BLOCK: usize = 8;
-/// So many are looked at at once.
-const BLOCKS: usize = 4;
-
-/// The same of bytes without a gap.
-fn runs(text: &[u8], shortest: usize, mut found: impl FnMut(Cluster, Range<usize>)) {
-    let token = |byte: &u8| TOKEN[usize::from(*byte)];
-    let mut next = 0;
-    let mut about = |at: usize| {
-        if at < next {
-            return;
-        }
-        let before = text.get(..at).unwrap_or_default();
-        let start = before.iter().rposition(|byte| !token(byte)).map_or(0, |at| at + 1);
-        let behind = text.get(at..).unwrap_or_default();
-        let end = behind.iter().position(|byte| !token(byte)).map_or(text.len(), |more| at + more);
-        if end - start >= shortest {
-            found(Cluster { bytes: end - start, groups: 1 }, start..end);
-        }
-        next = end;
-    };
-    if shortest < 2 * BLOCK {
-        (0..text.len()).filter(|at| text.get(*at).is_some_and(token)).for_each(about);
-        return;
-    }
-    let (many, rest) = text.as_chunks::<{ BLOCK * BLOCKS }>();
-    for (number, step) in many.iter().enumerate() {
-        let is = step.map(|byte| if is_token(byte) { u8::MAX } else { 0 });
-        let (blocks, _) = is.as_chunks::<BLOCK>();
-        for (place, block) in blocks.iter().enumerate() {
-            if *block == [u8::MAX; BLOCK] {
-                about((number * BLOCKS + place) * BLOCK);
-            }
-        }
-    }
-    let base = text.len() - rest.len();
-    for (place, block) in rest.chunks_exact(BLOCK).enumerate() {
-        if block.iter().all(token) {
-            about(base + place * BLOCK);
-        }
-    }
-}
-
-/// As [`Kind::Token`] has it.
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "without a branch, many bytes are looked at at once"
-)]
-const fn is_token(byte: u8) -> bool {
-    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    let digit = byte.wrapping_sub(b'0') < 10;
-    letter
-        | digit
-        | (byte == b'_')
-        | (byte == b'-')
-        | (byte == b'+')
-        | (byte == b'/')
-        | (byte == b'=')
 }
 
 #[cfg(test)]

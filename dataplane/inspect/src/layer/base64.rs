@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr_iter;
+
 /// Shorter ones hold nothing that would be worth hiding: 18 bytes.
 pub(crate) const RUN_MIN: usize = 24;
 /// So much of a run is decoded to see whether it is text.
@@ -104,15 +106,17 @@ fn is_utf8(bytes: &[u8]) -> bool {
     text.is_some_and(|text| !text.chars().any(control))
 }
 
-/// The runs that are long enough in a part of a text in which all are, without their padding.
+/// The runs that are long enough in a part of a text in which nothing stands but what a run has and its padding; they are
+/// told without that.
 pub(crate) fn runs(text: &[u8], part: &Range<usize>, mut found: impl FnMut(Range<usize>)) {
     let mut start = part.start;
     let bytes = text.get(part.clone()).unwrap_or_default();
-    for piece in bytes.split(|byte| !is_base64(*byte)) {
-        if piece.len() >= RUN_MIN {
-            found(start..start + piece.len());
+    for end in memchr_iter(b'=', bytes).chain([bytes.len()]) {
+        let end = part.start + end;
+        if end - start >= RUN_MIN {
+            found(start..end);
         }
-        start += piece.len() + 1;
+        start = end + 1;
     }
 }
 

@@ -59,26 +59,25 @@ impl Context {
     pub(crate) fn is_beside(&self, secret: Range<usize>, text: &[u8]) -> bool {
         let before = secret.start.saturating_sub(CONTEXT_BEFORE)..secret.start;
         let after = secret.end..secret.end.saturating_add(CONTEXT_AFTER).min(text.len());
-        [before, after].into_iter().any(|part| {
-            let start = part.start;
-            let own = |word: &Range<usize>| !is_in_placeholder(text, start + word.start);
-            self.words_in(text.get(part).unwrap_or_default()).any(|word| own(&word))
-        })
+        [before, after]
+            .into_iter()
+            .any(|part| self.words_in(text, part).any(|word| !is_in_placeholder(text, word.start)))
     }
 
-    /// Whether one of them stands in a text.
-    pub(crate) fn is_in(&self, text: &[u8]) -> bool {
-        self.words_in(text).next().is_some()
-    }
-
-    fn words_in<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Range<usize>> + 't {
+    fn words_in<'t>(
+        &'t self,
+        text: &'t [u8],
+        part: Range<usize>,
+    ) -> impl Iterator<Item = Range<usize>> + 't {
         let search = self.search.get_or_init(|| {
             let mut builder = AhoCorasick::builder();
             builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard);
             builder.build(self.written()).ok()
         });
-        let hits = search.iter().flat_map(move |search| search.find_overlapping_iter(text));
-        hits.map(|hit| hit.range()).filter(move |word| stands_alone(text, word.clone()))
+        let piece = text.get(part.clone()).unwrap_or_default();
+        let hits = search.iter().flat_map(move |search| search.find_overlapping_iter(piece));
+        hits.map(move |hit| part.start + hit.start()..part.start + hit.end())
+            .filter(move |word| stands_alone(text, word.clone()))
     }
 }
 
@@ -92,7 +91,7 @@ fn is_in_placeholder(text: &[u8], at: usize) -> bool {
 }
 
 /// Whether no letter goes on before or behind a word, unless its case says that another word begins.
-fn stands_alone(text: &[u8], word: Range<usize>) -> bool {
+pub(crate) fn stands_alone(text: &[u8], word: Range<usize>) -> bool {
     let at = |index: usize| text.get(index).copied();
     let apart = |left: Option<u8>, right: Option<u8>| match (left, right) {
         (Some(left), Some(right)) => left.is_ascii_lowercase() && right.is_ascii_uppercase(),

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) use allow::{Allowlist, Matched};
-pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context};
+pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context, stands_alone};
 pub(crate) use entropy::bits_per_byte;
 pub use error::RuleError;
 pub(crate) use pattern::{Group, Pattern};
