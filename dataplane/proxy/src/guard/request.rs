@@ -37,6 +37,16 @@ pub(crate) fn request(
 ) -> Result<(), Refused> {
     let mut check = Check { guard, shard, view, id: None };
     check.all(down).map_err(|stop| {
+        // Of what a rule stops there is a line for the finding.
+        if stop.rule.is_none() && shard.evidence.take(shard.timers.now_ms()) {
+            tracing::warn!(
+                target: "inspection",
+                server = guard.server,
+                agent = down.caller.agent_name(),
+                why = %stop,
+                "a request is blocked"
+            );
+        }
         unname(down, view);
         let now = || down.message.reply_id().map(|id| id.of(down.body()).to_vec());
         Refused { stop, id: check.id.or_else(now) }
