@@ -104,6 +104,11 @@ impl Policy {
         self.actions.iter().flatten().any(|action| *action == Action::Tokenise)
     }
 
+    /// Whether any tool gets values in the place of placeholders.
+    pub fn opens(&self) -> bool {
+        !self.open_for.is_empty()
+    }
+
     /// Whether a tool gets values in the place of placeholders.
     pub fn opens_for(&self, tool: &str) -> bool {
         self.open_for.iter().any(|pattern| Glob::new(pattern).fits(tool))
@@ -274,6 +279,6 @@ fn is_mark(byte: u8) -> bool {
 }
 
 /// Whether a rule's id is meant by a pattern in which `*` is anything.
-pub(crate) fn is_named(pattern: &str, id: &str) -> bool {
+pub fn is_named(pattern: &str, id: &str) -> bool {
     Glob::new(pattern).fits(id)
 }

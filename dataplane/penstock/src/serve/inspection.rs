@@ -22,10 +22,13 @@ impl Ready {
         before: &Self,
     ) -> Result<(Self, Guards), String> {
         let prepared = Prepared::new(snapshot, path, before.0.as_ref())?;
-        let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot, path));
+        let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot));
         let guards = guards.transpose()?.unwrap_or_default();
         if let Some(prepared) = &prepared {
             prepared.log(&guards);
+            prepared.notes().iter().for_each(|note| tracing::warn!("{note}"));
+            let warnings = prepared.warnings(snapshot, path);
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         }
         Ok((Self(prepared), guards))
     }
