@@ -150,7 +150,7 @@ impl Rule {
 
     /// Why its regex cannot be compiled, for a person; it is found out without doing that.
     fn too_large(&self) -> Option<String> {
-        self.regex.too_large(&self.hir)
+        Pattern::too_large(&self.hir)
     }
 
     /// No match is shorter.

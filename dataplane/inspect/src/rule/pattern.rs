@@ -43,11 +43,11 @@ impl Pattern {
     /// The same of one for an allowlist, with what is wrong with its size.
     pub(crate) fn parse_sized(source: &str) -> Result<Self, String> {
         let (pattern, hir) = Self::parse(source)?;
-        pattern.too_large(&hir).map_or(Ok(pattern), Err)
+        Self::too_large(&hir).map_or(Ok(pattern), Err)
     }
 
-    /// Why it cannot be compiled, for a person. It takes far less than doing so.
-    pub(crate) fn too_large(&self, hir: &Hir) -> Option<String> {
+    /// Why one with these parts cannot be compiled, for a person. It takes far less than doing so.
+    pub(crate) fn too_large(hir: &Hir) -> Option<String> {
         let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED_BYTES_MAX));
         let compiled = thompson::Compiler::new().configure(config).build_from_hir(hir);
         let why =

@@ -26,9 +26,12 @@ impl Ready {
         let guards = guards.transpose()?.unwrap_or_default();
         if let Some(prepared) = &prepared {
             prepared.log(&guards);
-            prepared.notes().iter().for_each(|note| tracing::warn!("{note}"));
-            let warnings = prepared.warnings(snapshot, path);
-            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            for note in prepared.notes() {
+                tracing::warn!("{note}");
+            }
+            for warning in prepared.warnings(snapshot, path) {
+                tracing::warn!("{warning}");
+            }
         }
         Ok((Self(prepared), guards))
     }
