@@ -28,7 +28,7 @@ pub use keys::{KEY_CHARS_MIN, KeyError, Keys};
 use placeholder::{PLACEHOLDER_BYTES_MAX, Placeholder, is_put_by};
 use pointer::{Place, Walk};
 use settle::{Settled, settle};
-pub use told::{Blocked, Outcome, Told, Why};
+pub use told::{Blocked, Opened, Outcome, Told, Why};
 pub use unknown::UnknownRule;
 
 use crate::limits::Exceeded;
