@@ -7,11 +7,15 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import anyio
-from mcp import Client
+from mcp import Client, MCPError
 
 LIMIT_SECONDS = 15
 # What the SDK's `mode` calls the newest revision of each era.
 LEGACY, MODERN = "legacy", "2026-07-28"
+# `own.toml` of the suite has rules for these; a server behind `guarded` is blocked what has one of them.
+IN_REQUEST = "SUITE-0123456789"
+IN_ANSWER = {"a": 4000, "b": 111}
+REQUEST_BLOCKED, ANSWER_BLOCKED = -31017, -31018
 
 if len(sys.argv) < 2:
     sys.exit("usage: python.py BASE [SERVER...]")
@@ -136,12 +140,33 @@ async def fixture() -> None:
     await test("python fixture still runs a legacy session", legacy)
 
 
+async def guarded(server: str) -> None:
+    async def goes_on() -> None:
+        async with Client(f"{BASE}/{server}") as client:
+            for tool, arguments, code in (
+                ("echo", {"message": IN_REQUEST}, REQUEST_BLOCKED),
+                ("get-sum", IN_ANSWER, ANSWER_BLOCKED),
+            ):
+                try:
+                    result = await client.call_tool(tool, arguments)
+                except MCPError as error:
+                    assert error.error.code == code, error
+                else:
+                    raise AssertionError(f"{tool} was not blocked: {result}")
+                result = await client.call_tool("echo", {"message": f"after {code}"})
+                assert text_of(result) == f"Echo: after {code}", text_of(result)
+
+    await test(f"python {server} goes on after a request and an answer are blocked", goes_on)
+
+
 async def main() -> None:
     servers = {
         "web": lambda: everything("web"),
         "everything": lambda: everything("everything"),
         "time": time,
         "fixture": fixture,
+        "guarded": lambda: guarded("guarded"),
+        "guarded-program": lambda: guarded("guarded-program"),
     }
     for name, run in servers.items():
         if not ONLY or name in ONLY:

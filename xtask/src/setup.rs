@@ -14,7 +14,7 @@ use crate::paths::Paths;
 pub(crate) use apt::is_root;
 pub(crate) use peers::for_compare;
 pub(crate) use tool::{BPF_LINKER, CARGO_DENY};
-pub(crate) use tools::python_path;
+pub(crate) use tools::{PythonSdk, python_path};
 
 /// Where Debian keeps the programs of the LLVM that the eBPF toolchain goes by.
 pub(crate) const LLVM_PROGRAMS: &str = "/usr/lib/llvm-22/bin";

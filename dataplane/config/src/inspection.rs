@@ -75,6 +75,23 @@ pub struct FindingAction {
     pub direction: Option<Direction>,
     /// What becomes of them.
     pub verb: ActionVerb,
+    /// The line where the entry stands, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+impl FindingAction {
+    /// Whether all that `later` fits fits this too, as far as that can be seen without the rules.
+    pub fn covers(&self, later: &Self) -> bool {
+        let same = match (&self.of, &later.of) {
+            (Findings::All, _) => true,
+            (Findings::Class(before), Findings::Class(later)) => before == later,
+            (Findings::Rules(before), Findings::Rules(later)) => before.id == later.id,
+            _ => false,
+        };
+        same && (self.direction.is_none() || self.direction == later.direction)
+    }
 }
 
 /// Which findings an action is for.

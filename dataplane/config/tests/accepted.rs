@@ -243,20 +243,24 @@ fn a_full_file_says_what_is_looked_for() {
     assert_eq!(inspection.disable[0].id, "generic-api-key");
     assert_eq!(inspection.key.as_ref().unwrap().expose(), SECRET.repeat(5));
     assert_eq!(inspection.message_bytes_max, 1 << 20);
-    let all = |of, verb| FindingAction { of, direction: None, verb };
+    let first =
+        FULL.lines().position(|line| line.contains("{ class: email, action: redact")).unwrap() + 1;
+    let all =
+        |at, of, verb| FindingAction { of, direction: None, verb, line: first + at, column: 7 };
     let [email, card] = ["email", "card"].map(Findings::Class);
     assert_eq!(
         inspection.actions,
         [
-            all(email, ActionVerb::Redact(Kept::Domain)),
-            all(card, ActionVerb::Tokenise),
-            all(Findings::All, ActionVerb::Report),
+            all(0, email, ActionVerb::Redact(Kept::Domain)),
+            all(1, card, ActionVerb::Tokenise),
+            all(2, Findings::All, ActionVerb::Report),
         ]
     );
     let [files, old, local, ..] = &snapshot.servers[..] else { panic!("servers") };
     let own = files.inspection.as_ref().expect("its own");
     assert_eq!(own.open_for, ["transfer", "pay_*"]);
-    let [FindingAction { of: Findings::Rules(rule), direction, verb }] = &own.actions[..] else {
+    let [FindingAction { of: Findings::Rules(rule), direction, verb, .. }] = &own.actions[..]
+    else {
         panic!("{own:?}")
     };
     let line = FULL.lines().position(|line| line.contains("aws-*")).unwrap() + 1;
@@ -286,10 +290,9 @@ fn what_inspection_probably_does_not_mean_is_a_warning() {
         let loaded = parse(&format!("{SMALL}inspection: {{ {keys} }}\n"));
         loaded.warnings.into_iter().map(|warning| warning.message).collect()
     };
-    assert_eq!(
-        said("actions: [{ class: card, action: tokenise }]"),
-        ["`tokenise` without `inspection.key`: no placeholder can be opened after a restart"]
-    );
+    let unopened =
+        "`tokenise`, and no server names tools in `open_for`: no placeholder is ever opened";
+    assert_eq!(said("actions: [{ class: card, action: tokenise }]"), [unopened]);
     assert_eq!(
         said("actions: [{ action: block }, { class: card, action: redact }]"),
         ["`inspection.actions[1]` is never reached: `inspection.actions[0]` fits all that it does"]
@@ -299,8 +302,20 @@ fn what_inspection_probably_does_not_mean_is_a_warning() {
     assert_eq!(said(both), Vec::<String>::new());
     let own = "files: { upstream: files, inspection: { open_for: [a] } }";
     let open = SMALL.replace("files: files", own);
-    let Loaded { warnings, .. } = parse(&format!("{open}inspection: {{}}\n"));
-    assert_eq!(warnings[0].message, "`open_for` names tools, and no action is `tokenise`");
+    let said = |keys: &str| -> Vec<_> {
+        let loaded = parse(&format!("{open}inspection: {{ {keys} }}\n"));
+        loaded.warnings.into_iter().map(|warning| warning.message).collect()
+    };
+    assert_eq!(said(""), ["`open_for` names tools, and no action is `tokenise`"]);
+    let no_key =
+        "`tokenise` without `inspection.key`: no placeholder can be opened after a restart";
+    assert_eq!(said("actions: [{ class: card, action: tokenise }]"), [no_key]);
+    // A key without need of one is asked for by nobody.
+    let never = "actions: [{ class: card, action: redact }, { class: card, action: tokenise }]";
+    assert_eq!(said(never)[..1], ["`open_for` names tools, and no action is `tokenise`"]);
+    let off = SMALL.replace("files: files", "files: { upstream: files, inspection: off }");
+    let off = format!("{off}inspection: {{ actions: [{{ action: tokenise }}] }}\n");
+    assert_eq!(parse(&off).warnings, []);
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn changed(data: &[u8], policy: &Policy, memory: &mut Memory) {
         let Outcome::Changed(clean) = outcome else { continue };
         let json = form == Form::Json;
         assert!(!json || is_json(&clean), "{}", clean.escape_ascii());
-        if let Outcome::Changed(opened) = policy.open(&clean, form, Some("a")) {
+        if let Outcome::Changed(opened) = policy.open(&clean, form, Some("a"), &mut |_| {}) {
             assert!(!json || is_json(&opened), "{}", opened.escape_ascii());
         }
     }

@@ -36,8 +36,8 @@ pub use engine::EngineKind;
 pub use explain::{Exception, Refusal, Sought};
 pub use limits::{Exceeded, Limits};
 pub use policy::{
-    Action, Blocked, Entry, KEY_CHARS_MIN, Keep, KeyError, Keys, Of, Outcome, OverLimit, Policy,
-    Settings, Side, Told, UnknownRule, Why,
+    Action, Blocked, Entry, KEY_CHARS_MIN, Keep, KeyError, Keys, Of, Opened, Outcome, OverLimit,
+    Policy, Settings, Side, Told, UnknownRule, Why, is_named,
 };
 pub use redact::{Splice, spliced};
 pub use rule::{RULES_MAX, Rule, RuleError, RuleSet};

@@ -74,6 +74,15 @@ errors! {
 }
 
 impl ErrorKind {
+    /// The HTTP status to answer a request with that has an `id`, or none. What is blocked of a request is its result
+    /// in JSON-RPC, as a tool's own error is: under another status than 200 some clients take their session for ended.
+    pub fn status_to(self, id: Option<&[u8]>) -> u16 {
+        match (self, id) {
+            (Self::RequestBlocked | Self::AnswerBlocked, Some(_)) => 200,
+            _ => self.status(),
+        }
+    }
+
     /// Appends the JSON-RPC error response. `id` is the request's id as raw JSON, as
     /// [`crate::Message::reply_id`] points at it; without one it is null.
     pub fn write(self, id: Option<&[u8]>, message: &str, out: &mut Vec<u8>) {
@@ -307,6 +316,16 @@ mod tests {
                 });
                 assert_eq!(error, expected);
             }
+        }
+    }
+
+    #[test]
+    fn what_is_blocked_of_a_request_is_answered_as_its_result() {
+        for &kind in ErrorKind::ALL {
+            let blocks = matches!(kind, ErrorKind::RequestBlocked | ErrorKind::AnswerBlocked);
+            let status = if blocks { 200 } else { kind.status() };
+            assert_eq!(kind.status_to(Some(b"1")), status, "{kind:?}");
+            assert_eq!(kind.status_to(None), kind.status(), "{kind:?}");
         }
     }
 

@@ -66,6 +66,8 @@ pub enum Metric {
     InspectionHeldBytes,
     /// Findings that the log does not tell of.
     InspectionUnlogged,
+    /// Values put in the place of sealed placeholders.
+    InspectionOpened,
 }
 
 /// Why penstock itself answered instead of an upstream.
@@ -150,7 +152,7 @@ pub const CLASSES: [&str; 16] = [
     "other",
 ];
 
-pub(crate) const METRICS: [(Metric, &str, &str, &str); 30] = [
+pub(crate) const METRICS: [(Metric, &str, &str, &str); 31] = [
     (Metric::Connections, "connections_total", "counter", "Connections accepted."),
     (Metric::ConnectionsOpen, "connections_open", "gauge", "Connections open now."),
     (Metric::Requests, "requests_total", "counter", "Requests whose head was read."),
@@ -255,6 +257,12 @@ pub(crate) const METRICS: [(Metric, &str, &str, &str); 30] = [
         "inspection_findings_unlogged_total",
         "counter",
         "Findings that the log does not tell of.",
+    ),
+    (
+        Metric::InspectionOpened,
+        "inspection_opened_total",
+        "counter",
+        "Values put in the place of sealed placeholders, for tools of `open_for`.",
     ),
 ];
 

@@ -26,10 +26,15 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
     }
     let Loaded { snapshot, warnings } =
         loaded.map_err(|errors| report::refusal(&errors, Paint::for_stderr(color)))?;
-    let looked_into = compile(&path, &snapshot)?;
+    let compiled = compile(&path, &snapshot)?;
     let paint = Paint::for_stdout(color);
     let ok = paint.paint(Style::Good, "ok");
     let mut text = report::render(&warnings, paint);
+    text.push_str(&report::render(&compiled.warnings, paint));
+    for note in &compiled.notes {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{} {note}", paint.paint(Style::Help, "note:"));
+    }
     // Writing to a String does not fail.
     let _ = writeln!(text, "{}: {ok}: {}", path.display(), summary(&snapshot));
     for listener in &snapshot.listeners {
@@ -43,7 +48,7 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
             let _ = writeln!(text, "  {}{} -> {target}", base(listener), server.path);
         }
     }
-    if let Some(looked_into) = looked_into {
+    if let Some(looked_into) = compiled.looked_into {
         let _ = writeln!(text, "  looks into {looked_into}");
     }
     for agent in &snapshot.agents {
@@ -53,35 +58,54 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
     Ok(Exit::Done)
 }
 
-/// What `serve` makes of a valid file before it listens: certificates must be some, and fit, and rules be such. What
-/// of servers is looked into, and by what.
-pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Option<String>, Failure> {
+/// What is to be said of a valid file that `serve` takes.
+#[derive(Default)]
+pub(crate) struct Compiled {
+    /// What of servers is looked into, and by what.
+    looked_into: Option<String>,
+    /// What the file says of rules and probably does not mean.
+    warnings: Vec<Problem>,
+    /// What of files of rules cannot be kept.
+    notes: Vec<String>,
+}
+
+/// What `serve` makes of a valid file before it listens: certificates must be some, and fit, and rules be such.
+pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Compiled, Failure> {
     let inside = Inside { control: "control.sock".into(), front: "front.sock".into() };
     let refused = |error: String| {
         Failure::new(Exit::Config, format!("{} cannot be served: {error}", path.display()))
     };
     let prepared = Prepared::new(snapshot, path, None).map_err(refused)?;
-    let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot, path));
+    let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot));
     let guards = guards.transpose().map_err(refused)?.unwrap_or_default();
-    let looked_into = prepared.map(|prepared| {
+    let said = prepared.map_or_else(Compiled::default, |prepared| {
         let (of, all) = (guards.iter().flatten().count(), count(guards.len(), "server"));
-        format!("{of} of {all}, {} rules, {}", prepared.rules(), prepared.engine().name())
+        let looked_into =
+            format!("{of} of {all}, {} rules, {}", prepared.rules(), prepared.engine().name());
+        Compiled {
+            looked_into: Some(looked_into),
+            warnings: prepared.warnings(snapshot, path),
+            notes: prepared.notes().to_vec(),
+        }
     });
     let unresolved = &mut |host: &str, _| Addresses::unresolved(host);
     let compiled = World::new(snapshot.clone(), &inside, &guards, unresolved);
-    compiled.map(|_| looked_into).map_err(|error| refused(error.to_string()))
+    compiled.map(|_| said).map_err(|error| refused(error.to_string()))
 }
 
 fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure> {
-    let (snapshot, problems, exit) = match loaded {
+    let (snapshot, mut problems, exit) = match loaded {
         Ok(Loaded { snapshot, warnings }) => (Some(snapshot), warnings, Exit::Done),
         Err(Errors::Invalid { problems }) => (None, problems, Exit::Config),
         Err(errors @ Errors::Unreadable { .. }) => {
             return Err(report::refusal(&errors, Paint::for_stderr(Color::Never)));
         }
     };
+    let mut notes = Vec::new();
     if let Some(snapshot) = &snapshot {
-        compile(path, snapshot)?;
+        let compiled = compile(path, snapshot)?;
+        problems.extend(compiled.warnings);
+        notes = compiled.notes;
     }
     let counts = snapshot.map(|snapshot| {
         json!({
@@ -95,6 +119,7 @@ fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure>
         "file": path.display().to_string(),
         "ok": exit == Exit::Done,
         "problems": problems.iter().map(problem_as_json).collect::<Vec<_>>(),
+        "notes": notes,
         "counts": counts,
     });
     print(&format!("{document:#}\n"))?;

@@ -211,9 +211,12 @@ pub(crate) struct InspectArgs {
     /// What it is, where that is not to be found out.
     #[arg(long, value_enum, value_name = "FORM")]
     pub(crate) form: Option<InputForm>,
-    /// Rules in gitleaks' form, instead of the built-in ones.
+    /// Rules in gitleaks' form, instead of the built-in ones and of those of --config.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
+    /// With what the configuration says becomes of findings at this virtual server.
+    #[arg(long, value_name = "NAME", conflicts_with = "rules")]
+    pub(crate) server: Option<String>,
     /// These classes alone.
     #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = class())]
     pub(crate) class: Vec<Class>,
@@ -278,9 +281,12 @@ pub(crate) struct ListArgs {
     /// These classes alone.
     #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = class())]
     pub(crate) class: Vec<Class>,
-    /// Rules in gitleaks' form, instead of the built-in ones.
+    /// Rules in gitleaks' form, instead of the built-in ones and of those of --config.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
+    /// With what the configuration says becomes of findings at this virtual server.
+    #[arg(long, value_name = "NAME", conflicts_with = "rules")]
+    pub(crate) server: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -288,7 +294,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RulesTestArgs {
-    /// Rules in gitleaks' form, instead of the built-in ones.
+    /// Rules in gitleaks' form, instead of the built-in ones and of those of --config.
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -296,9 +302,12 @@ pub(crate) struct RulesTestArgs {
 pub(crate) struct ExplainArgs {
     /// The rule.
     pub(crate) id: String,
-    /// Rules in gitleaks' form, instead of the built-in ones.
+    /// Rules in gitleaks' form, instead of the built-in ones and of those of --config.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
+    /// With what the configuration says becomes of findings at this virtual server.
+    #[arg(long, value_name = "NAME", conflicts_with = "rules")]
+    pub(crate) server: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,16 +1,18 @@
 //! What looks into messages, made ready from the configuration and the files of rules that it names.
 
+mod named;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use penstock_config::{
-    ActionVerb, Direction, FindingAction, Findings, Inspection, InspectionEngine, Kept, RuleName,
-    Secret, Snapshot,
+    ActionVerb, Direction, FindingAction, Findings, Inspection, InspectionEngine, Kept, Problem,
+    Secret, ServerInspection, Snapshot,
 };
 use penstock_inspect::{
     Action, Class, EngineKind, Entry, Inspector, Keep, Keys, Limits, Of, OverLimit, Policy,
-    RuleSet, Settings, Side, UnknownRule,
+    RuleSet, Settings, Side,
 };
 use penstock_proxy::{Guard, Guards};
 
@@ -24,12 +26,22 @@ pub(crate) struct Prepared {
     /// What `keys` were made of; they are kept for as long as that does not change.
     key: Option<Secret>,
     of: Inspection,
-    /// Every file that was read, with what stood in it.
-    files: Vec<(PathBuf, String)>,
+    read: Read,
     /// Why it is not the engine that would be taken first.
     pub(crate) fallback: Option<String>,
     /// How long the rules took; nothing where they were ready.
     pub(crate) took: Option<Duration>,
+}
+
+/// What was read for rules.
+#[derive(Clone, Default)]
+struct Read {
+    /// Every file, with what stood in it.
+    files: Vec<(PathBuf, String)>,
+    /// Every rule's id, of those too that are disabled.
+    known: Vec<String>,
+    /// What of the files cannot be kept.
+    notes: Vec<String>,
 }
 
 impl Prepared {
@@ -43,20 +55,21 @@ impl Prepared {
         let Some(of) = &snapshot.inspection else { return Ok(None) };
         let (keys, key) = keys(of, before)?;
         if let Some(before) = before.filter(|before| before.holds_for(of)) {
+            named::missing(snapshot, of, path, &before.read.known)?;
             let same = before.clone();
             return Ok(Some(Self { keys, key, of: of.clone(), took: None, ..same }));
         }
         let began = Instant::now();
-        let mut files = Vec::new();
+        let mut read = Read::default();
         let mut load = || {
-            files.clear();
-            load(of, path, &mut files)
+            read = Read::default();
+            load(snapshot, of, path, &mut read)
         };
         let limits = Limits { message_bytes: of.message_bytes_max, ..Limits::default() };
         let (inspector, fallback) = engine(of.engine, &mut load, limits)?;
         let took = Some(began.elapsed());
         let inspector = Arc::new(inspector);
-        Ok(Some(Self { inspector, keys, key, of: of.clone(), files, fallback, took }))
+        Ok(Some(Self { inspector, keys, key, of: of.clone(), read, fallback, took }))
     }
 
     /// Whether the same rules are meant, and nothing else stands in their files.
@@ -68,30 +81,25 @@ impl Prepared {
         };
         let same_text =
             |(file, text): &(PathBuf, String)| rules::read(file).is_ok_and(|now| now == *text);
-        same_rules(of) == same_rules(&self.of) && self.files.iter().all(same_text)
+        same_rules(of) == same_rules(&self.of) && self.read.files.iter().all(same_text)
     }
 
     /// What looks into each virtual server's messages. Why it cannot be, for a person.
-    pub(crate) fn guards(&self, snapshot: &Snapshot, path: &Path) -> Result<Guards, String> {
+    pub(crate) fn guards(&self, snapshot: &Snapshot) -> Result<Guards, String> {
         let of = &self.of;
         let over_limit = if of.pass_over_limit { OverLimit::Pass } else { OverLimit::Block };
         let guard = |server: &penstock_config::Server| {
             let Some(own) = &server.inspection else { return Ok(None) };
-            let actions = || own.actions.iter().chain(&of.actions);
+            let rules = self.inspector.rules();
+            let actions = actions(of, Some(own)).filter(|one| named::is_for_a_rule(one, rules));
             let settings = Settings {
                 server: &server.name,
-                actions: &actions().map(entry).collect::<Vec<_>>(),
+                actions: &actions.map(entry).collect::<Vec<_>>(),
                 over_limit,
                 open_for: &own.open_for,
             };
             let policy = Policy::new(Arc::clone(&self.inspector), settings, Arc::clone(&self.keys));
-            let policy = policy.map_err(|error| {
-                let named = actions().filter_map(|action| match &action.of {
-                    Findings::Rules(rule) => Some(rule),
-                    _ => None,
-                });
-                unknown(path, named, &error)
-            })?;
+            let policy = policy.map_err(|error| error.to_string())?;
             Ok(Some(Arc::new(Guard {
                 server: server.name.clone(),
                 policy,
@@ -104,7 +112,17 @@ impl Prepared {
 
     /// The files whose change means that rules are to be loaded again.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(|(file, _)| file.as_path())
+        self.read.files.iter().map(|(file, _)| file.as_path())
+    }
+
+    /// What of the files of rules cannot be kept, a sentence each.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.read.notes
+    }
+
+    /// What the configuration says of rules and probably does not mean.
+    pub(crate) fn warnings(&self, snapshot: &Snapshot, path: &Path) -> Vec<Problem> {
+        named::warnings(snapshot, &self.of, path, self.inspector.rules())
     }
 
     pub(crate) fn engine(&self) -> EngineKind {
@@ -129,7 +147,8 @@ impl Prepared {
         // Rules that are as they were take no time.
         let millis = self.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         tracing::info!(engine, rules, servers, millis, "inspection is ready");
-        if self.key.is_none() && guards.iter().flatten().any(|guard| guard.policy.tokenises()) {
+        let opens = |guard: &Arc<Guard>| guard.policy.tokenises() && guard.policy.opens();
+        if self.key.is_none() && guards.iter().flatten().any(opens) {
             tracing::warn!(
                 "`tokenise` without `inspection.key`: placeholders can be opened until penstock ends, and \
                  by no other"
@@ -150,15 +169,34 @@ fn keys(of: &Inspection, before: Option<&Prepared>) -> Result<(Arc<Keys>, Option
         .map_err(|error| format!("`inspection.key`: {error}"))
 }
 
+/// The rules that a configuration is about; nothing where nothing is to be looked for. Why they are none, for a person.
+pub(crate) fn rule_set(snapshot: &Snapshot, path: &Path) -> Result<Option<RuleSet>, String> {
+    let of = snapshot.inspection.as_ref();
+    of.map(|of| load(snapshot, of, path, &mut Read::default())).transpose()
+}
+
+/// What a configuration says of findings, in all servers' messages or in one's.
+pub(crate) fn entries(of: &Inspection, server: Option<&ServerInspection>) -> Vec<Entry> {
+    actions(of, server).map(entry).collect()
+}
+
+fn actions<'s>(
+    of: &'s Inspection,
+    server: Option<&'s ServerInspection>,
+) -> impl Iterator<Item = &'s FindingAction> {
+    server.into_iter().flat_map(|own| &own.actions).chain(&of.actions)
+}
+
 /// The rules of the configuration's files, then the built-in ones, without those that it disables.
 fn load(
+    snapshot: &Snapshot,
     of: &Inspection,
     path: &Path,
-    files: &mut Vec<(PathBuf, String)>,
+    read: &mut Read,
 ) -> Result<RuleSet, String> {
     let mut set = RuleSet::default();
     for file in &of.rules {
-        set = set.and(rules::load_noting(file, files)?);
+        set = set.and(rules::load_noting(file, &mut read.files)?);
     }
     if of.built_in {
         set = set.and(RuleSet::built_in().map_err(|error| error.to_string())?);
@@ -168,10 +206,13 @@ fn load(
         let list = rules::read(names).map_err(|error| format!("cannot read {name}: {error}"))?;
         let with = set.with_names(&name, &list);
         set = with.map_err(|error| error.to_string().trim_end().to_owned())?;
-        files.push((names.clone(), list));
+        read.files.push((names.clone(), list));
     }
+    read.known = set.rules().iter().map(|rule| rule.id.clone()).collect();
+    read.notes = set.notes().to_vec();
+    named::missing(snapshot, of, path, &read.known)?;
     let ids = of.disable.iter().map(|rule| rule.id.as_str());
-    set = set.without(ids).map_err(|error| unknown(path, of.disable.iter(), &error))?;
+    set = set.without(ids).map_err(|error| error.to_string())?;
     if set.rules().len() > penstock_inspect::RULES_MAX {
         let most = penstock_inspect::RULES_MAX;
         return Err(format!("there are {} rules; {most} may hold at once", set.rules().len()));
@@ -233,18 +274,6 @@ fn entry(action: &FindingAction) -> Entry {
 
 fn class(name: &str) -> Option<Class> {
     Class::ALL.into_iter().find(|class| class.name() == name)
-}
-
-/// A rule that is not there, and where the configuration names it.
-fn unknown<'n>(
-    path: &Path,
-    mut named: impl Iterator<Item = &'n RuleName>,
-    error: &UnknownRule,
-) -> String {
-    let place = named.find(|rule| rule.id == error.id).map_or_else(String::new, |rule| {
-        format!("{}:{}:{}: ", path.display(), rule.line, rule.column)
-    });
-    format!("{place}`inspection`: {error}; `penstock rules list` names those that are built in")
 }
 
 #[cfg(test)]

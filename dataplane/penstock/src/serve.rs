@@ -8,7 +8,7 @@ mod names;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -109,6 +109,7 @@ pub(crate) fn run(snapshot: Snapshot, path: PathBuf, lost: ErrorCounter) -> Resu
         engine,
         cells: OnceLock::new(),
         draining: AtomicBool::new(false),
+        reload_failures: AtomicU64::new(0),
         lost,
         agents: Arc::clone(&agents),
         inspection: ArcSwap::from_pointee(inspection),
@@ -175,6 +176,8 @@ struct State {
     /// Empty until the shards run.
     cells: OnceLock<Vec<Arc<Cells>>>,
     draining: AtomicBool,
+    /// Reloads that left the old configuration serving.
+    reload_failures: AtomicU64,
     /// Lines of the log that nobody read in time.
     lost: ErrorCounter,
     agents: Arc<Agents>,
@@ -189,10 +192,16 @@ impl State {
         if self.draining.load(Ordering::Relaxed) { Err("draining".into()) } else { Ok(()) }
     }
 
+    fn not_reloaded(&self, why: &str) {
+        self.reload_failures.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(why, "the configuration was not reloaded");
+    }
+
     fn metrics(&self) -> String {
         let mut out = penstock_metrics::render(self.cells.get().map_or(&[][..], Vec::as_slice));
         let (version, engine) = (env!("CARGO_PKG_VERSION"), self.engine.name());
         let lost = self.lost.dropped_lines();
+        let failures = self.reload_failures.load(Ordering::Relaxed);
         // Writing to a String cannot fail.
         let _ = writeln!(
             out,
@@ -201,7 +210,10 @@ impl State {
              penstock_info{{version=\"{version}\",engine=\"{engine}\"}} 1\n\
              # HELP penstock_log_lines_lost_total Lines of the log that were not written.\n\
              # TYPE penstock_log_lines_lost_total counter\n\
-             penstock_log_lines_lost_total {lost}"
+             penstock_log_lines_lost_total {lost}\n\
+             # HELP penstock_config_reload_failures_total Reloads that left the old configuration serving.\n\
+             # TYPE penstock_config_reload_failures_total counter\n\
+             penstock_config_reload_failures_total {failures}"
         );
         self.inspection.load().metrics(&mut out);
         self.agents.metrics(&mut out);
@@ -286,7 +298,7 @@ impl Running {
                     let before = self.state.inspection.load_full();
                     self.next = Some(Next::begin(snapshot, &self.path, before));
                 }
-                Err(why) => tracing::error!(why, "the configuration was not reloaded"),
+                Err(why) => self.state.not_reloaded(&why),
             }
         }
         let Some(next) = self.next.take_if(|next| next.is_ready()) else { return };
@@ -310,7 +322,7 @@ impl Running {
                 self.current = snapshot;
                 tracing::info!("the configuration was reloaded");
             }
-            Err(why) => tracing::error!(why, "the configuration was not reloaded"),
+            Err(why) => self.state.not_reloaded(&why),
         }
     }
 

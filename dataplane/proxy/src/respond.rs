@@ -52,9 +52,10 @@ impl Answer {
         Self { status: kind.status(), refusal, aloud: false, content_type, body, allow: None }
     }
 
-    /// The same for what is not passed on.
+    /// The same for what is not passed on, under [`ErrorKind::status_to`] its request.
     pub(crate) fn blocked(kind: ErrorKind, id: Option<&[u8]>, stop: &Stop) -> Self {
         let mut answer = Self::error(kind, Refusal::Blocked, id, "");
+        answer.status = kind.status_to(id);
         answer.body = blocked(kind, id, stop);
         answer
     }

@@ -20,9 +20,29 @@ pub(crate) fn node(paths: &Paths) -> Result<()> {
     point(&paths.node_modules(), &dir.join("node_modules"))
 }
 
-/// A virtual environment with the Python packages.
+/// A major version of the Python SDK that clients are tested with: a virtual environment each.
+#[derive(Clone, Copy)]
+pub(crate) enum PythonSdk {
+    One,
+    Two,
+}
+
+impl PythonSdk {
+    fn requirements(self) -> &'static str {
+        match self {
+            Self::One => "requirements-1.txt",
+            Self::Two => "requirements.txt",
+        }
+    }
+}
+
+/// Virtual environments with the Python packages.
 pub(crate) fn python(paths: &Paths) -> Result<()> {
-    python_packages(&paths.root.join("tests/requirements.txt"), &python_dir(paths)?)
+    for sdk in [PythonSdk::One, PythonSdk::Two] {
+        let requirements = paths.root.join("tests").join(sdk.requirements());
+        python_packages(&requirements, &python_dir(paths, sdk)?)?;
+    }
+    Ok(())
 }
 
 /// What the lock file in the folder `from` lists, in `dir`.
@@ -58,8 +78,8 @@ pub(super) fn python_packages(requirements: &Path, dir: &Path) -> Result<()> {
 }
 
 /// The Python that has the packages.
-pub(crate) fn python_path(paths: &Paths) -> Result<PathBuf> {
-    Ok(python_dir(paths)?.join("bin/python"))
+pub(crate) fn python_path(paths: &Paths, sdk: PythonSdk) -> Result<PathBuf> {
+    Ok(python_dir(paths, sdk)?.join("bin/python"))
 }
 
 pub(crate) fn node_ready(paths: &Paths) -> Result<bool> {
@@ -67,7 +87,8 @@ pub(crate) fn node_ready(paths: &Paths) -> Result<bool> {
 }
 
 pub(crate) fn python_ready(paths: &Paths) -> Result<bool> {
-    Ok(is_complete(&python_dir(paths)?))
+    let complete = |sdk| python_dir(paths, sdk).map(|dir| is_complete(&dir));
+    Ok(complete(PythonSdk::One)? && complete(PythonSdk::Two)?)
 }
 
 /// Debian splits `ensurepip`, which a virtual environment needs, from Python itself.
@@ -82,8 +103,8 @@ fn node_dir(paths: &Paths) -> Result<PathBuf> {
     stamped(paths, "node", "package-lock.json")
 }
 
-fn python_dir(paths: &Paths) -> Result<PathBuf> {
-    stamped(paths, "python", "requirements.txt")
+fn python_dir(paths: &Paths, sdk: PythonSdk) -> Result<PathBuf> {
+    stamped(paths, "python", sdk.requirements())
 }
 
 fn stamped(paths: &Paths, kind: &str, lock: &str) -> Result<PathBuf> {

@@ -35,7 +35,7 @@ pub(super) fn run_as_root(run: &Run) -> Result<Outcome> {
     let mut cargo = run.paths.cargo_workspace("test");
     // The clients that agents use, where `setup --tests` has put them.
     let node = run.paths.node().and_then(|node| Some(node.parent()?.to_path_buf()));
-    let python = setup::python_path(run.paths)?.parent().map(PathBuf::from);
+    let python = setup::python_path(run.paths, setup::PythonSdk::Two)?.parent().map(PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let path = node.into_iter().chain(python).chain(env::split_paths(&path));
     cargo.env("PATH", env::join_paths(path).context("PATH holds what no path may")?);

@@ -22,6 +22,15 @@ const READY: Duration = Duration::from_secs(20);
 const BUILD: Duration = Duration::from_mins(20);
 /// For one client; the slowest takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(90);
+/// What is blocked at the servers behind `guarded`: of what a client sends, and of what a server answers.
+const RULES: &str = "\
+[[rules]]
+id = 'suite-request'
+regex = 'SUITE-[0-9]{10}'
+[[rules]]
+id = 'suite-answer'
+regex = 'sum of 4000 and 111'
+";
 
 pub(super) fn run(run: &Run) -> Result<Outcome> {
     Gateway::build(run)?;
@@ -33,7 +42,8 @@ pub(super) fn run(run: &Run) -> Result<Outcome> {
     );
     let dir = scratch(run.paths, run.name)?;
     let node = run.paths.node().context("npm has no Node for this machine's architecture")?;
-    let python = setup::python_path(run.paths)?;
+    let python = setup::python_path(run.paths, setup::PythonSdk::Two)?;
+    let python_1 = setup::python_path(run.paths, setup::PythonSdk::One)?;
 
     let everything =
         run.paths.node_modules().join("@modelcontextprotocol/server-everything/dist/index.js");
@@ -46,6 +56,7 @@ pub(super) fn run(run: &Run) -> Result<Outcome> {
     let mut fixture_server = Service::start("fixture", &fixture, &dir)?;
     let fixture = fixture_server.announced(READY)?;
 
+    fs::write(dir.join("own.toml"), RULES)?;
     let (node_shown, python_shown) = (node.display(), python.display());
     let config = format!(
         "\
@@ -56,11 +67,14 @@ upstreams:
   old: {{url: \"http://{old}/sse\", transport: sse}}
   fixture: {{url: \"http://{fixture}/mcp\"}}
 servers:
-  everything: {{upstream: everything}}
-  time: {{upstream: time}}
-  web: {{upstream: web}}
-  old: {{upstream: old}}
-  fixture: {{upstream: fixture}}
+  everything: {{upstream: everything, inspection: off}}
+  time: {{upstream: time, inspection: off}}
+  web: {{upstream: web, inspection: off}}
+  old: {{upstream: old, inspection: off}}
+  fixture: {{upstream: fixture, inspection: off}}
+  guarded: {{upstream: web}}
+  guarded-program: {{upstream: everything}}
+inspection: {{built_in: false, rules: [own.toml], actions: [{{action: block}}]}}
 ",
         everything.display()
     );
@@ -78,6 +92,7 @@ servers:
         ("sdk-1", script(&node, "sdk-1.mjs")),
         ("sdk-1-sse", script(&node, "sdk-1-sse.mjs")),
         ("python", script(&python, "python.py")),
+        ("python-1", script(&python_1, "python-1.py")),
         ("rmcp", Command::new(run.paths.binary(Profile::Dev.dir(), "penstock-test-rmcp"))),
     ];
     let mut sum = Tally::default();

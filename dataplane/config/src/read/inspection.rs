@@ -78,17 +78,30 @@ pub(super) fn of_server(
 
 /// Warns of what can be sealed and not be opened, and the other way round.
 pub(super) fn check_tokens(file: &Fields<'_>, inspection: &Inspection, servers: &[Server]) {
-    let seals = |actions: &[FindingAction]| {
-        actions.iter().any(|action| action.verb == ActionVerb::Tokenise)
+    // One behind an entry that fits all that it does is never reached, and has its own warning.
+    let seals = |own: &ServerInspection| {
+        let all: Vec<_> = own.actions.iter().chain(&inspection.actions).collect();
+        let reached = |at: usize, one| !all.iter().take(at).any(|before| before.covers(one));
+        let mut all_reached = all.iter().enumerate().filter(|(at, one)| reached(*at, one));
+        all_reached.any(|(_, one)| one.verb == ActionVerb::Tokenise)
     };
     let looked_into = || servers.iter().filter_map(|server| server.inspection.as_ref());
-    let sealed = seals(&inspection.actions) || looked_into().any(|own| seals(&own.actions));
+    let sealed = looked_into().any(seals);
+    // What no server opens needs no key that lasts, and each opens only its own.
+    let opened = looked_into().any(|own| !own.open_for.is_empty() && seals(own));
     let Some(entry) = file.entry("inspection") else { return };
-    if sealed && inspection.key.is_none() {
+    if opened && inspection.key.is_none() {
         let message =
             "`tokenise` without `inspection.key`: no placeholder can be opened after a restart";
         let help = "write `key: \"${file:/etc/penstock/inspection.key}\"`; `openssl rand -hex 32` \
                     makes one";
+        file.cx.warn(&entry.span, message, help);
+    }
+    if sealed && looked_into().all(|own| own.open_for.is_empty()) {
+        let message =
+            "`tokenise`, and no server names tools in `open_for`: no placeholder is ever opened";
+        let help = "write `inspection: { open_for: [TOOL] }` at the server whose tools are to get the values, or \
+                    `redact`";
         file.cx.warn(&entry.span, message, help);
     }
     // A file of rules may say `tokenise` too.
@@ -166,8 +179,8 @@ fn actions(fields: &Fields<'_>) -> Vec<FindingAction> {
     for (index, item) in items.iter().enumerate() {
         let place = format!("{what}[{index}]");
         let Some(one) = Fields::open(cx, &keys::ACTION, item, &item.span, &place) else { continue };
-        let Some(one) = action(&one) else { continue };
-        if let Some(before) = read.iter().position(|before| covers(before, &one)) {
+        let Some(one) = action(&one, cx.source.place(item.span.start)) else { continue };
+        if let Some(before) = read.iter().position(|before| before.covers(&one)) {
             let message =
                 format!("`{place}` is never reached: `{what}[{before}]` fits all that it does");
             cx.warn(&item.span, message, "put it before that one, or remove it");
@@ -177,18 +190,7 @@ fn actions(fields: &Fields<'_>) -> Vec<FindingAction> {
     read
 }
 
-/// Whether all that `later` fits fits `before` too, as far as that can be seen without the rules.
-fn covers(before: &FindingAction, later: &FindingAction) -> bool {
-    let same = match (&before.of, &later.of) {
-        (Findings::All, _) => true,
-        (Findings::Class(before), Findings::Class(later)) => before == later,
-        (Findings::Rules(before), Findings::Rules(later)) => before.id == later.id,
-        _ => false,
-    };
-    same && (before.direction.is_none() || before.direction == later.direction)
-}
-
-fn action(fields: &Fields<'_>) -> Option<FindingAction> {
+fn action(fields: &Fields<'_>, (line, column): (usize, usize)) -> Option<FindingAction> {
     let class = fields.choice("class");
     let rule = fields.text("rule").and_then(|text| rule_name(fields, "rule", &text));
     if fields.has("class") && fields.has("rule") {
@@ -220,7 +222,7 @@ fn action(fields: &Fields<'_>) -> Option<FindingAction> {
         (None, "") => Findings::All,
         (None, class) => Findings::Class(class),
     };
-    Some(FindingAction { of, direction, verb })
+    Some(FindingAction { of, direction, verb, line, column })
 }
 
 fn keep(fields: &Fields<'_>, class: &str) -> Kept {

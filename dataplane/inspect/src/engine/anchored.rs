@@ -60,23 +60,56 @@ impl Of {
     }
 }
 
+/// Why cuts cannot be asked at once.
+pub(super) struct Unbuilt {
+    /// What the compiler says.
+    pub(super) why: String,
+    /// The rules that take most, the largest first.
+    pub(super) largest: Vec<usize>,
+}
+
+/// So many of them are named.
+const LARGEST_MAX: usize = 3;
+
+fn compiler() -> thompson::Compiler {
+    let config = thompson::Config::new()
+        .utf8(false)
+        .which_captures(thompson::WhichCaptures::None)
+        .nfa_size_limit(Some(BUILT_BYTES_MAX));
+    let mut compiler = thompson::Compiler::new();
+    compiler.configure(config);
+    compiler
+}
+
+fn largest(cuts: &[(usize, Cut)]) -> Vec<usize> {
+    let bytes = |cut: &Cut| {
+        compiler().build_from_hir(&cut.rest).map_or(BUILT_BYTES_MAX, |nfa| nfa.memory_usage())
+    };
+    let mut by_size: Vec<(usize, usize)> =
+        cuts.iter().map(|(rule, cut)| (bytes(cut), *rule)).collect();
+    by_size.sort_unstable_by(|one, other| other.cmp(one));
+    let mut rules: Vec<usize> = by_size.into_iter().map(|(_, rule)| rule).collect();
+    // A rule may have several.
+    let mut seen = std::collections::HashSet::new();
+    rules.retain(|rule| seen.insert(*rule));
+    rules.truncate(LARGEST_MAX);
+    rules
+}
+
 impl Anchored {
-    /// Why it cannot be built, for a person.
-    pub(super) fn build(cuts: &[(usize, Cut)]) -> Result<Self, String> {
+    /// Why it cannot be built.
+    pub(super) fn build(cuts: &[(usize, Cut)]) -> Result<Self, Unbuilt> {
         let regexes: Vec<&Hir> = cuts.iter().map(|(_, cut)| &cut.rest).collect();
-        let config = thompson::Config::new()
-            .utf8(false)
-            .which_captures(thompson::WhichCaptures::None)
-            .nfa_size_limit(Some(BUILT_BYTES_MAX));
-        let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(&regexes);
-        let nfa = nfa.map_err(|error| error.to_string())?;
+        let unbuilt = |why: String| Unbuilt { why, largest: largest(cuts) };
+        let nfa = compiler().build_many_from_hir(&regexes);
+        let nfa = nfa.map_err(|error| unbuilt(error.to_string()))?;
         let config = Config::new()
             .match_kind(MatchKind::All)
             .cache_capacity(CACHE_BYTES_MAX)
             .skip_cache_capacity_check(true)
             .minimum_cache_clear_count(None);
         let automaton = DFA::builder().configure(config).build_from_nfa(nfa);
-        let automaton = automaton.map_err(|error| error.to_string())?;
+        let automaton = automaton.map_err(|error| unbuilt(error.to_string()))?;
         let of = |(rule, cut): &(usize, Cut)| Of {
             rule: *rule,
             lefts: [cut.left, cut.second_left],

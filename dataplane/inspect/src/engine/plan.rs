@@ -9,7 +9,7 @@ use regex_automata::hybrid::dfa::Cache;
 pub(crate) use sought::sought;
 
 use super::Hit;
-use super::anchored::Anchored;
+use super::anchored::{Anchored, Unbuilt};
 use super::atoms::{Atom, Choice};
 use super::beside::Needs;
 use super::cut::{Bytes, Cut};
@@ -60,7 +60,7 @@ pub(crate) struct Spans {
 }
 
 impl Sign {
-    fn of(cuts: &[(usize, Cut)]) -> Result<Self, String> {
+    fn of(cuts: &[(usize, Cut)]) -> Result<Self, Unbuilt> {
         let mut behind = Box::new([Bytes::NONE; 256]);
         for (_, cut) in cuts {
             let second = cut.second_bytes();
@@ -134,14 +134,24 @@ impl Plan {
             let word = plan.word_of(word, &mut known);
             plan.begins.get_mut(word).into_iter().for_each(|begins| *begins = true);
         }
+        let named = |unbuilt: Unbuilt| {
+            let ids = unbuilt.largest.iter().filter_map(|index| rules.get(*index));
+            let ids: Vec<_> = ids.map(|rule| format!("`{}`", rule.id)).collect();
+            format!(
+                "the rules are too large together, above all {}: {}",
+                ids.join(", "),
+                unbuilt.why
+            )
+        };
         let built = |cuts: Vec<(usize, Cut)>| {
-            (!cuts.is_empty()).then(|| Anchored::build(&cuts)).transpose()
+            (!cuts.is_empty()).then(|| Anchored::build(&cuts)).transpose().map_err(named)
         };
         plan.numbers = built(numbers)?.map(Anchored::with_beginnings);
         plan.runs = built(runs)?.map(Anchored::with_beginnings);
         plan.phrases = built(phrases)?;
         for (byte, place) in SIGNS.iter().zip(&mut plan.signs) {
-            *place = signs.get(byte).map(|cuts| Sign::of(cuts)).transpose()?;
+            let sign = signs.get(byte).map(|cuts| Sign::of(cuts)).transpose();
+            *place = sign.map_err(named)?;
         }
         Ok(plan)
     }

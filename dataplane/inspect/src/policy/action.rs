@@ -81,7 +81,7 @@ impl Action {
 
     /// What becomes of what a rule finds in messages that go this way: what the first entry says that fits, or the
     /// rule's own file, or what holds of its class.
-    pub(super) fn of(rule: &Rule, side: Side, entries: &[Entry]) -> Self {
+    pub fn of(rule: &Rule, side: Side, entries: &[Entry]) -> Self {
         let said = entries.iter().find(|entry| entry.fits(rule, side)).map(|entry| entry.action);
         let own = || match rule.action {
             Some((action, only)) if only.is_none_or(|only| only == side) => Some(action),
@@ -128,7 +128,7 @@ pub struct Entry {
 
 impl Entry {
     /// Whether it says what becomes of what a rule finds in messages that go this way.
-    pub(super) fn fits(&self, rule: &Rule, side: Side) -> bool {
+    pub fn fits(&self, rule: &Rule, side: Side) -> bool {
         self.side.is_none_or(|only| only == side)
             && match &self.of {
                 Of::All => true,

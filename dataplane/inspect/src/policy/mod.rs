@@ -28,7 +28,7 @@ pub use keys::{KEY_CHARS_MIN, KeyError, Keys};
 use placeholder::{PLACEHOLDER_BYTES_MAX, Placeholder, is_put_by};
 use pointer::{Place, Walk};
 use settle::{Settled, settle};
-pub use told::{Blocked, Outcome, Told, Why};
+pub use told::{Blocked, Opened, Outcome, Told, Why};
 pub use unknown::UnknownRule;
 
 use crate::limits::Exceeded;
@@ -102,6 +102,11 @@ impl Policy {
     /// Whether anything is ever sealed, so that it matters how long the keys are kept.
     pub fn tokenises(&self) -> bool {
         self.actions.iter().flatten().any(|action| *action == Action::Tokenise)
+    }
+
+    /// Whether any tool gets values in the place of placeholders.
+    pub fn opens(&self) -> bool {
+        !self.open_for.is_empty()
     }
 
     /// Whether a tool gets values in the place of placeholders.
@@ -274,6 +279,6 @@ fn is_mark(byte: u8) -> bool {
 }
 
 /// Whether a rule's id is meant by a pattern in which `*` is anything.
-pub(crate) fn is_named(pattern: &str, id: &str) -> bool {
+pub fn is_named(pattern: &str, id: &str) -> bool {
     Glob::new(pattern).fits(id)
 }

@@ -7,7 +7,7 @@ use super::keys::Sealed;
 use super::placeholder::{Placeholder, SEALED};
 use super::pointer::Walk;
 use super::string::{Nests, Spot, Stands, quote, written};
-use super::told::{Blocked, Outcome, Why};
+use super::told::{Blocked, Opened, Outcome, Why};
 use crate::limits::Exceeded;
 use crate::redact::{Splice, spliced};
 use crate::scan::Form;
@@ -21,8 +21,14 @@ impl Policy {
     /// stay. One that cannot be opened blocks the message: the tool would take it for the value.
     ///
     /// A value is escaped as the strings are that it comes into, and a number that took a placeholder's place in
-    /// quotes is a number again where those hold nothing else.
-    pub fn open(&self, message: &[u8], form: Form, tool: Option<&str>) -> Outcome {
+    /// quotes is a number again where those hold nothing else. `tell` is told of each, once all are open.
+    pub fn open(
+        &self,
+        message: &[u8],
+        form: Form,
+        tool: Option<&str>,
+        tell: &mut dyn FnMut(Opened),
+    ) -> Outcome {
         if form != Form::Json || !tool.is_some_and(|tool| self.opens_for(tool)) {
             return Outcome::Unchanged;
         }
@@ -35,6 +41,7 @@ impl Policy {
         };
         let mut nests = Nests::new(message);
         let mut splices: Vec<Splice> = Vec::new();
+        let mut opened = Vec::new();
         let mut bytes = message.len();
         for start in found {
             let placeholder = message.get(start..arguments.end).and_then(Placeholder::of);
@@ -64,9 +71,15 @@ impl Policy {
                 return Outcome::Blocked(Blocked { why, pointer: String::new() });
             }
             splices.push(splice);
+            opened.push((class, start, self.keys.fingerprint(value.as_bytes())));
         }
         if splices.is_empty() {
             return Outcome::Unchanged;
+        }
+        let mut walk = Walk::new(message);
+        for (class, start, fingerprint) in opened {
+            let pointer = walk.place(start, &[]).pointer;
+            tell(Opened { class, pointer, fingerprint });
         }
         Outcome::Changed(spliced(message, &splices))
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Action;
+use crate::class::Class;
 use crate::limits::Exceeded;
 use crate::rule::Rule;
 
@@ -36,6 +37,17 @@ pub enum Outcome {
     Changed(Vec<u8>),
     /// Not to be passed on.
     Blocked(Blocked),
+}
+
+/// A value that was put in the place of its placeholder; never the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// What kind of thing it is.
+    pub class: Class,
+    /// Where the placeholder stood, as a JSON pointer.
+    pub pointer: String,
+    /// The same for the same value under the same key, and as in [`Told`].
+    pub fingerprint: [u8; 8],
 }
 
 /// Why a message is not passed on, and where the reason stands.

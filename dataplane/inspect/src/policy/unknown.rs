@@ -22,10 +22,14 @@ const ID_BYTES_MAX: usize = 128;
 impl UnknownRule {
     /// That some rule fits an id, in which `*` is anything.
     pub(crate) fn check(id: &str, rules: &[Rule]) -> Result<(), Self> {
-        if rules.iter().any(|rule| Glob::new(id).fits(&rule.id)) {
-            return Ok(());
+        Self::among(id, rules.iter().map(|rule| rule.id.as_str())).map_or(Ok(()), Err)
+    }
+
+    /// What is to be said of an id, in which `*` is anything, that fits none of these; nothing where it fits one.
+    pub fn among<'r>(id: &str, ids: impl Iterator<Item = &'r str> + Clone) -> Option<Self> {
+        if ids.clone().any(|known| Glob::new(id).fits(known)) {
+            return None;
         }
-        let ids = rules.iter().map(|rule| rule.id.as_str());
         let near = ids.filter(|_| id.len() <= ID_BYTES_MAX).filter_map(|rule| {
             // Of a pattern only what stands before `*` can be compared.
             let (known, of) = match id.split_once('*') {
@@ -37,6 +41,6 @@ impl UnknownRule {
         let nearest = near.min_by_key(|(distance, _)| *distance);
         let close = |(distance, _): &(usize, &str)| *distance <= (id.len() / LETTERS_A_SLIP).max(1);
         let nearest = nearest.filter(close).map(|(_, rule)| rule.to_owned());
-        Err(Self { id: id.to_owned(), nearest })
+        Some(Self { id: id.to_owned(), nearest })
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::allow::{Allowlist, Target};
-use super::{Context, Group, Pattern, Rule, RuleError};
+use super::change::Change;
+use super::{Pattern, Rule, RuleError};
 use crate::class::Class;
 use crate::detect::Detector;
 use crate::policy::{Action, Side};
@@ -22,7 +23,7 @@ pub(super) struct File {
     _title: Option<String>,
     #[serde(default, rename = "description")]
     _description: Option<String>,
-    #[serde(default, rename = "minVersion")]
+    #[serde(default, rename = "minVersion", alias = "minversion")]
     _min_version: Option<String>,
     #[serde(default)]
     pub(super) extend: Extend,
@@ -41,13 +42,13 @@ pub(super) struct File {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Extend {
     /// The built-in rules too.
-    #[serde(default)]
+    #[serde(default, alias = "usedefault")]
     pub(super) use_default: bool,
     /// Another file too.
     #[serde(default)]
     pub(super) path: Option<String>,
     /// Of those, not these.
-    #[serde(default)]
+    #[serde(default, alias = "disabledrules")]
     pub(super) disabled_rules: Vec<String>,
 }
 
@@ -60,9 +61,9 @@ struct RuleForm {
     /// A rule without one is about a file's path.
     #[serde(default)]
     regex: Option<String>,
-    #[serde(default, rename = "path")]
-    _path: Option<String>,
     #[serde(default)]
+    path: Option<String>,
+    #[serde(default, alias = "secretgroup")]
     secret_group: usize,
     #[serde(default)]
     entropy: Option<f64>,
@@ -70,8 +71,12 @@ struct RuleForm {
     keywords: Vec<String>,
     #[serde(default, rename = "tags")]
     _tags: Vec<String>,
-    #[serde(default, rename = "skipReport")]
-    _skip_report: bool,
+    /// Found, and told of only where another rule asks for it.
+    #[serde(default, alias = "skipreport")]
+    skip_report: bool,
+    /// Rules that must find something near it.
+    #[serde(default)]
+    required: Vec<RequiredForm>,
     #[serde(default)]
     allowlist: Option<AllowForm>,
     #[serde(default)]
@@ -99,6 +104,19 @@ struct RuleForm {
     counterexamples: Vec<String>,
 }
 
+/// Read, so that such files load, and not asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RequiredForm {
+    #[serde(rename = "id")]
+    _id: String,
+    #[serde(default, rename = "withinLines", alias = "withinlines")]
+    _within_lines: Option<u64>,
+    #[serde(default, rename = "withinColumns", alias = "withincolumns")]
+    _within_columns: Option<u64>,
+}
+
+// Gitleaks takes keys in any case; these are the ways in which they are met.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AllowForm {
@@ -108,27 +126,27 @@ struct AllowForm {
     _id: Option<String>,
     #[serde(default)]
     condition: Condition,
-    #[serde(default)]
+    #[serde(default, alias = "regextarget")]
     regex_target: TargetForm,
     #[serde(default)]
     regexes: Vec<String>,
-    #[serde(default)]
+    #[serde(default, alias = "stopWords")]
     stopwords: Vec<String>,
     #[serde(default)]
     paths: Vec<String>,
     #[serde(default)]
     commits: Vec<String>,
     /// Of one for the whole file: the rules that it is for.
-    #[serde(default)]
+    #[serde(default, alias = "targetrules")]
     target_rules: Vec<String>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
 enum Condition {
     #[default]
-    #[serde(alias = "or", alias = "OR", alias = "||", alias = "any")]
+    #[serde(alias = "", alias = "or", alias = "Or", alias = "OR", alias = "||", alias = "any")]
     Any,
-    #[serde(alias = "and", alias = "AND", alias = "&&", alias = "all")]
+    #[serde(alias = "and", alias = "And", alias = "AND", alias = "&&", alias = "all")]
     All,
 }
 
@@ -148,47 +166,121 @@ impl File {
             .map_err(|error| RuleError::Form { file: name.to_owned(), message: error.to_string() })
     }
 
-    /// The rules as they are used; each says what is wrong with it, if something is.
-    pub(super) fn rules(self, name: &str) -> Result<Vec<Rule>, RuleError> {
+    /// What it says, as it is used; each rule says what is wrong with it, if something is.
+    pub(super) fn read(self, name: &str) -> Result<Own, RuleError> {
         let of_file = |what| RuleError::Form { file: name.to_owned(), message: what };
-        let mut everywhere = Vec::new();
+        let mut own = Own::default();
         for form in self.allowlist.into_iter().chain(self.allowlists) {
             let rules = form.target_rules.clone();
-            everywhere.extend(form.allowlist().map_err(of_file)?.map(|one| (rules, Arc::new(one))));
+            let allowlist = form.allowlist().map_err(of_file)?.map(Arc::new);
+            own.allowed.push(Allowed { rules, allowlist });
         }
-        let mut rules = Vec::with_capacity(self.rules.len());
+        own.rules.reserve(self.rules.len());
         for (index, form) in self.rules.into_iter().enumerate() {
             let id = if form.id.is_empty() { format!("#{}", index + 1) } else { form.id.clone() };
             let wrong =
                 |what: String| RuleError::Rule { file: name.to_owned(), rule: id.clone(), what };
-            if let Some(rule) = form.rule(&everywhere).map_err(wrong)? {
-                rules.push(rule);
+            own.of_files.note(&form);
+            match form.read().map_err(wrong)? {
+                Some(Read::Rule(rule)) => own.rules.push(*rule),
+                Some(Read::Change(change)) => own.changes.push(*change),
+                None => {}
             }
         }
-        Ok(rules)
+        Ok(own)
     }
 }
 
+/// What a file says.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    pub(super) rules: Vec<Rule>,
+    /// Of rules that it extends.
+    pub(super) changes: Vec<Change>,
+    pub(super) allowed: Vec<Allowed>,
+    pub(super) of_files: OfFiles,
+}
+
+/// What is let go for every rule that holds with the file, or for some.
+#[derive(Debug)]
+pub(super) struct Allowed {
+    /// Those; none is all.
+    pub(super) rules: Vec<String>,
+    /// Nothing where it is about paths and commits.
+    pub(super) allowlist: Option<Arc<Allowlist>>,
+}
+
+/// Rules that say of files or of one another what cannot be kept in a message, by their ids.
+#[derive(Debug, Default)]
+pub(super) struct OfFiles {
+    of_path: Vec<String>,
+    silent: Vec<String>,
+    anywhere: Vec<String>,
+    alone: Vec<String>,
+}
+
+/// So many ids stand in a note.
+const NOTED_MAX: usize = 5;
+
+impl OfFiles {
+    fn note(&mut self, form: &RuleForm) {
+        let id = || form.id.clone();
+        if form.skip_report {
+            self.silent.push(id());
+        } else if form.is_of_path() {
+            self.of_path.push(id());
+        } else {
+            self.anywhere.extend(form.path.is_some().then(id));
+            self.alone.extend((!form.required.is_empty()).then(id));
+        }
+    }
+
+    /// A sentence each.
+    pub(super) fn notes(&self, name: &str) -> Vec<String> {
+        let said = |ids: &[String], why: &str, what: &str| {
+            let shown = ids.iter().take(NOTED_MAX).map(|id| format!("`{id}`"));
+            let shown = shown.collect::<Vec<_>>().join(", ");
+            let more = match ids.len().saturating_sub(NOTED_MAX) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let these = if ids.len() == 1 { "this rule is" } else { "these rules are" };
+            (!ids.is_empty())
+                .then(|| format!("{name}: {why}, so that {these} {what}: {shown}{more}"))
+        };
+        let all = [
+            said(&self.of_path, "a message has no path", "left out"),
+            said(&self.silent, "`skipReport` asks that nothing is told", "left out"),
+            said(&self.anywhere, "a message has no `path`", "looked for in every one"),
+            said(&self.alone, "`required` has no meaning here", "found without what it asks for"),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}
+
+enum Read {
+    Rule(Box<Rule>),
+    Change(Box<Change>),
+}
+
 impl RuleForm {
-    /// `None` of a rule about paths, which messages do not have.
-    fn rule(
-        mut self,
-        everywhere: &[(Vec<String>, Arc<Allowlist>)],
-    ) -> Result<Option<Rule>, String> {
+    /// Whether it is about nothing but a path.
+    fn is_of_path(&self) -> bool {
+        self.path.is_some() && self.regex.is_none() && self.detector.is_none()
+    }
+
+    /// `None` of one that is left out.
+    fn read(mut self) -> Result<Option<Read>, String> {
         if self.id.is_empty() {
             return Err("it has no `id`".into());
         }
+        if self.skip_report || self.is_of_path() {
+            return Ok(None);
+        }
         let action = self.action()?;
         if let Some(name) = self.detector.take() {
-            return Ok(Some(Rule { action, ..self.detected(&name)? }));
-        }
-        let Some(pattern) = self.regex else { return Ok(None) };
-        let (regex, hir) = Pattern::parse(&pattern)?;
-        let groups = hir.properties().explicit_captures_len();
-        if self.secret_group > groups {
-            let s = if groups == 1 { "" } else { "s" };
-            let group = self.secret_group;
-            return Err(format!("`secretGroup` is {group}, and its regex has {groups} group{s}"));
+            let rule = Rule { action, ..self.detected(&name)? };
+            return Ok(Some(Read::Rule(Box::new(rule))));
         }
         let validator = match self.validator {
             None => None,
@@ -197,44 +289,33 @@ impl RuleForm {
                 format!("there is no validator `{name}`; there are: {}", known.join(", "))
             })?),
         };
-        if self.require_context && self.context.is_empty() {
-            return Err("`requireContext` without words in `context`: it would find nothing".into());
-        }
-        let own = self.allowlist.into_iter().chain(self.allowlists);
+        let forms = self.allowlist.into_iter().chain(self.allowlists);
         let mut allowlists = Vec::new();
-        for form in own {
+        for form in forms {
             allowlists.extend(form.allowlist()?.map(Arc::new));
         }
-        let of_file =
-            everywhere.iter().filter(|(rules, _)| rules.is_empty() || rules.contains(&self.id));
-        allowlists.extend(of_file.map(|(_, allowlist)| Arc::clone(allowlist)));
-        let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect();
-        Ok(Some(Rule {
+        let change = Change {
             id: self.id,
             description: self.description,
-            class: self.class.unwrap_or(Class::Secret),
-            detector: None,
-            regex,
-            hir,
-            group: match self.secret_group {
-                0 => Group::First,
-                number => Group::Number(number),
-            },
-            keywords: lower(self.keywords),
-            keywords_within: false,
+            class: self.class,
+            secret_group: self.secret_group,
+            keywords: self.keywords.iter().map(|word| word.to_lowercase()).collect(),
             entropy: self.entropy,
             allowlists,
             validator,
             // Words are looked for in either case of ASCII, and others as they are written.
-            context: Context::new(
-                self.context.iter().map(|word| word.to_ascii_lowercase()).collect(),
-            ),
+            context: self.context.iter().map(|word| word.to_ascii_lowercase()).collect(),
             require_context: self.require_context,
             action,
             across_values: self.across_values,
             examples: self.examples,
             counterexamples: self.counterexamples,
-        }))
+        };
+        let Some(pattern) = self.regex else { return Ok(Some(Read::Change(Box::new(change)))) };
+        let (regex, hir) = Pattern::parse(&pattern)?;
+        let mut rule = Rule::new(change.id.clone(), Class::Secret, regex, hir);
+        change.to(&mut rule)?;
+        Ok(Some(Read::Rule(Box::new(rule))))
     }
 }
 
@@ -293,7 +374,7 @@ impl AllowForm {
         if self.regexes.is_empty() && self.stopwords.is_empty() || all && of_files {
             return Ok(None);
         }
-        let parsed = self.regexes.iter().map(|regex| Pattern::parse(regex).map(|(regex, _)| regex));
+        let parsed = self.regexes.iter().map(|regex| Pattern::parse_sized(regex));
         let regexes = parsed.collect::<Result<_, _>>().map_err(|e| format!("`allowlist`: {e}"))?;
         Ok(Some(Allowlist {
             all,

@@ -1,7 +1,9 @@
 //! Rules: what is looked for, and when what looks like it is not it.
 
 mod allow;
+mod change;
 mod context;
+mod dialect;
 mod entropy;
 mod error;
 mod file;
@@ -144,6 +146,11 @@ impl Rule {
         rule.context = context;
         rule.require_context = true;
         Ok(rule)
+    }
+
+    /// Why its regex cannot be compiled, for a person; it is found out without doing that.
+    fn too_large(&self) -> Option<String> {
+        Pattern::too_large(&self.hir)
     }
 
     /// No match is shorter.

@@ -4,10 +4,12 @@
 use std::sync::OnceLock;
 
 use regex_automata::meta::{self, Regex};
+use regex_automata::nfa::thompson;
 use regex_automata::util::{captures::Captures, syntax};
 use regex_automata::{Input, Span};
 use regex_syntax::hir::Hir;
 
+use super::dialect;
 use crate::limits::{Budget, Exceeded};
 
 /// A regex may take so much when it is compiled.
@@ -19,6 +21,8 @@ const CACHE_BYTES_MAX: usize = 2 << 20;
 #[derive(Debug)]
 pub(crate) struct Pattern {
     source: String,
+    /// As it is read, where that is written differently.
+    read: Option<String>,
     /// `None` inside: it was too large after all.
     regex: OnceLock<Option<Regex>>,
 }
@@ -27,11 +31,30 @@ impl Pattern {
     /// Why it cannot be used, for a person.
     pub(crate) fn parse(source: &str) -> Result<(Self, Hir), String> {
         let mut parser = regex_syntax::ParserBuilder::new();
-        let hir = parser.unicode(false).utf8(false).build().parse(source).map_err(|error| {
+        let read = dialect::of_go(source);
+        let hir = parser.unicode(false).utf8(false).build().parse(&read).map_err(|error| {
             // The message shows the whole regex and points into it.
             format!("its regex cannot be used: {error}")
         })?;
-        Ok((Self { source: source.to_owned(), regex: OnceLock::new() }, hir))
+        let read = (read != source).then(|| read.into_owned());
+        Ok((Self { source: source.to_owned(), read, regex: OnceLock::new() }, hir))
+    }
+
+    /// The same of one for an allowlist, with what is wrong with its size.
+    pub(crate) fn parse_sized(source: &str) -> Result<Self, String> {
+        let (pattern, hir) = Self::parse(source)?;
+        Self::too_large(&hir).map_or(Ok(pattern), Err)
+    }
+
+    /// Why one with these parts cannot be compiled, for a person. It takes far less than doing so.
+    pub(crate) fn too_large(hir: &Hir) -> Option<String> {
+        let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED_BYTES_MAX));
+        let compiled = thompson::Compiler::new().configure(config).build_from_hir(hir);
+        let why =
+            "lower the numbers in its braces: those that stand within one another are multiplied";
+        compiled.err().map(|_| {
+            format!("its regex is too large: compiled it takes more than {COMPILED_BYTES_MAX} bytes; {why}")
+        })
     }
 
     /// As it was written.
@@ -51,7 +74,8 @@ impl Pattern {
                 .nfa_size_limit(Some(COMPILED_BYTES_MAX))
                 .hybrid_cache_capacity(CACHE_BYTES_MAX);
             let syntax = syntax::Config::new().unicode(false).utf8(false);
-            Regex::builder().configure(config).syntax(syntax).build(&self.source).ok()
+            let read = self.read.as_ref().unwrap_or(&self.source);
+            Regex::builder().configure(config).syntax(syntax).build(read).ok()
         };
         self.regex.get_or_init(compile).as_ref()
     }

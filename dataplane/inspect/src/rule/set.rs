@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::file::File;
+use super::change::Change;
+use super::file::{Allowed, File};
 use super::{Rule, RuleError};
 use crate::class::Class;
 use crate::detect::{Detector, NameError, Names};
@@ -26,6 +27,7 @@ pub const RULES_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
+    notes: Vec<String>,
 }
 
 impl RuleSet {
@@ -33,7 +35,12 @@ impl RuleSet {
     pub fn built_in() -> Result<Self, RuleError> {
         let mut set = Self::default();
         for (name, text) in BUILT_IN {
-            set.take(name, File::parse(name, text)?.rules(name)?)?;
+            let own = File::parse(name, text)?.read(name)?;
+            let mut part = Self { rules: own.rules, notes: Vec::new() };
+            for allowed in own.allowed {
+                part.allow(name, &allowed)?;
+            }
+            set.take(name, part.rules)?;
         }
         set.rules.iter_mut().for_each(|rule| rule.keywords_within = true);
         Ok(set)
@@ -81,12 +88,22 @@ impl RuleSet {
             }
         }
         others.rules.retain(|rule| !extend.disabled_rules.contains(&rule.id));
-        let own = file.rules(name)?;
+        let own = file.read(name)?;
         let mut seen = HashSet::new();
-        if let Some(twice) = own.iter().find(|rule| !seen.insert(rule.id.as_str())) {
+        if let Some(twice) = own.rules.iter().find(|rule| !seen.insert(rule.id.as_str())) {
             return Err(twice.wrong(name, "its id is another rule's of this file, too"));
         }
-        let set = Self { rules: own }.and(others);
+        if let Some((rule, what)) = own.rules.iter().find_map(|one| Some((one, one.too_large()?))) {
+            return Err(rule.wrong(name, &what));
+        }
+        let notes = own.of_files.notes(name);
+        let mut set = Self { rules: own.rules, notes }.and(others);
+        for change in own.changes {
+            set.change(name, change)?;
+        }
+        for allowed in own.allowed {
+            set.allow(name, &allowed)?;
+        }
         if set.rules.len() > RULES_MAX {
             return Err(RuleError::Form {
                 file: name.to_owned(),
@@ -104,6 +121,42 @@ impl RuleSet {
         &self.rules
     }
 
+    /// What of its files cannot be kept in messages, for a person: a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Changes a rule that is there already.
+    fn change(&mut self, name: &str, change: Change) -> Result<(), RuleError> {
+        let id = change.id.clone();
+        let wrong =
+            |what: String| RuleError::Rule { file: name.to_owned(), rule: id.clone(), what };
+        let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == change.id) else {
+            return Err(wrong(
+                "it has no `regex`, and no such rule is extended that it would change; write a `regex`, or for one of \
+                 the built-in rules `[extend]` with `useDefault = true`"
+                    .into(),
+            ));
+        };
+        change.to(rule).map_err(wrong)
+    }
+
+    /// Lets go what a file lets go for all rules, or for some.
+    fn allow(&mut self, name: &str, allowed: &Allowed) -> Result<(), RuleError> {
+        let Allowed { rules: ids, allowlist } = allowed;
+        if let Some(id) = ids.iter().find(|id| !self.rules.iter().any(|rule| rule.id == **id)) {
+            let message = format!("`targetRules`: there is no rule `{id}` to allow anything for");
+            return Err(RuleError::Form { file: name.to_owned(), message });
+        }
+        let Some(allowlist) = allowlist else { return Ok(()) };
+        for rule in &mut self.rules {
+            if rule.detector.is_none() && (ids.is_empty() || ids.contains(&rule.id)) {
+                rule.allowlists.push(Arc::clone(allowlist));
+            }
+        }
+        Ok(())
+    }
+
     /// The rules, for a set of one's own.
     pub fn into_rules(self) -> Vec<Rule> {
         self.rules
@@ -114,6 +167,7 @@ impl RuleSet {
     pub fn and(mut self, others: Self) -> Self {
         let ids: HashSet<String> = self.rules.iter().map(|rule| rule.id.clone()).collect();
         self.rules.extend(others.rules.into_iter().filter(|rule| !ids.contains(&rule.id)));
+        self.notes.extend(others.notes);
         self
     }
 
@@ -140,7 +194,8 @@ impl RuleSet {
         let detector = Detector::Names(Arc::new(names));
         let rule = Rule::detected("name".into(), Class::Name, detector).map_err(form)?;
         let description = "Name of a person in the dictionary".into();
-        Ok(Self { rules: vec![Rule { description, ..rule }] }.and(self))
+        let rules = vec![Rule { description, ..rule }];
+        Ok(Self { rules, notes: Vec::new() }.and(self))
     }
 
     /// With one more behind all others, which is the engine's alone.
@@ -218,6 +273,174 @@ mod tests {
         assert_eq!(first, ["own", "jwt", "base"]);
         assert_eq!(set.rules().len(), RuleSet::built_in().expect("they load").rules().len() + 2);
         assert_eq!(set.rules().iter().filter(|rule| rule.id == "jwt").count(), 1);
+    }
+
+    fn rule<'s>(set: &'s RuleSet, id: &str) -> &'s Rule {
+        set.rules().iter().find(|rule| rule.id == id).expect("a rule")
+    }
+
+    #[test]
+    fn a_rule_without_a_regex_changes_the_one_that_it_extends_and_keeps_its_place() {
+        let before = RuleSet::built_in().expect("they load");
+        let own = "[extend]\nuseDefault = true\n[[rules]]\nid = 'jwt'\naction = 'block'\n\
+                   entropy = 4.5\nclass = 'card'\nkeywords = ['MINE']\n\
+                   [[rules.allowlists]]\nstopwords = ['dummy']\n";
+        let set = load(own).expect("a file");
+        let place = |set: &RuleSet| set.rules().iter().position(|rule| rule.id == "jwt");
+        assert_eq!(place(&set), place(&before));
+        let (jwt, was) = (rule(&set, "jwt"), rule(&before, "jwt"));
+        assert_eq!(jwt.pattern(), was.pattern());
+        assert_eq!(jwt.description, was.description);
+        assert_eq!(jwt.action, Some((crate::Action::Block, None)));
+        assert_eq!((jwt.entropy, jwt.class), (Some(4.5), crate::Class::Card));
+        assert_eq!(jwt.allowlists.len(), was.allowlists.len() + 1);
+        assert_eq!(jwt.keywords.last().map(String::as_str), Some("mine"));
+        // Of another file as well.
+        let deep = "[extend]\npath = 'base.toml'\n[[rules]]\nid = 'base'\ndescription = 'B'\n";
+        assert_eq!(rule(&load(deep).expect("a file"), "base").description, "B");
+    }
+
+    #[test]
+    fn a_rule_without_a_regex_that_changes_nothing_is_refused() {
+        let error = |text: &str| load(text).expect_err("it is wrong").to_string();
+        for text in [
+            "[[rules]]\nid = 'jwt'\naction = 'block'\n",
+            "[extend]\nuseDefault = true\n[[rules]]\nid = 'no'\nentropy = 3\n",
+        ] {
+            assert!(error(text).contains("it has no `regex`"), "{}", error(text));
+        }
+        let set = RuleSet::built_in().expect("they load");
+        let detected = set.rules().iter().find(|rule| rule.detector.is_some()).expect("one");
+        let change = |key: &str| {
+            let id = &detected.id;
+            load(&format!("[extend]\nuseDefault = true\n[[rules]]\nid = '{id}'\n{key}\n"))
+        };
+        let error_of_one = change("entropy = 3").expect_err("it is wrong").to_string();
+        assert!(error_of_one.contains("with a `detector`"), "{error_of_one}");
+        let blocked = change("action = 'block'").expect("a file");
+        assert_eq!(rule(&blocked, &detected.id).action, Some((crate::Action::Block, None)));
+        let group = "[extend]\npath = 'base.toml'\n[[rules]]\nid = 'base'\nsecretGroup = 1\n";
+        assert!(error(group).contains("its regex has 0 groups"), "{}", error(group));
+    }
+
+    #[test]
+    fn what_a_file_lets_go_it_lets_go_of_what_it_extends_too() {
+        let all = "[extend]\npath = 'base.toml'\n[allowlist]\nstopwords = ['x']\n\
+                   [[rules]]\nid = 'own'\nregex = 'o{3}'\n";
+        let set = load(all).expect("a file");
+        assert!(set.rules().iter().all(|rule| rule.allowlists.len() == 1));
+        let one = all.replace("[allowlist]", "[[allowlists]]\ntargetRules = ['base']");
+        let set = load(&one).expect("a file");
+        let of = |id| rule(&set, id).allowlists.len();
+        assert_eq!((of("own"), of("base")), (0, 1));
+        let none = one.replace("['base']", "['bass']");
+        let error = load(&none).expect_err("it is wrong").to_string();
+        assert!(error.contains("`targetRules`: there is no rule `bass`"), "{error}");
+    }
+
+    /// Every form that gitleaks' own files have, in a text of ours.
+    const OF_GITLEAKS: &str = r#"
+title = "ours"
+minVersion = "v8.25.0"
+[extend]
+path = "base.toml"
+disabledRules = []
+[allowlist]
+description = "everywhere"
+paths = ['''(?i)\.(?:png|lock)$''']
+regexes = ['''^\${[A-Z_]+}$''', '''^\$(?:\d+|{\d+})$''', '''^{{ \w+ }}$''']
+stopwords = ["abcdef"]
+[[rules]]
+id = "braces"
+description = "Letters behind braces."
+regex = '''(?i)acme\{{2}[\w[\]{}-]{4}\z'''
+keywords = ["ACME"]
+entropy = 2
+[[rules]]
+id = "of-path"
+path = '''\.p12$'''
+[[rules]]
+id = "of-path-and-text"
+path = '''(?i)\.ya?ml$'''
+regex = '''kind: ([a-z]{9})'''
+secretGroup = 1
+tags = ["k8s"]
+[[rules.allowlists]]
+condition = "AND"
+regexTarget = "line"
+paths = ['''x''']
+regexes = ['''y''']
+[[rules.allowlists]]
+condition = "or"
+regexTarget = "match"
+commits = ["abc"]
+regexes = ['''^{{''']
+stopWords = ["example"]
+[[rules]]
+id = "near"
+regex = '''id-[a-z]{9}'''
+skipReport = true
+[[rules]]
+id = "composite"
+regex = '''secret-[a-z]{9}'''
+[[rules.required]]
+id = "near"
+withinLines = 5
+withinColumns = 80
+"#;
+
+    #[test]
+    fn a_file_that_was_written_for_gitleaks_loads_as_it_is() {
+        let set = load(OF_GITLEAKS).expect("a file");
+        let ids: Vec<&str> = set.rules().iter().map(|rule| rule.id.as_str()).collect();
+        assert_eq!(ids, ["braces", "of-path-and-text", "composite", "base"]);
+        // One of its own, as the other asks for a path too, and the file's.
+        assert_eq!(rule(&set, "of-path-and-text").allowlists.len(), 2);
+        let notes: Vec<&str> =
+            set.notes().iter().filter_map(|note| note.strip_prefix("own.toml: ")).collect();
+        assert_eq!(
+            notes,
+            [
+                "a message has no path, so that this rule is left out: `of-path`",
+                "`skipReport` asks that nothing is told, so that this rule is left out: `near`",
+                "a message has no `path`, so that this rule is looked for in every one: `of-path-and-text`",
+                "`required` has no meaning here, so that this rule is found without what it asks for: `composite`",
+            ]
+        );
+        assert!(RuleSet::built_in().expect("they load").notes().is_empty());
+    }
+
+    #[test]
+    fn a_note_names_some_rules_and_counts_the_others() {
+        let many: String =
+            (0..7).map(|id| format!("[[rules]]\nid = 'a{id}'\npath = 'x'\n")).collect();
+        let note = load(&many).expect("a file").notes().concat();
+        assert!(note.ends_with("`a0`, `a1`, `a2`, `a3`, `a4` and 2 more"), "{note}");
+    }
+
+    #[test]
+    fn a_regex_that_is_too_large_is_told_with_its_rule() {
+        let error = |text: &str| load(text).expect_err("it is wrong").to_string();
+        let large = "[[rules]]\nid = 'huge'\nregex = '(?:[a-z]{1000}x?){900}'\n";
+        let said = error(large);
+        assert!(said.starts_with("own.toml: rule `huge`: its regex is too large"), "{said}");
+        let allowed = "[[rules]]\nid = 'a'\nregex = 'a'\n\
+                       [rules.allowlist]\nregexes = ['(?:[a-z]{1000}x?){900}']\n";
+        let said = error(allowed);
+        assert!(said.contains("rule `a`: `allowlist`: its regex is too large"), "{said}");
+    }
+
+    #[test]
+    fn rules_that_are_too_large_together_are_named() {
+        let rule = |id: u32| {
+            let times = 28_000 + id;
+            format!("[[rules]]\nid = 'large-{id}'\nregex = 'w{id}ord(?:[a-z][0-9]){{{times}}}'\n")
+        };
+        let set = load(&(0..24).map(rule).collect::<String>()).expect("each by itself is not");
+        let built =
+            crate::Inspector::new(set, crate::EngineKind::Portable, crate::Limits::default());
+        let error = built.err().expect("they are too large");
+        assert!(error.contains("too large together, above all `large-23`"), "{error}");
     }
 
     #[test]

@@ -4,10 +4,11 @@ mod input;
 mod masked;
 mod place;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt::Write;
+use std::path::Path;
 
-use penstock_inspect::{EngineKind, Finding, Inspector, Limits, Scratch, spliced};
+use penstock_inspect::{EngineKind, Finding, Inspector, Limits, Rule, Scratch, spliced};
 use serde_json::json;
 
 pub(crate) use self::input::form_of;
@@ -16,12 +17,16 @@ pub(crate) use self::masked::Masks;
 use self::place::Places;
 use crate::cli::InspectArgs;
 use crate::exit::{Exit, Failure};
-use crate::rules;
+use crate::rules::{self, Actions, Chosen};
 use crate::terminal::{Color, Paint, Style, print, print_bytes};
 
-pub(crate) fn run(args: &InspectArgs, color: Color) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &InspectArgs,
+    config: Option<&Path>,
+    color: Color,
+) -> Result<Exit, Failure> {
     let mut input = Input::open(args.file.as_deref(), args.form, Limits::default())?;
-    let looking = Looking::new(args)?;
+    let looking = Looking::new(args, config, color)?;
     let inspector = &looking.inspector;
     let mut scratch = inspector.scratch().map_err(|error| rules::engine(&error.to_string()))?;
     let paint = if args.redact { Paint::for_stderr(color) } else { Paint::for_stdout(color) };
@@ -56,29 +61,40 @@ pub(crate) fn run(args: &InspectArgs, color: Color) -> Result<Exit, Failure> {
 struct Looking {
     /// With the built-in rules in any case: what they find is not told then, and not shown either.
     inspector: Inspector,
-    told: HashSet<String>,
+    /// By their ids the rules of which is told, with what becomes of what they find, where a configuration says so.
+    told: HashMap<String, Option<Actions>>,
 }
 
 impl Looking {
-    fn new(args: &InspectArgs) -> Result<Self, Failure> {
-        let set = rules::load(args.rules.as_deref())?;
+    fn new(args: &InspectArgs, config: Option<&Path>, color: Color) -> Result<Self, Failure> {
+        let chosen = Chosen::new(args.rules.as_deref(), config, args.server.as_deref(), color)?;
+        let set = &chosen.set;
         for id in &args.rule {
             if !set.rules().iter().any(|rule| rule.id == *id) {
-                return Err(rules::unknown(id, &set));
+                return Err(rules::unknown(id, set));
             }
         }
         let narrowed = set.rules().iter().filter(|rule| {
             (args.rule.is_empty() || args.rule.contains(&rule.id))
                 && (args.class.is_empty() || args.class.contains(&rule.class))
         });
-        let told = narrowed.map(|rule| rule.id.clone()).collect();
-        let set = if args.rules.is_some() { set.and(rules::load(None)?) } else { set };
+        let becomes = |rule: &Rule| chosen.configured.then(|| chosen.actions(rule));
+        let told = narrowed.map(|rule| (rule.id.clone(), becomes(rule)));
+        // Of what is ignored `serve` tells nobody.
+        let told = told.filter(|(_, actions)| !actions.is_some_and(Actions::are_none)).collect();
+        let others = args.rules.is_some() || chosen.configured;
+        let set = if others { chosen.set.and(rules::load(None)?) } else { chosen.set };
         let inspector = Inspector::new(set, EngineKind::BEST, Limits::default());
         Ok(Self { inspector: inspector.map_err(|error| rules::engine(&error))?, told })
     }
 
     fn tells(&self, finding: &Finding) -> bool {
-        self.inspector.rule(finding).is_some_and(|rule| self.told.contains(&rule.id))
+        self.inspector.rule(finding).is_some_and(|rule| self.told.contains_key(&rule.id))
+    }
+
+    /// What a configuration says that becomes of what a rule finds.
+    fn actions(&self, rule: &Rule) -> Option<Actions> {
+        self.told.get(&rule.id).copied().flatten()
     }
 
     /// The message, with what ends its line.
@@ -106,13 +122,15 @@ impl Looking {
             let Some(rule) = self.inspector.rule(finding) else { continue };
             let (line, column) = places.of(finding.source().start);
             let place = format!("{}:{line}:{column}:", message.name);
+            let actions = self.actions(rule).map(|actions| format!(", {}", actions.told()));
             // Writing to a String does not fail.
             let _ = writeln!(
                 text,
-                "{} {} ({}): {}",
+                "{} {} ({}{}): {}",
                 paint.paint(Style::Quiet, &place),
                 paint.paint(Style::Warning, &rule.id),
                 rule.class,
+                actions.unwrap_or_default(),
                 masks.around(&finding.source(), paint),
             );
         }
@@ -135,7 +153,7 @@ impl Looking {
             let (line, column) = places.of(source.start);
             let at = |place: usize| message.offset.saturating_add(place as u64);
             let secret = scratch.secret(message.bytes, finding);
-            let told = json!({
+            let mut told = json!({
                 "file": message.name,
                 "line": line,
                 "column": column,
@@ -148,6 +166,9 @@ impl Looking {
                 "in_context": finding.in_context(),
                 "excerpt": masks.around(&source, plain),
             });
+            if let (Some(actions), Some(told)) = (self.actions(rule), told.as_object_mut()) {
+                told.insert("action".to_owned(), actions.as_json());
+            }
             let _ = writeln!(text, "{told}");
         }
         text

@@ -1,33 +1,50 @@
 //! `penstock rules explain`.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use penstock_inspect::{EngineKind, Exception, Finding, Inspector, Rule, Scratch, Sought};
 
-use super::{inspector, load, unknown};
+use super::{Actions, Chosen, inspector, load, unknown};
 use crate::cli::ExplainArgs;
 use crate::exit::{Exit, Failure};
 use crate::inspect::{Masks, form_of};
 use crate::terminal::{Color, Paint, Style, print};
 
-pub(super) fn run(args: &ExplainArgs, color: Color) -> Result<Exit, Failure> {
-    let set = load(args.rules.as_deref())?;
-    if !set.rules().iter().any(|rule| rule.id == args.id) {
-        return Err(unknown(&args.id, &set));
-    }
+pub(super) fn run(
+    args: &ExplainArgs,
+    config: Option<&Path>,
+    color: Color,
+) -> Result<Exit, Failure> {
+    let chosen = Chosen::new(args.rules.as_deref(), config, args.server.as_deref(), color)?;
+    let Some(rule) = chosen.set.rules().iter().find(|rule| rule.id == args.id) else {
+        let built_in = load(None)?;
+        if chosen.configured && built_in.rules().iter().any(|rule| rule.id == args.id) {
+            let message = format!(
+                "`{}` is built in, and not looked for: the configuration disables it, or `built_in` is false",
+                args.id
+            );
+            let help = "without `--config` it is explained all the same";
+            return Err(Failure::new(Exit::Usage, message).help(help));
+        }
+        return Err(unknown(&args.id, &chosen.set));
+    };
+    let actions = chosen.actions(rule);
     // What the built-in rules find in an example is masked too.
-    let set = if args.rules.is_some() { set.and(load(None)?) } else { set };
+    let others = args.rules.is_some() || chosen.configured;
+    let set = if others { chosen.set.and(load(None)?) } else { chosen.set };
     let inspector = inspector(set, EngineKind::BEST)?;
     let mut scratch = inspector.scratch().map_err(|error| super::engine(&error.to_string()))?;
     let paint = Paint::for_stdout(color);
     let rule = inspector.rules().iter().find(|rule| rule.id == args.id);
-    let text = rule.map(|rule| explained(rule, &inspector, &mut scratch, paint));
+    let text = rule.map(|rule| explained(rule, actions, &inspector, &mut scratch, paint));
     print(&text.transpose()?.unwrap_or_default())?;
     Ok(Exit::Done)
 }
 
 fn explained(
     rule: &Rule,
+    actions: Actions,
     inspector: &Inspector,
     scratch: &mut Scratch,
     paint: Paint,
@@ -39,6 +56,7 @@ fn explained(
     };
     line("description", &rule.description);
     line("class", rule.class.name());
+    line("action", &actions.told());
     if let Some(detector) = rule.detector() {
         line("detector", detector);
     } else {

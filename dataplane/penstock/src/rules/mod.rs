@@ -1,5 +1,6 @@
 //! `penstock rules`: what is looked for, whether it works, and why something is found or not.
 
+mod chosen;
 mod explain;
 mod list;
 mod test;
@@ -21,11 +22,17 @@ const ALIKE_MAX: usize = 5;
 /// A file of rules may have so many bytes.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
-pub(crate) fn run(command: &RulesCommand, color: Color) -> Result<Exit, Failure> {
+pub(crate) use chosen::{Actions, Chosen};
+
+pub(crate) fn run(
+    command: &RulesCommand,
+    config: Option<&Path>,
+    color: Color,
+) -> Result<Exit, Failure> {
     match command {
-        RulesCommand::List(args) => list::run(args),
-        RulesCommand::Test(args) => test::run(args, color),
-        RulesCommand::Explain(args) => explain::run(args, color),
+        RulesCommand::List(args) => list::run(args, config, color),
+        RulesCommand::Test(args) => test::run(args, config, color),
+        RulesCommand::Explain(args) => explain::run(args, config, color),
     }
 }
 

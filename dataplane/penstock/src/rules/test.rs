@@ -1,21 +1,26 @@
 //! `penstock rules test`: whether rules find what they say they find.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use penstock_inspect::{EngineKind, Form, Inspector, Rule, Sought};
 
-use super::{inspector, load};
+use super::{Chosen, inspector};
 use crate::cli::RulesTestArgs;
 use crate::exit::{Exit, Failure};
 use crate::report::count;
 use crate::terminal::{Color, Paint, Style, print};
 
-pub(super) fn run(args: &RulesTestArgs, color: Color) -> Result<Exit, Failure> {
+pub(super) fn run(
+    args: &RulesTestArgs,
+    config: Option<&Path>,
+    color: Color,
+) -> Result<Exit, Failure> {
     let file = args.file.as_deref();
-    let name = file.map_or("built-in".to_owned(), |path| path.display().to_string());
+    let name = file.or(config).map_or("built-in".to_owned(), |path| path.display().to_string());
     let paint = Paint::for_stdout(color);
     let mut report = Report { name, paint, text: String::new(), errors: 0, warnings: 0 };
-    let mut inspector = inspector(load(file)?, EngineKind::BEST)?;
+    let mut inspector = inspector(Chosen::new(file, config, None, color)?.set, EngineKind::BEST)?;
     inspector.rules().iter().for_each(|rule| report.warnings_of(rule));
     for kind in EngineKind::BUILT {
         inspector = inspector.on(*kind).map_err(|error| super::engine(&error))?;

@@ -22,10 +22,16 @@ impl Ready {
         before: &Self,
     ) -> Result<(Self, Guards), String> {
         let prepared = Prepared::new(snapshot, path, before.0.as_ref())?;
-        let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot, path));
+        let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot));
         let guards = guards.transpose()?.unwrap_or_default();
         if let Some(prepared) = &prepared {
             prepared.log(&guards);
+            for note in prepared.notes() {
+                tracing::warn!("{note}");
+            }
+            for warning in prepared.warnings(snapshot, path) {
+                tracing::warn!("{warning}");
+            }
         }
         Ok((Self(prepared), guards))
     }

@@ -20,7 +20,7 @@ fn rules_are_listed_by_class_as_text_and_as_json() {
     assert!(document[0]["description"].as_str().is_some_and(|text| !text.is_empty()));
     folder.write("own.toml", "[[rules]]\nid = 'own'\nregex = 'x'\n");
     let own = folder.penstock(&["rules", "list", "--rules", "own.toml"]);
-    assert_eq!(stdout(&own), "own  secret  \n");
+    assert_eq!(stdout(&own), "own  secret  redact  \n");
 }
 
 const OWN: &str = "[[rules]]
@@ -104,6 +104,7 @@ fn a_rule_is_explained_with_its_examples_masked() {
         "acme-badge
   description  Badge of Acme
   class        national-id
+  action       report
   regex        badge-([0-9]{6})
   secret       group 1 of the regex
   keywords     anywhere in the text, one of: badge

@@ -34,7 +34,10 @@ fn a_query_and_the_headers_of_the_protocol_pass_as_they_are_or_not_at_all() {
         (format!("{GET}mcp-other: {KEY}\r\n\r\n").into_bytes(), "headers"),
     ] {
         let (status, body) = client.ask(&request);
-        assert_eq!(status, 403, "{}", String::from_utf8_lossy(&request));
+        // An error in the place of the answer where there is an id to give one to.
+        let expected = if request.starts_with(b"GET") { 403 } else { 200 };
+        assert_eq!(status, expected, "{}", String::from_utf8_lossy(&request));
+        assert!(body.contains(r#""code":-31017"#), "{body}");
         assert!(body.contains(&format!("rule `acme-key` in the {place}")), "{body}");
         assert!(!body.contains(KEY), "{body}");
     }
@@ -78,7 +81,7 @@ fn an_answer_in_a_form_that_hides_it_is_not_passed_on() {
         let mut client = penstock.connect();
         for id in [1, 2] {
             let (status, body) = client.ask(&crate::common::call(id));
-            assert_eq!(status, 502, "{fields}{body}");
+            assert_eq!(status, 200, "{fields}{body}");
             assert!(
                 body.contains(r#""code":-31018,"message":"the answer is blocked: it"#),
                 "{body}"
@@ -120,8 +123,8 @@ fn the_name_of_what_was_blocked_is_not_in_the_access_log() {
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{KEY}","arguments":{{}}}}}}"#
     );
-    assert_eq!(penstock.connect().ask(&crate::common::post(&body)).0, 403);
-    penstock.logs("method=\"tools/call\" name=\"\" status=403");
+    assert!(penstock.connect().ask(&crate::common::post(&body)).1.contains("-31017"));
+    penstock.logs("method=\"tools/call\" name=\"\" status=200");
     says_nothing_of_it(&penstock);
     // One that is only reported passes, and is not in the log either.
     drop(penstock);

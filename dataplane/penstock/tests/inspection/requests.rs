@@ -76,7 +76,7 @@ fn a_blocked_request_is_told_by_rule_and_place_and_never_leaves() {
     let penstock = guarded(upstream, BLOCK);
     let mut client = penstock.connect();
     let (status, body) = client.ask(&post(&call_with(7, &format!(r#"{{"env":"{KEY}"}}"#))));
-    assert_eq!(status, 403);
+    assert_eq!(status, 200);
     let error = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-31017,"message":"the request is blocked: rule `acme-key` at /params/arguments/env","data":{"rule":"acme-key","pointer":"/params/arguments/env","direction":"request"}}}"#;
     assert_eq!(body, error);
     // A notification has nobody to answer to.
@@ -85,6 +85,14 @@ fn a_blocked_request_is_told_by_rule_and_place_and_never_leaves() {
     let (status, body) = client.ask(&post(&notification));
     assert_eq!(status, 403);
     assert!(body.starts_with(r#"{"jsonrpc":"2.0","id":null,"error""#), "{body}");
+    // Nor has a response, whose id is the server's, nor has a batch.
+    let response = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"a":"{KEY}"}}}}"#);
+    let batch = format!("[{}]", call_with(1, &format!(r#"{{"a":"{KEY}"}}"#)));
+    for body in [response, batch] {
+        let (status, said) = client.ask(&post(&body));
+        assert_eq!(status, 403, "{body}");
+        assert!(said.starts_with(r#"{"jsonrpc":"2.0","id":null,"error""#), "{said}");
+    }
     // The connection goes on.
     assert_eq!(client.ask(&post(&call_with(8, "{}"))), (200, "{}".into()));
     let (_, first) = told.recv_timeout(PATIENCE).expect("the last one was forwarded");
@@ -162,8 +170,10 @@ fn a_large_request_is_looked_into_whole_or_not_passed_on() {
 
     let penstock = guarded(upstream, ", message_bytes: 64KiB");
     let (status, body) = penstock.connect().ask(&post(&large));
-    assert_eq!(status, 403);
-    assert!(body.contains("65536 are looked into") && body.contains("message_bytes"), "{body}");
+    assert_eq!(status, 200);
+    assert!(body.contains("-31017") && body.contains("65536 are looked into"), "{body}");
+    assert!(body.contains("message_bytes"), "{body}");
+    penstock.logs("a request is blocked");
     assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "it was forwarded");
     drop(penstock);
 
@@ -180,7 +190,7 @@ fn an_id_is_never_another_one() {
     let penstock = guarded(upstream, "");
     let body = format!(r#"{{"jsonrpc":"2.0","id":"{KEY}","method":"tools/list"}}"#);
     let (status, body) = penstock.connect().ask(&post(&body));
-    assert_eq!(status, 403);
+    assert_eq!(status, 200);
     assert!(body.contains("rule `acme-key`") && body.contains(r#""pointer":"/id""#), "{body}");
     assert!(told.try_recv().is_err());
     says_nothing_of_it(&penstock);
@@ -203,14 +213,14 @@ fn a_header_that_repeats_what_would_be_replaced_stops_the_request() {
     let penstock = guarded(upstream, ", actions: [{ action: redact }]");
     let mut client = penstock.connect();
     let tool = client.ask(&modern_with(1, KEY, "{}", ""));
-    assert_eq!(tool.0, 403, "{}", tool.1);
+    assert_eq!(tool.0, 200, "{}", tool.1);
     assert!(tool.1.contains("its headers no longer agree"), "{}", tool.1);
     // Only the schema knows which argument a parameter repeats.
     let arguments = format!(r#"{{"region":"eu","page":2,"key":"{KEY}"}}"#);
-    for (value, status) in [("eu", 200), ("2", 200), ("us", 403), ("=?base64?ZXU=?=", 403)] {
+    for (value, passes) in [("eu", true), ("2", true), ("us", false), ("=?base64?ZXU=?=", false)] {
         let fields = format!("Mcp-Param-Region: {value}\r\n");
         let (got, body) = client.ask(&modern_with(1, "t", &arguments, &fields));
-        assert_eq!(got, status, "{value}: {body}");
+        assert_eq!((got, body == "{}"), (200, passes), "{value}: {body}");
     }
     let seen: Vec<_> = told.try_iter().collect();
     assert_eq!(seen.len(), 2);

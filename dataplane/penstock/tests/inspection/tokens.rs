@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 
-use crate::common::{PATIENCE, Penstock, Setup, ok, post, read_request, upstream};
+use crate::common::{PATIENCE, Penstock, Setup, eventually, ok, post, read_request, upstream};
 use crate::{NUMBER, inspection, modern_with, says_nothing_of_it};
 
 const SEALS: &str = ", actions: [{ class: card, action: tokenise }]";
@@ -82,7 +82,28 @@ fn a_value_that_was_sealed_goes_back_to_the_tools_that_may_have_it_and_to_no_oth
     // A parameter that repeats the placeholder would not agree with the value.
     let fields = format!("Mcp-Param-Card: {token}\r\n");
     let (status, answer) = client.ask(&modern_with(1, "transfer", &arguments, &fields));
-    assert!(status == 403 && answer.contains("what header Mcp-Param-Card repeats"), "{answer}");
+    assert!(status == 200 && answer.contains("what header Mcp-Param-Card repeats"), "{answer}");
+    // Who got the value is told, and never what it is.
+    eventually("three lines", || penstock.log().matches("inspection: opened ").count() >= 3);
+    let log = penstock.log();
+    let opened: Vec<&str> =
+        log.lines().filter(|line| line.contains("inspection: opened ")).collect();
+    // Not of the last call: it was stopped.
+    assert_eq!(opened.len(), 3, "{log}");
+    for (line, tool) in opened.iter().zip(["transfer", "pay_now", "transfer"]) {
+        assert!(
+            line.contains(&format!("tool=\"{tool}\"")) && line.contains("class=\"card\""),
+            "{line}"
+        );
+        assert!(line.contains("pointer=\"/params/arguments/card\""), "{line}");
+    }
+    let fingerprint = |line: &str| {
+        let (_, rest) = line.split_once("fingerprint=").expect("one");
+        rest.split(' ').next().map(str::to_owned)
+    };
+    let found =
+        log.lines().find(|line| line.contains("inspection: found ")).expect("it was sealed");
+    assert!(opened.iter().all(|line| fingerprint(line) == fingerprint(found)), "{log}");
     says_nothing_of_it(&penstock);
 }
 
@@ -103,7 +124,7 @@ fn a_placeholder_of_another_server_or_a_forged_one_is_none() {
     };
     for request in [call("transfer", &forged), at_two(call("transfer", &token))] {
         let (status, answer) = client.ask(&request);
-        assert_eq!(status, 403, "{answer}");
+        assert_eq!(status, 200, "{answer}");
         let says = "a sealed placeholder at /params/arguments/card that was changed";
         assert!(answer.contains(says), "{answer}");
         assert!(answer.contains(r#""pointer":"/params/arguments/card""#), "{answer}");
@@ -130,7 +151,7 @@ fn placeholders_hold_over_reloads_and_with_a_key_over_restarts() {
     let penstock = start(Setup::to(upstream), "");
     penstock.logs("`tokenise` without `inspection.key`");
     let mut client = penstock.connect();
-    assert_eq!(client.ask(&call("transfer", &token)).0, 403, "another key");
+    assert!(client.ask(&call("transfer", &token)).1.contains("-31017"), "another key");
     let token = sealed(&client.ask(&call("lookup", "mine")).1);
     told.recv_timeout(PATIENCE).expect("the question");
     penstock.signal("HUP");

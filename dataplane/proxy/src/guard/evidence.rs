@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use penstock_inspect::{Action, Side, Told};
+use penstock_inspect::{Action, Opened, Side, Told};
 use penstock_metrics::{Direction, Metric};
 
 use super::look::{Eyes, Place};
@@ -67,6 +67,27 @@ pub(super) fn tell(eyes: &Eyes<'_>, place: Place, action: Action, told: &Told<'_
         fingerprint = format_args!("{fingerprint:016x}"),
         agent,
         "found",
+    );
+}
+
+/// Tells of a value that a tool gets in the place of its placeholder. Which rule found it the placeholder does not say.
+pub(super) fn tell_opened(eyes: &Eyes<'_>, tool: &str, opened: &Opened) {
+    let Eyes { guard, shard, agent, .. } = eyes;
+    shard.cells.inc(Metric::InspectionOpened);
+    if !shard.evidence.take(shard.timers.now_ms()) {
+        shard.cells.inc(Metric::InspectionUnlogged);
+        return;
+    }
+    let fingerprint = u64::from_be_bytes(opened.fingerprint);
+    tracing::info!(
+        target: "inspection",
+        class = opened.class.name(),
+        server = guard.server,
+        tool,
+        pointer = opened.pointer,
+        fingerprint = format_args!("{fingerprint:016x}"),
+        agent,
+        "opened",
     );
 }
 

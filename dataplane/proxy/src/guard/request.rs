@@ -3,9 +3,10 @@
 use std::rc::Rc;
 
 use penstock_http1::{Framing, Verb};
-use penstock_inspect::{Form, Outcome, Side};
+use penstock_inspect::{Form, Opened, Outcome, Side};
 use penstock_mcp::{Era, Kind, Method, ScanLimits};
 
+use super::evidence::tell_opened;
 use super::head::leave_out;
 use super::look::{Eyes, Looked, Place};
 use super::{Guard, Stop};
@@ -37,6 +38,16 @@ pub(crate) fn request(
 ) -> Result<(), Refused> {
     let mut check = Check { guard, shard, view, id: None };
     check.all(down).map_err(|stop| {
+        // Of what a rule stops there is a line for the finding.
+        if stop.rule.is_none() && shard.evidence.take(shard.timers.now_ms()) {
+            tracing::warn!(
+                target: "inspection",
+                server = guard.server,
+                agent = down.caller.agent_name(),
+                why = %stop,
+                "a request is blocked"
+            );
+        }
         unname(down, view);
         let now = || down.message.reply_id().map(|id| id.of(down.body()).to_vec());
         Refused { stop, id: check.id.or_else(now) }
@@ -79,7 +90,7 @@ impl Check<'_> {
         if let Some(body) = changed {
             self.replace(down, body)?;
         }
-        self.open(down)?;
+        self.open(down, unnamed)?;
         if down.framing() == Framing::Chunked && has_trailers(down.framed()) {
             // They are not looked into; without them the body is the same.
             let body = std::mem::take(&mut down.decoded);
@@ -106,20 +117,31 @@ impl Check<'_> {
         Err(self.eyes(down).stop(Stop::because(why)))
     }
 
-    /// Gives values in the place of placeholders to a tool that may have them.
-    fn open(&mut self, down: &mut Downstream) -> Result<(), Stop> {
+    /// Gives values in the place of placeholders to a tool that may have them; it is `unnamed` where something was
+    /// found in its name.
+    fn open(&mut self, down: &mut Downstream, unnamed: bool) -> Result<(), Stop> {
         let is_call = |one: &&penstock_mcp::Envelope| {
             one.kind == Kind::Request && one.known == Some(Method::ToolsCall)
         };
         let call = down.message.single().filter(is_call);
         let Some(tool) = call.and_then(|one| one.name) else { return Ok(()) };
-        let opened = {
+        let mut opened: Vec<Opened> = Vec::new();
+        let outcome = {
             let tool = tool.decode(down.body());
-            self.guard.policy.open(down.body(), Form::Json, Some(&tool))
+            let mut tell = |one| opened.push(one);
+            self.guard.policy.open(down.body(), Form::Json, Some(&tool), &mut tell)
         };
-        match opened {
+        match outcome {
             Outcome::Unchanged | Outcome::Passed(_) => Ok(()),
-            Outcome::Changed(body) => self.replace(down, body),
+            Outcome::Changed(body) => {
+                let tool = tool.decode(down.body());
+                let tool = if unnamed { String::new() } else { tool.into_owned() };
+                self.replace(down, body)?;
+                for one in &opened {
+                    tell_opened(&self.eyes(down), &tool, one);
+                }
+                Ok(())
+            }
             Outcome::Blocked(blocked) => {
                 Err(self.eyes(down).stop(Stop::by(blocked, Place::Message)))
             }

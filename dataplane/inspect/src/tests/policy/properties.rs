@@ -92,7 +92,7 @@ proptest! {
         let shown = String::from_utf8_lossy(&sealed).into_owned();
         // What is encoded is not sealed.
         prop_assume!(told.iter().all(|one| one.1 == Action::Tokenise));
-        let Outcome::Changed(opened) = SEALS.open(&sealed, Form::Json, Some("transfer")) else {
+        let Outcome::Changed(opened) = SEALS.open(&sealed, Form::Json, Some("transfer"), &mut |_| {}) else {
             return Err(TestCaseError::fail(shown));
         };
         let got: Value = serde_json::from_slice(&opened).expect("JSON");
@@ -124,6 +124,6 @@ proptest! {
         let mut scratch = SEALS.scratch().expect("scratch");
         SEALS.inspect(Side::Request, &text, form, &mut scratch, &mut |_| {});
         let arguments = [br#"{"params":{"arguments":["[SEALED:card:"#.as_slice(), &text].concat();
-        SEALS.open(&arguments, Form::Json, Some("transfer"));
+        SEALS.open(&arguments, Form::Json, Some("transfer"), &mut |_| {});
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 /// What a call of a tool with these arguments becomes on its way to the server.
 fn opened(policy: &Policy, tool: &str, arguments: &Value) -> Outcome {
     let call = call(tool, arguments);
-    policy.open(call.as_bytes(), Form::Json, Some(tool))
+    policy.open(call.as_bytes(), Form::Json, Some(tool), &mut |_| {})
 }
 
 fn call(tool: &str, arguments: &Value) -> String {
@@ -45,7 +45,7 @@ fn a_value_comes_back_for_the_tools_that_may_have_it() {
         assert_eq!(opened(&policy, tool, &told), Outcome::Unchanged, "{tool}");
     }
     let call = call("transfer", &told);
-    assert_eq!(policy.open(call.as_bytes(), Form::Json, None), Outcome::Unchanged);
+    assert_eq!(policy.open(call.as_bytes(), Form::Json, None, &mut |_| {}), Outcome::Unchanged);
     assert_eq!(opened(&policy, "transfer", &json!({"a": CARD})), Outcome::Unchanged);
 }
 
@@ -65,13 +65,14 @@ fn only_arguments_are_opened() {
     let card = placeholder(&policy);
     let params = json!({"_meta": {"a": card}, "name": "transfer", "arguments": {"b": card}});
     let call = json!({"a": card, "params": params, "method": "tools/call"});
-    let outcome = policy.open(call.to_string().as_bytes(), Form::Json, Some("transfer"));
+    let outcome =
+        policy.open(call.to_string().as_bytes(), Form::Json, Some("transfer"), &mut |_| {});
     let Outcome::Changed(bytes) = outcome else { panic!("{outcome:?}") };
     let got: Value = serde_json::from_slice(&bytes).expect("JSON");
     assert_eq!(got["params"]["arguments"], json!({"b": CARD}));
     assert_eq!((&got["a"], &got["params"]["_meta"]["a"]), (&json!(card), &json!(card)));
     let batch = json!([call]).to_string();
-    let outcome = policy.open(batch.as_bytes(), Form::Json, Some("transfer"));
+    let outcome = policy.open(batch.as_bytes(), Form::Json, Some("transfer"), &mut |_| {});
     assert_eq!(outcome, Outcome::Unchanged);
 }
 
@@ -231,6 +232,6 @@ fn text_that_is_no_json_is_sealed_and_never_opened() {
     let text = format!("card {CARD} é");
     let sealed = changed(&policy, &text);
     assert_eq!(sealed, format!("card {} é", placeholder(&policy)));
-    let outcome = policy.open(sealed.as_bytes(), Form::Text, Some("transfer"));
+    let outcome = policy.open(sealed.as_bytes(), Form::Text, Some("transfer"), &mut |_| {});
     assert_eq!(outcome, Outcome::Unchanged);
 }

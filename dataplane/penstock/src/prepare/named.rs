@@ -1,0 +1,129 @@
+//! What a configuration says of rules, held against those that there are.
+
+use std::path::Path;
+
+use penstock_config::{FindingAction, Findings, Inspection, Problem, RuleName, Severity, Snapshot};
+use penstock_inspect::{Rule, Side, UnknownRule, is_named};
+
+use super::entry;
+
+/// Every rule that is named and not there, each with its place. `known` are all ids, of rules that are disabled too.
+pub(super) fn missing(
+    snapshot: &Snapshot,
+    of: &Inspection,
+    path: &Path,
+    known: &[String],
+) -> Result<(), String> {
+    let in_actions = lists(snapshot, of).flat_map(|(_, list)| list).filter_map(rule_of);
+    let wrong = of.disable.iter().chain(in_actions).filter_map(|name| {
+        let error = UnknownRule::among(&name.id, known.iter().map(String::as_str))?;
+        let RuleName { line, column, .. } = name;
+        Some(format!("{}:{line}:{column}: {error}", path.display()))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let (list, path) = (wrong.join("\n"), path.display());
+    Err(format!("{list}\n`penstock rules list --config {path}` names those that are there"))
+}
+
+/// What can be served and is probably not meant. `rules` are those that are looked for.
+pub(super) fn warnings(
+    snapshot: &Snapshot,
+    of: &Inspection,
+    path: &Path,
+    rules: &[Rule],
+) -> Vec<Problem> {
+    let said_at = |(line, column), message: String, help: &str| Problem {
+        severity: Severity::Warning,
+        file: path.to_owned(),
+        line,
+        column,
+        message,
+        help: Some(help.to_owned()),
+        excerpt: None,
+    };
+    if rules.is_empty() {
+        let place = of.disable.first().map_or((1, 1), |first| (first.line, first.column));
+        let message =
+            "`inspection` finds nothing: its files have no rules, or `disable` leaves none";
+        let help =
+            "take rules back, or remove `inspection`; at one server `inspection: off` does that";
+        return vec![said_at(place, message.into(), help)];
+    }
+    let mut said = Vec::new();
+    for (name, list) in lists(snapshot, of) {
+        for (index, one) in list.iter().enumerate() {
+            let before = list.get(..index).unwrap_or_default();
+            // Said already, where the file was read.
+            if before.iter().any(|before| before.covers(one)) {
+                continue;
+            }
+            let place = format!("`{name}[{index}]`");
+            if let Some((message, help)) = pointless(one, before, &place, rules) {
+                said.push(said_at((one.line, one.column), message, help));
+            }
+        }
+    }
+    said
+}
+
+/// Whether an entry says which rule it is for that is disabled, so that it is for none.
+pub(super) fn is_for_a_rule(action: &FindingAction, rules: &[Rule]) -> bool {
+    rule_of(action).is_none_or(|name| rules.iter().any(|rule| is_named(&name.id, &rule.id)))
+}
+
+/// Each list of actions by its name: that for all servers, then those of some.
+fn lists<'s>(
+    snapshot: &'s Snapshot,
+    of: &'s Inspection,
+) -> impl Iterator<Item = (String, &'s [FindingAction])> {
+    let own = snapshot.servers.iter().filter_map(|server| {
+        let own = server.inspection.as_ref()?;
+        Some((format!("servers.{}.inspection.actions", server.name), &own.actions[..]))
+    });
+    std::iter::once(("inspection.actions".to_owned(), &of.actions[..])).chain(own)
+}
+
+fn rule_of(action: &FindingAction) -> Option<&RuleName> {
+    match &action.of {
+        Findings::Rules(name) => Some(name),
+        Findings::All | Findings::Class(_) => None,
+    }
+}
+
+/// Why an entry decides nothing, and what to do about it.
+fn pointless(
+    one: &FindingAction,
+    before: &[FindingAction],
+    place: &str,
+    rules: &[Rule],
+) -> Option<(String, &'static str)> {
+    let (this, before) = (entry(one), before.iter().map(entry).collect::<Vec<_>>());
+    let both = |rule| Side::ALL.map(|side| (rule, side));
+    let mut fits =
+        rules.iter().flat_map(both).filter(|(rule, side)| this.fits(rule, *side)).peekable();
+    if fits.peek().is_none() {
+        return match &one.of {
+            Findings::Rules(name) => Some((
+                format!("{place} says nothing: `{name}` is in `inspection.disable`"),
+                "remove one of the two",
+            )),
+            Findings::Class(class) => Some((
+                format!("{place} says nothing: no rule is of class `{class}`"),
+                if *class == "name" {
+                    "`inspection.names` takes a list of names; or remove it"
+                } else {
+                    "take back what `inspection.disable` or `built_in` leaves out, or remove it"
+                },
+            )),
+            Findings::All => None,
+        };
+    }
+    let reached = fits.any(|(rule, side)| !before.iter().any(|before| before.fits(rule, side)));
+    (!reached).then(|| {
+        let message = format!("{place} is never reached: entries before it fit all that it does");
+        (message, "put it before those, or remove it")
+    })
+}

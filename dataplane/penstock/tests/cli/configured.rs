@@ -1,0 +1,214 @@
+//! `penstock inspect`, `rules` and `check` on what a configuration says of rules.
+
+use serde_json::json;
+
+use crate::{Folder, code, json, stderr, stdout};
+
+const HEAD: &str = "listeners: [{ address: 127.0.0.1:18808 }]
+upstreams: { up: { url: \"http://127.0.0.1:3000/mcp\" } }
+";
+
+const OWN: &str = "[[rules]]
+id = 'acme-key'
+description = 'Key of Acme'
+regex = '''ACME-[0-9A-F]{16}'''
+examples = ['ACME-0123456789ABCDEF']
+
+[[rules]]
+id = 'acme-number'
+class = 'card'
+regex = '''9999[0-9]{12}'''
+examples = ['9999000011112222']
+
+[[rules]]
+id = 'acme-mail'
+class = 'email'
+regex = '''[a-z]+@acme\\.example'''
+examples = ['ada@acme.example']
+";
+
+const INPUT: &str = "ACME-0123456789ABCDEF 9999000011112222 ada@acme.example Ann Lee\n";
+
+fn folder(servers: &str, inspection: &str) -> Folder {
+    let folder = Folder::new();
+    folder.write("own.toml", OWN);
+    folder.write("names.txt", "Ann Lee\n");
+    folder.write("in.txt", INPUT);
+    folder.write("p.yaml", &format!("{HEAD}servers: {servers}\ninspection: {inspection}\n"));
+    folder
+}
+
+const INSPECTION: &str = "{ built_in: false, rules: [own.toml], names: names.txt, disable: [acme-number], \
+     actions: [{ class: email, direction: request, action: block }, { class: name, action: ignore }, \
+     { class: email, action: redact, keep: domain }] }";
+const SERVERS: &str = "{ one: up, off: { upstream: up, inspection: off }, \
+     two: { upstream: up, inspection: { actions: [{ rule: acme-key, action: report }] } } }";
+
+#[test]
+fn inspect_finds_what_a_configuration_looks_for_and_tells_what_becomes_of_it() {
+    let folder = folder(SERVERS, INSPECTION);
+    let output = folder.penstock(&["inspect", "-c", "p.yaml", "in.txt"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (1, ""));
+    // What is disabled and what is ignored is not told; what is not told is masked by the built-in rules alone.
+    let line = "<21 characters> 9999000011112222 <16 characters> <7 characters>";
+    assert_eq!(
+        stdout(&output),
+        format!(
+            "in.txt:1:1: acme-key (secret, redact): {line}\n\
+             in.txt:1:40: acme-mail (email, request: block, response: redact but the domain): {line}\n"
+        )
+    );
+    let output = folder.penstock(&["--config", "p.yaml", "inspect", "--server", "two", "in.txt"]);
+    assert!(stdout(&output).starts_with("in.txt:1:1: acme-key (secret, report): "));
+    let output = folder.penstock(&["inspect", "-c", "p.yaml", "--json", "in.txt"]);
+    let second = stdout(&output).lines().nth(1).expect("a line").to_owned();
+    let second: serde_json::Value = serde_json::from_str(&second).expect("JSON");
+    assert_eq!(
+        second["action"],
+        json!({ "request": "block", "response": "redact but the domain" })
+    );
+    // Without a configuration nothing is said of actions.
+    let output = folder.penstock(&["inspect", "--rules", "own.toml", "in.txt"]);
+    assert!(stdout(&output).starts_with("in.txt:1:1: acme-key (secret): "), "{}", stdout(&output));
+}
+
+#[test]
+fn a_server_that_is_not_looked_into_or_not_there_is_an_error() {
+    let folder = folder(SERVERS, INSPECTION);
+    let fails = |args: &[&str], exit: i32, says: &str| {
+        let output = folder.penstock(args);
+        assert_eq!(code(&output), exit, "{}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    };
+    let inspect = |server| ["inspect", "-c", "p.yaml", "--server", server, "in.txt"];
+    fails(&inspect("off"), 78, "nothing is looked into at `off`");
+    fails(&inspect("three"), 64, "it has: one, off, two");
+    let both = ["inspect", "-c", "p.yaml", "--rules", "own.toml", "in.txt"];
+    fails(&both, 64, "name one of the two");
+    folder.write("none.yaml", &format!("{HEAD}servers: {{ one: up }}\n"));
+    fails(&["rules", "list", "-c", "none.yaml"], 78, "has no `inspection`");
+    fails(&["inspect", "-c", "absent.yaml", "in.txt"], 66, "cannot read absent.yaml");
+}
+
+#[test]
+fn rules_are_listed_and_explained_with_what_becomes_of_them() {
+    let folder = folder(SERVERS, INSPECTION);
+    let output = folder.penstock(&["rules", "list", "-c", "p.yaml", "--server", "two"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let text = stdout(&output);
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split("  ").map(str::trim).filter(|it| !it.is_empty()).collect())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            vec!["name", "name", "ignore", "Name of a person in the dictionary"],
+            vec!["acme-key", "secret", "report", "Key of Acme"],
+            vec!["acme-mail", "email", "request: block, response: redact but the domain"],
+        ]
+    );
+    let document = json(&folder.penstock(&["rules", "list", "-c", "p.yaml", "--json"]));
+    assert_eq!(document[1]["action"], json!({ "request": "redact", "response": "redact" }));
+    let output = folder.penstock(&["rules", "explain", "-c", "p.yaml", "acme-key"]);
+    assert!(stdout(&output).contains("\n  action       redact\n"), "{}", stdout(&output));
+    let output = folder.penstock(&["rules", "explain", "-c", "p.yaml", "payment-card"]);
+    assert_eq!(code(&output), 64);
+    assert!(stderr(&output).contains("`payment-card` is built in, and not looked for"));
+    let output = folder.penstock(&["rules", "test", "-c", "p.yaml"]);
+    assert_eq!(code(&output), 0);
+    assert!(stdout(&output).contains("p.yaml: ok: 3 rules, 2 examples"), "{}", stdout(&output));
+}
+
+#[test]
+fn what_cannot_be_kept_of_a_file_is_noted_once() {
+    let folder = folder(SERVERS, INSPECTION);
+    folder.write("own.toml", &format!("{OWN}\n[[rules]]\nid = 'of-path'\npath = 'x'\n"));
+    let note = "this rule is left out: `of-path`\n";
+    let output = folder.penstock(&["rules", "list", "--rules", "own.toml"]);
+    assert_eq!(stderr(&output).matches(note).count(), 1, "{}", stderr(&output));
+    assert_eq!(code(&output), 0);
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!(stdout(&output).matches(note).count(), 1, "{}", stdout(&output));
+    let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+    assert!(document["notes"][0].as_str().is_some_and(|told| told.contains("`of-path`")));
+}
+
+#[test]
+fn check_names_every_rule_that_is_not_there_with_its_place() {
+    let own = "{ upstream: up, inspection: { actions: [{ rule: acme-kee, action: block }] } }";
+    let inspection = "{ built_in: false, rules: [own.toml], disable: [nothing, \"else-*\"], \
+                      actions: [{ rule: \"what\", action: block }] }";
+    let folder = folder(&format!("{{ one: {own}, two: up }}"), inspection);
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!(code(&output), 78);
+    let told = stderr(&output);
+    for (written, says) in [
+        ("nothing", "`nothing`"),
+        ("\"else-*\"", "`else-*`"),
+        ("\"what\"", "`what`"),
+        ("acme-kee", "`acme-kee`; did you mean `acme-key`?"),
+    ] {
+        let line = told.lines().find(|line| line.contains(says)).expect(says);
+        let place = place(&folder, written);
+        assert!(line.contains(&place) && line.contains("there is no rule"), "{place} in {line}");
+    }
+}
+
+/// Where something stands in the configuration.
+fn place(folder: &Folder, written: &str) -> String {
+    let text = folder.read("p.yaml");
+    let (line, column) = text
+        .lines()
+        .enumerate()
+        .find_map(|(line, text)| Some((line + 1, text.find(written)? + 1)))
+        .expect("it is there");
+    format!("p.yaml:{line}:{column}: ")
+}
+
+#[test]
+fn check_warns_of_entries_that_say_nothing() {
+    let own = "{ upstream: up, inspection: { actions: [{ class: card, action: block }, \
+               { rule: acme-number, direction: request, action: report }] } }";
+    let inspection = "{ built_in: false, rules: [own.toml], disable: [acme-mail], actions: [\
+                      { class: secret, direction: request, action: redact }, \
+                      { class: secret, direction: response, action: block }, \
+                      { rule: \"acme-k*\", action: report }, \
+                      { rule: acme-mail, action: block }, \
+                      { class: name, action: redact }, \
+                      { class: card, action: redact }, \
+                      { rule: acme-number, action: block }] }";
+    let folder = folder(&format!("{{ one: {own} }}"), inspection);
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let told = stdout(&output);
+    let warnings: Vec<&str> = told.lines().filter(|line| line.starts_with("warning: ")).collect();
+    let never = "is never reached: entries before it fit all that it does";
+    assert_eq!(
+        warnings,
+        [
+            format!("warning: `inspection.actions[2]` {never}"),
+            "warning: `inspection.actions[3]` says nothing: `acme-mail` is in `inspection.disable`"
+                .to_owned(),
+            "warning: `inspection.actions[4]` says nothing: no rule is of class `name`".to_owned(),
+            format!("warning: `inspection.actions[6]` {never}"),
+            format!("warning: `servers.one.inspection.actions[1]` {never}"),
+        ]
+    );
+    let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+    assert_eq!(document["problems"].as_array().map(Vec::len), Some(5));
+    assert_eq!(document["ok"], true);
+}
+
+#[test]
+fn check_warns_where_nothing_is_left_to_look_for() {
+    let all = "{ built_in: false, rules: [own.toml], disable: [\"*\"], actions: [{ class: card, action: block }] }";
+    let folder = folder("{ one: up }", all);
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let told = stdout(&output);
+    assert_eq!(told.matches("warning: ").count(), 1, "{told}");
+    assert!(told.starts_with("warning: `inspection` finds nothing"), "{told}");
+    assert!(told.contains(place(&folder, "\"*\"").trim_end_matches(": ")), "{told}");
+}
