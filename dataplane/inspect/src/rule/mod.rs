@@ -5,6 +5,7 @@ mod context;
 mod entropy;
 mod error;
 mod file;
+mod gap;
 mod pattern;
 mod set;
 
