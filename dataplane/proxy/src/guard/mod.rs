@@ -13,6 +13,7 @@ mod json;
 mod lines;
 mod look;
 mod request;
+mod wide;
 
 use std::rc::Rc;
 use std::sync::Arc;
