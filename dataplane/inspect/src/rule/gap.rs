@@ -35,10 +35,11 @@ pub(super) struct Gapped {
 /// What is behind the gap, where it was last looked for.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Looked for from here on,
+    looked: bool,
+    /// From here on,
     from: usize,
-    /// and found here; `None` inside where nothing is left.
-    found: Option<Option<Span>>,
+    /// and found here; `None` where nothing is left.
+    found: Option<Span>,
     within: Option<Box<Memory>>,
 }
 
@@ -110,11 +111,9 @@ impl Memory {
         if range.start > range.end {
             return Ok(None);
         }
-        let still = |found: &Option<Span>| found.is_none_or(|found| found.start >= range.start);
-        if self.from <= range.start
-            && let Some(found) = self.found.filter(still)
-        {
-            return Ok(found);
+        let ahead = self.found.is_none_or(|found| found.start >= range.start);
+        if self.looked && self.from <= range.start && ahead {
+            return Ok(self.found);
         }
         let found = match part {
             Part::Whole(regex) => {
@@ -128,7 +127,7 @@ impl Memory {
                 gapped.find(text, range.clone().into(), memory, budget)?
             }
         };
-        (self.from, self.found) = (range.start, Some(found));
+        (self.looked, self.from, self.found) = (true, range.start, found);
         Ok(found)
     }
 }
