@@ -146,3 +146,16 @@ fn the_name_of_what_was_blocked_is_not_in_the_access_log() {
     penstock.logs("method=\"tools/call\" name=\"\" status=200");
     says_nothing_of_it(&penstock);
 }
+
+/// It is the agent's own text, and no server's path.
+#[test]
+fn a_path_that_is_nobodys_is_not_in_the_access_log_where_something_is_in_it() {
+    let (upstream, _told) = telling(ok("{}"));
+    let penstock = crate::setup(upstream, "").more("\nlog: { access: true }").start();
+    for (path, shown) in [(format!("/mcp/{KEY}"), "-"), ("/mcp/other".to_owned(), "/mcp/other")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(penstock.connect().ask(request.as_bytes()).0, 404);
+        penstock.logs(&format!("path={shown} "));
+    }
+    says_nothing_of_it(&penstock);
+}

@@ -261,6 +261,20 @@ impl<'a> Eyes<'a> {
     }
 }
 
+/// Whether anything is found in a text that goes nowhere but into a log.
+pub(crate) fn finds(guard: &Guard, text: &[u8], view: &View) -> bool {
+    let inspector = guard.policy.inspector();
+    let mut kept = view.scratch.borrow_mut();
+    let scratch = match &mut *kept {
+        Some((of, scratch)) if Arc::ptr_eq(of, inspector) => scratch,
+        other => match inspector.scratch() {
+            Ok(new) => &mut other.insert((Arc::clone(inspector), new)).1,
+            Err(_) => return true,
+        },
+    };
+    inspector.scan(text, Form::Text, scratch).map_or(true, |found| !found.is_empty())
+}
+
 /// Whether a text begins with the mark of UTF-16 or UTF-32; some readers of JSON tell them by that, or by zeros.
 fn has_mark(text: &[u8]) -> bool {
     matches!(text, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
