@@ -64,6 +64,8 @@ impl Scratch {
                     let Some(outer) = edits.get_mut(within.text) else { continue };
                     match &within.encoding {
                         Encoding::Base64 { run, alphabet } => {
+                            let own: Vec<_> =
+                                own.into_iter().map(|edit| quoted(bytes, edit)).collect();
                             let with = base64::encode(&spliced(bytes, &own), *alphabet);
                             outer.push(Splice { range: run.clone(), with });
                         }
@@ -77,9 +79,9 @@ impl Scratch {
                                 with: edit.with,
                             }));
                         }
-                        Encoding::Percent => outer.extend(own.into_iter().map(|edit| Splice {
-                            range: text.source(edit.range),
-                            with: percent(&edit.with),
+                        Encoding::Percent => outer.extend(own.into_iter().map(|edit| {
+                            let Splice { range, with } = quoted(bytes, edit);
+                            Splice { range: text.source(range), with: percent(&with) }
                         })),
                     }
                 }

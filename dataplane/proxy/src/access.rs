@@ -1,6 +1,7 @@
 //! The access log's line of a call.
 
 use crate::downstream::Downstream;
+use crate::guard::finds;
 use crate::identity::Identity;
 use crate::shard::View;
 
@@ -30,7 +31,11 @@ impl Noted {
         Self {
             server: server.map_or_else(|| "-".to_owned(), |server| server.name.clone()),
             verb: printable(down.head.method.of(&down.buffer)),
-            path: printable(path),
+            // One that no server has may be anything.
+            path: match route {
+                None if view.world.guards().any(|guard| finds(guard, path, view)) => "-".to_owned(),
+                _ => printable(path),
+            },
             method: text(envelope.and_then(|one| one.method.as_ref())),
             name: text(envelope.and_then(|one| one.name.as_ref())),
         }

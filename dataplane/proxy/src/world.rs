@@ -163,6 +163,11 @@ impl World {
     pub(crate) fn route(&self, path: &[u8]) -> Option<&Route> {
         self.routes.get(path)
     }
+
+    /// What looks into the messages of one virtual server or another.
+    pub(crate) fn guards(&self) -> impl Iterator<Item = &Guard> {
+        self.routes.values().filter_map(|route| route.guard.as_deref())
+    }
 }
 
 /// Each server's path and, for agents of revision 2024-11-05, the two below it.

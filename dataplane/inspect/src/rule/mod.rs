@@ -7,6 +7,7 @@ mod dialect;
 mod entropy;
 mod error;
 mod file;
+mod gap;
 mod pattern;
 mod set;
 

@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 
 use regex_automata::meta::{self, Regex};
 use regex_automata::nfa::thompson;
-use regex_automata::util::{captures::Captures, syntax};
+use regex_automata::util::captures::Captures;
 use regex_automata::{Input, Span};
 use regex_syntax::hir::Hir;
 
 use super::dialect;
+use super::gap::{Gapped, Memory};
 use crate::limits::{Budget, Exceeded};
 
 /// A regex may take so much when it is compiled.
@@ -21,10 +22,11 @@ const CACHE_BYTES_MAX: usize = 2 << 20;
 #[derive(Debug)]
 pub(crate) struct Pattern {
     source: String,
-    /// As it is read, where that is written differently.
-    read: Option<String>,
+    hir: Hir,
     /// `None` inside: it was too large after all.
     regex: OnceLock<Option<Regex>>,
+    /// `None` inside: it has no gap.
+    gapped: OnceLock<Option<Gapped>>,
 }
 
 impl Pattern {
@@ -36,8 +38,13 @@ impl Pattern {
             // The message shows the whole regex and points into it.
             format!("its regex cannot be used: {error}")
         })?;
-        let read = (read != source).then(|| read.into_owned());
-        Ok((Self { source: source.to_owned(), read, regex: OnceLock::new() }, hir))
+        let pattern = Self {
+            source: source.to_owned(),
+            hir: hir.clone(),
+            regex: OnceLock::new(),
+            gapped: OnceLock::new(),
+        };
+        Ok((pattern, hir))
     }
 
     /// The same of one for an allowlist, with what is wrong with its size.
@@ -68,16 +75,11 @@ impl Pattern {
     }
 
     fn regex(&self) -> Option<&Regex> {
-        let compile = || {
-            let config = meta::Config::new()
-                .utf8_empty(false)
-                .nfa_size_limit(Some(COMPILED_BYTES_MAX))
-                .hybrid_cache_capacity(CACHE_BYTES_MAX);
-            let syntax = syntax::Config::new().unicode(false).utf8(false);
-            let read = self.read.as_ref().unwrap_or(&self.source);
-            Regex::builder().configure(config).syntax(syntax).build(read).ok()
-        };
-        self.regex.get_or_init(compile).as_ref()
+        self.regex.get_or_init(|| compiled(&self.hir)).as_ref()
+    }
+
+    fn gapped(&self) -> Option<&Gapped> {
+        self.gapped.get_or_init(|| Gapped::of(&self.hir)).as_ref()
     }
 
     pub(crate) fn is_match(&self, text: &[u8]) -> bool {
@@ -111,6 +113,14 @@ impl Pattern {
         budget: &mut Budget,
         mut found: impl FnMut(Span, Span, &mut Budget) -> Result<(), Exceeded>,
     ) -> Result<(), Exceeded> {
+        if let Some(gapped) = self.gapped() {
+            let (mut memory, mut from) = (Memory::default(), span.start);
+            while let Some(one) = gapped.find(text, (from..span.end).into(), &mut memory, budget)? {
+                found(one, one, budget)?;
+                from = one.end;
+            }
+            return Ok(());
+        }
         let Some(regex) = self.regex() else { return Ok(()) };
         let mut captures = regex.create_captures();
         let mut from = span.start;
@@ -126,6 +136,15 @@ impl Pattern {
         }
         Ok(())
     }
+}
+
+/// `None` where it is too large.
+pub(super) fn compiled(hir: &Hir) -> Option<Regex> {
+    let config = meta::Config::new()
+        .utf8_empty(false)
+        .nfa_size_limit(Some(COMPILED_BYTES_MAX))
+        .hybrid_cache_capacity(CACHE_BYTES_MAX);
+    Regex::builder().configure(config).build_from_hir(hir).ok()
 }
 
 /// Which part of a match is the secret.

@@ -160,6 +160,28 @@ fn near_misses_of_every_rule_are_searched_in_steps_that_grow_as_the_text_does() 
     }
 }
 
+/// What is between a key's first line and its last may be long, and is not read again for each of many that begin.
+#[test]
+fn private_keys_over_and_over_are_searched_in_steps_that_grow_as_the_text_does() {
+    let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n";
+    for kind in ["RSA PRIVATE KEY", "PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
+        let begin = format!("-----BEGIN {kind}-----\n");
+        let end = format!("-----END {kind}-----\n");
+        for one in [
+            begin.clone(),
+            format!("{begin}{line}"),
+            format!("{begin}{line}{end}"),
+            format!("{begin}{}{end}", line.repeat(20)),
+            format!("{end}{begin}{}", line.repeat(200)),
+        ] {
+            let text = one.repeat(MIB / one.len());
+            let (scratch, found) = scanned(&INSPECTOR, &text);
+            found.expect("within limits");
+            assert!(scratch.searched < 128 * text.len(), "{kind}: {}", scratch.searched);
+        }
+    }
+}
+
 #[test]
 fn keywords_and_lines_are_not_looked_for_again_for_each_match() {
     let file = "[[rules]]\nid = 'own'\nregex = '[0-9]{6}x'\nkeywords = ['pin']\n\

@@ -141,6 +141,35 @@ fn a_number_is_replaced_by_a_string_in_json_and_in_json_within() {
     assert!(inner["card"].is_string() && inner["n"] == 2, "{inner}");
 }
 
+#[test]
+fn a_number_is_replaced_by_a_string_in_json_that_is_encoded() {
+    let inspector = inspector(EngineKind::BEST);
+    let card = r#"{"note":"a card of somebody's","card":4111111111111111,"n":2}"#;
+    let valid = |inner: &[u8]| {
+        let inner: Value = serde_json::from_slice(inner).expect("JSON within");
+        assert!(inner["card"].as_str().is_some_and(|text| text.starts_with("[REDACTED:")));
+        assert_eq!(inner["n"], 2);
+    };
+    let message = json!({ "blob": base64(card.as_bytes()) }).to_string();
+    let clean: Value = serde_json::from_str(&redacted_text(&inspector, &message)).expect("JSON");
+    let run = clean["blob"].as_str().expect("a string").trim_end_matches('=');
+    let mut decoded = Vec::new();
+    crate::layer::base64::decode(run.as_bytes(), &mut decoded);
+    valid(&decoded);
+    let all: String = card.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let few = card.replace(' ', "%20").replace('"', "%22");
+    for percent in [all, few] {
+        let message = json!({ "url": percent }).to_string();
+        let clean = redacted_text(&inspector, &message);
+        let clean: Value = serde_json::from_str(&clean).expect("JSON");
+        let mut layer = crate::layer::Layer::default();
+        layer.reset(0, usize::MAX);
+        let url = clean["url"].as_str().expect("a string");
+        crate::layer::percent::unpercent(url.as_bytes(), &mut layer);
+        valid(layer.text());
+    }
+}
+
 /// What a rule says that it finds it finds, whichever engine looks, and what it says that it does not find it does
 /// not.
 #[test]

@@ -74,6 +74,70 @@ fn a_body_that_is_no_json_is_looked_at_as_text() {
 }
 
 #[test]
+fn a_text_in_utf_16_or_utf_32_is_read() {
+    let coded = |mark: &[u8], before: usize, behind: usize| -> Vec<u8> {
+        let one = |byte: u8| [vec![0; before], vec![byte], vec![0; behind]].concat();
+        let text: Vec<u8> = format!("a {KEY}.").bytes().flat_map(one).collect();
+        [mark, &text].concat()
+    };
+    for (mark, before, behind) in [
+        (&b"\xff\xfe"[..], 0, 1),
+        (b"\xfe\xff", 1, 0),
+        (b"", 0, 1),
+        (b"", 1, 0),
+        (b"\xff\xfe\0\0", 0, 3),
+        (b"", 3, 0),
+        (b"some bytes first", 0, 1),
+    ] {
+        let body = coded(mark, before, behind);
+        let answer = |kind: &str| {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            [head.as_bytes(), &body].concat()
+        };
+        let penstock = guarded(always(answer("text/plain")), "");
+        let (status, told) = penstock.connect().ask(&call(1));
+        assert_eq!(status, 502, "{mark:?} {before} {behind}: {told}");
+        assert!(told.contains("rule `acme-key` in the text in UTF-16 or UTF-32"), "{told}");
+    }
+    // What is as it would be without zeros, and is nothing.
+    let image = b"\x89PNG\0\0\0\rIHDR\0\x01\0\x02";
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: {}\r\n\r\n",
+        image.len()
+    );
+    let penstock = guarded(always([head.as_bytes(), image].concat()), "");
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    client.until(image);
+}
+
+/// As a text, and as JSON.
+#[test]
+fn a_body_that_says_json_and_is_none_is_told_once() {
+    let body = format!(r#"{{"a": {NUMBER}, "b": "{NUMBER}"}} and more"#);
+    let admin = crate::common::free_port();
+    let penstock = crate::setup(always(ok(&body)), ", actions: [{ action: report }]")
+        .more(&format!("\nadmin: {{ address: {admin} }}"))
+        .start();
+    assert_eq!(penstock.connect().ask(&call(1)), (200, body));
+    let told = crate::broken::metric(
+        admin,
+        "penstock_inspection_findings_total{shard=\"0\",class=\"card\",action=\"report\"",
+    );
+    assert!(told.ends_with(" 2"), "{told}");
+}
+
+#[test]
+fn json_with_a_line_end_in_a_string_is_changed_as_any() {
+    let body = format!("{{\"a\":\"two\nlines\twith {KEY}\"}}");
+    let penstock = guarded(always(ok(&body)), "");
+    assert_eq!(penstock.connect().ask(&call(1)), (200, body.replace(KEY, REDACTED)));
+}
+
+#[test]
 fn an_answer_in_any_framing_is_held_and_gets_a_length() {
     let body = format!(r#"{{"a":"{KEY}"}}"#);
     let (first, second) = body.split_at(9);

@@ -98,13 +98,13 @@ fn what_tells_of_a_body_stays_unless_the_body_changed() {
     for (text, stays) in [("clean", true), (KEY, false)] {
         let body = format!(r#"{{"a":"{text}"}}"#);
         let length = body.len();
-        let answer = format!("HTTP/1.1 200 Fine\r\n{fields}Content-Length: {length}\r\n\r\n{body}");
+        let answer = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {length}\r\n\r\n{body}");
         let penstock = guarded(always(answer), "");
         let mut client = penstock.connect();
         client.send(&crate::common::call(1));
         let head = String::from_utf8(client.until(b"\r\n\r\n")).expect("text");
         assert!(
-            head.starts_with("HTTP/1.1 200 Fine\r\n") && head.contains("X-Kept: 2\r\n"),
+            head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("X-Kept: 2\r\n"),
             "{head}"
         );
         for name in ["ETag", "Content-MD5", "Digest"] {
@@ -113,6 +113,21 @@ fn what_tells_of_a_body_stays_unless_the_body_changed() {
         let body = body.replace(KEY, REDACTED);
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
         client.until(body.as_bytes());
+    }
+}
+
+/// It is text of the upstream's, too.
+#[test]
+fn a_phrase_that_is_not_the_standards_is_left_out() {
+    for (status, sent, passed) in
+        [(200, KEY, ""), (200, "OK", "OK"), (404, "Not Found", "Not Found"), (204, KEY, "")]
+    {
+        let length = if status == 204 { "" } else { "Content-Length: 0\r\n" };
+        let penstock = guarded(always(format!("HTTP/1.1 {status} {sent}\r\n{length}\r\n")), "");
+        let mut client = penstock.connect();
+        client.send(&crate::common::call(1));
+        let head = String::from_utf8(client.until(b"\r\n\r\n")).expect("text");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} {passed}\r\n")), "{head}");
     }
 }
 
@@ -132,5 +147,18 @@ fn the_name_of_what_was_blocked_is_not_in_the_access_log() {
     let penstock = crate::setup(upstream, report).more("\nlog: { access: true }").start();
     assert_eq!(penstock.connect().ask(&crate::common::post(&body)).0, 200);
     penstock.logs("method=\"tools/call\" name=\"\" status=200");
+    says_nothing_of_it(&penstock);
+}
+
+/// It is the agent's own text, and no server's path.
+#[test]
+fn a_path_that_is_nobodys_is_not_in_the_access_log_where_something_is_in_it() {
+    let (upstream, _told) = telling(ok("{}"));
+    let penstock = crate::setup(upstream, "").more("\nlog: { access: true }").start();
+    for (path, shown) in [(format!("/mcp/{KEY}"), "-"), ("/mcp/other".to_owned(), "/mcp/other")] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(penstock.connect().ask(request.as_bytes()).0, 404);
+        penstock.logs(&format!("path={shown} "));
+    }
     says_nothing_of_it(&penstock);
 }

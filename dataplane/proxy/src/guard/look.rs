@@ -1,5 +1,6 @@
 //! Looking into one message.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use penstock_inspect::{Action, Blocked, Exceeded, Form, Outcome, OverLimit, Side
 use penstock_metrics::Metric;
 
 use super::evidence::tell;
-use super::{Guard, json};
+use super::{Guard, json, wide};
 use crate::downstream::Downstream;
 use crate::shard::{Shard, View};
 
@@ -35,6 +36,8 @@ pub(crate) enum Place {
     Headers,
     /// All of an event but its data.
     Event,
+    /// What of a body is in two or four bytes a character, without its zeros.
+    Wide,
 }
 
 impl Place {
@@ -45,6 +48,7 @@ impl Place {
             Self::Query => "query",
             Self::Headers => "headers",
             Self::Event => "event",
+            Self::Wide => "text in UTF-16 or UTF-32",
         }
     }
 
@@ -116,27 +120,36 @@ impl<'a> Eyes<'a> {
             let most = self.guard.message_bytes;
             return self.past(Exceeded::Bytes { bytes: text.len(), most }, place);
         }
+        let known = &mut Known::default();
         let said = match place {
-            Place::Message => return self.look_as(text, Form::Json, place, found),
+            Place::Message => return self.look_as(text, Form::Json, place, known, found),
             Place::Body { json } => json,
-            Place::Query | Place::Headers | Place::Event => {
-                return self.look_as(text, Form::Text, place, found);
+            Place::Query | Place::Headers | Place::Event | Place::Wide => {
+                return self.look_as(text, Form::Text, place, known, found);
             }
         };
         if json::is_json(text) {
-            return self.look_as(text, Form::Json, place, found);
+            return self.look_as(text, Form::Json, place, known, found);
         }
-        if said && is_utf16(text) {
+        let zeros = memchr::memchr(0, text).is_some();
+        if said && (zeros || has_mark(text)) {
             return self.stopped(Stop::because("it is said to be JSON and is not in UTF-8"));
         }
         // As a text a match may go over what would keep values apart; as JSON its strings are read as such.
-        let first = self.look_as(text, Form::Text, place, found);
+        let first = self.look_as(text, Form::Text, place, known, found);
         let text = match &first {
-            Looked::Changed(text) if said => text,
-            Looked::Clean if said => text,
-            _ => return first,
+            Looked::Changed(text) => text,
+            Looked::Clean => text,
+            Looked::Stopped(_) => return first,
         };
-        match self.look_as(text, Form::Json, place, found) {
+        let again = if said {
+            self.look_as(text, Form::Json, place, known, found)
+        } else if zeros {
+            self.look_as(&wide::narrowed(text), Form::Text, Place::Wide, known, found)
+        } else {
+            return first;
+        };
+        match again {
             Looked::Clean => first,
             second => second,
         }
@@ -147,6 +160,7 @@ impl<'a> Eyes<'a> {
         text: &[u8],
         form: Form,
         place: Place,
+        known: &mut Known,
         found: &mut dyn FnMut(&str),
     ) -> Looked {
         let policy = &self.guard.policy;
@@ -167,9 +181,18 @@ impl<'a> Eyes<'a> {
                 unchangeable = Some(told.rule.id.as_str().into());
             }
             found(told.pointer);
-            tell(self, place, if stops { Action::Block } else { told.action }, told);
+            if known.is_new(told) {
+                tell(self, place, if stops { Action::Block } else { told.action }, told);
+            }
         };
-        match policy.inspect(self.side, text, form, scratch, &mut told) {
+        let outcome = policy.inspect(self.side, text, form, scratch, &mut told);
+        known.looked = true;
+        // A large message's memory is not kept until another comes.
+        if let Err(exceeded) = policy.inspector().trim(scratch) {
+            *kept = None;
+            return self.past(exceeded, place);
+        }
+        match outcome {
             Outcome::Unchanged => Looked::Clean,
             Outcome::Passed(exceeded) => self.past(exceeded, place),
             Outcome::Changed(text) if place.can_change() => Looked::Changed(text),
@@ -238,7 +261,36 @@ impl<'a> Eyes<'a> {
     }
 }
 
-/// Some readers of JSON tell UTF-16 and UTF-32 by their zeros, or by a mark.
-fn is_utf16(text: &[u8]) -> bool {
-    matches!(text, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) || memchr::memchr(0, text).is_some()
+/// Whether anything is found in a text that goes nowhere but into a log.
+pub(crate) fn finds(guard: &Guard, text: &[u8], view: &View) -> bool {
+    let inspector = guard.policy.inspector();
+    let mut kept = view.scratch.borrow_mut();
+    let scratch = match &mut *kept {
+        Some((of, scratch)) if Arc::ptr_eq(of, inspector) => scratch,
+        other => match inspector.scratch() {
+            Ok(new) => &mut other.insert((Arc::clone(inspector), new)).1,
+            Err(_) => return true,
+        },
+    };
+    inspector.scan(text, Form::Text, scratch).map_or(true, |found| !found.is_empty())
+}
+
+/// Whether a text begins with the mark of UTF-16 or UTF-32; some readers of JSON tell them by that, or by zeros.
+fn has_mark(text: &[u8]) -> bool {
+    matches!(text, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
+}
+
+/// What was told of a body, which is not told again where another look finds it again.
+#[derive(Default)]
+struct Known {
+    told: HashSet<(String, [u8; 8])>,
+    looked: bool,
+}
+
+impl Known {
+    /// Each place at which something stands is told, in the first look.
+    fn is_new(&mut self, told: &Told<'_>) -> bool {
+        let new = self.told.insert((told.rule.id.clone(), told.fingerprint));
+        new || !self.looked
+    }
 }

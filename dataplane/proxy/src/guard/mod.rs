@@ -13,6 +13,7 @@ mod json;
 mod lines;
 mod look;
 mod request;
+mod wide;
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use penstock_metrics::Metric;
 pub(crate) use events::Watch;
 pub(crate) use evidence::Evidence;
 pub(crate) use head::{forget_the_body, is_stream, leave_out, readable};
-pub(crate) use look::{Eyes, Looked, Place, Stop};
+pub(crate) use look::{Eyes, Looked, Place, Stop, finds};
 pub(crate) use request::{Refused, request, unname};
 
 use crate::shard::Shard;

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use aho_corasick::AhoCorasick;
 use penstock_http1::{Framing, Verb};
 use penstock_inspect::{Form, Opened, Outcome, Side};
 use penstock_mcp::{Era, Kind, Method, ScanLimits};
@@ -22,6 +23,8 @@ const NOT_LOOKED_AT: [&str; 2] = ["mcp-session-id", "mcp-protocol-version"];
 const METHOD: &str = "mcp-method";
 const NAME: &str = "mcp-name";
 const PARAM: &str = "mcp-param-";
+/// What headers repeat is found so often in a body, for each of its bytes, before that is too much.
+const FOUND_TIMES: usize = 8;
 
 /// Why a request does not leave, and the id to answer to.
 pub(crate) struct Refused {
@@ -203,23 +206,40 @@ fn mirrors(down: &Downstream, body: &[u8]) -> Option<String> {
         let start = field.name.of(&down.buffer).get(..PARAM.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(PARAM.as_bytes()))
     });
-    // As a whole value: a short one may be a part of many.
-    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| b"\":,[]{} \t\r\n".contains(byte));
-    let count = |text: &[u8], value: &[u8]| {
-        let places = memchr::memmem::find_iter(text, value);
-        let whole = |at: &usize| {
-            let before = at.checked_sub(1).and_then(|before| text.get(before));
-            ends(before) && ends(text.get(at + value.len()))
-        };
-        places.filter(whole).count()
-    };
-    let gone = |value: &[u8]| {
-        let before = count(down.body(), value);
+    let mirrors: Vec<_> = mirrors.collect();
+    let values: Vec<&[u8]> = mirrors.iter().map(|field| field.value.of(&down.buffer)).collect();
+    if values.is_empty() {
+        return None;
+    }
+    let counted = AhoCorasick::new(&values).ok().and_then(|search| {
+        Some((whole_values(&search, down.body())?, whole_values(&search, body)?))
+    });
+    let gone = match counted {
         // One that is not there as it is written may be there in other words.
-        before == 0 || count(body, value) < before
+        Some((before, after)) => {
+            before.iter().zip(&after).position(|(before, after)| *before == 0 || after < before)
+        }
+        // More than can be looked for: any may be.
+        None => Some(0),
     };
-    let mut mirrors = mirrors.filter(|field| gone(field.value.of(&down.buffer)));
-    mirrors.next().map(|field| printable(field.name.of(&down.buffer)))
+    let gone = mirrors.get(gone?)?;
+    Some(printable(gone.name.of(&down.buffer)))
+}
+
+/// How often each of the texts that are searched for stands in another as a whole value: a short one may be a part of
+/// many. However many there are, the text is read once; `None` where they stand over each other too often.
+fn whole_values(search: &AhoCorasick, text: &[u8]) -> Option<Vec<usize>> {
+    let ends = |byte: Option<&u8>| byte.is_none_or(|byte| b"\":,[]{} \t\r\n".contains(byte));
+    let mut counts = vec![0; search.patterns_len()];
+    let mut left = text.len().saturating_mul(FOUND_TIMES);
+    for one in search.find_overlapping_iter(text) {
+        left = left.checked_sub(1)?;
+        let before = one.start().checked_sub(1).and_then(|before| text.get(before));
+        if ends(before) && ends(text.get(one.end())) {
+            *counts.get_mut(one.pattern().as_usize())? += 1;
+        }
+    }
+    Some(counts)
 }
 
 /// Whether a chunked body, in the framing that it is passed on in, has fields behind it.
@@ -230,6 +250,22 @@ fn has_trailers(framed: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_headers_repeat_is_counted_as_whole_values() {
+        let values = ["eu", "2", "eu", "eu-1", "", "no"];
+        let search = AhoCorasick::new(values).expect("a search");
+        let text = br#"{"region":"eu","zone":"eu-1","page":2,"size":20,"of":["eu","x-eu"]}"#;
+        let counts = whole_values(&search, text).expect("few");
+        assert_eq!((&counts[..4], counts[5]), (&[2, 1, 2, 1][..], 0));
+    }
+
+    #[test]
+    fn values_over_each_other_are_not_counted_without_end() {
+        let values: Vec<String> = (1..=40).map(|length| "a".repeat(length)).collect();
+        let search = AhoCorasick::new(&values).expect("a search");
+        assert_eq!(whole_values(&search, "a".repeat(10_000).as_bytes()), None);
+    }
 
     #[test]
     fn trailers_are_seen_behind_the_last_chunk() {

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use penstock_http1::Framing;
+use penstock_http1::{Framing, Span, reason};
 use penstock_inspect::Side;
 use penstock_metrics::Metric;
 
@@ -62,6 +62,10 @@ impl Exchange<'_> {
         begun: &mut Begun,
         guard: &Arc<Guard>,
     ) -> Result<Held, Failure> {
+        // A phrase that is not the standard's is the upstream's own text, which nobody needs.
+        if begun.head.reason.of(&self.buffer) != reason(begun.head.status).as_bytes() {
+            begun.head.reason = Span::default();
+        }
         if begun.head.framing == Framing::None {
             return Ok(Held::Whole);
         }
