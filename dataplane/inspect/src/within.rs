@@ -43,14 +43,20 @@ impl Scan<'_> {
         {
             return self.wide_within(index, bytes, order);
         }
-        self.escapes_within(index, bytes, memchr_iter(b'\\', bytes), &Encoding::Escaped)?;
+        // What a backslash begins is decoded once in each way: of a text with marks its escapes were, and where escapes
+        // are, their text has the marks.
+        let marked = encoding == Some(&Encoding::Marked);
+        let begins = memchr_iter(b'\\', if marked { &[] } else { bytes });
+        let escaped = self.escapes_within(index, bytes, begins, &Encoding::Escaped)?;
         let begins = memchr_iter(b'%', bytes).filter(|at| {
             let rest = bytes.get(*at..).unwrap_or_default();
             percent::byte(rest).is_some()
         });
         self.escapes_within(index, bytes, begins, &Encoding::Percent)?;
-        let begins = memchr3_iter(b'\\', b'&', 0x1b, bytes)
-            .filter(|at| is_mark(bytes.get(*at..).unwrap_or_default()));
+        let begins = memchr3_iter(b'\\', b'&', 0x1b, bytes).filter(|at| {
+            let rest = bytes.get(*at..).unwrap_or_default();
+            is_mark(rest) && !(escaped && rest.starts_with(b"\\"))
+        });
         self.escapes_within(index, bytes, begins, &Encoding::Marked)?;
         self.base64_within(index, bytes)?;
         self.emphasised_within(index, bytes)?;
@@ -60,15 +66,15 @@ impl Scan<'_> {
         }
     }
 
-    /// What stands around each of the places at which an escape begins, decoded.
+    /// What stands around each of the places at which an escape begins, decoded; whether that is another text.
     fn escapes_within(
         &mut self,
         index: usize,
         bytes: &[u8],
         mut begins: impl Iterator<Item = usize>,
         encoding: &Encoding,
-    ) -> Result<(), Exceeded> {
-        let Some(first) = begins.next() else { return Ok(()) };
+    ) -> Result<bool, Exceeded> {
+        let Some(first) = begins.next() else { return Ok(false) };
         let mut text = self.text(Some(Within { text: index, encoding: encoding.clone() }), 0);
         let mut part = around(bytes, first, encoding);
         let mut decode = |part: Range<usize>| {
@@ -90,8 +96,10 @@ impl Scan<'_> {
         }
         decode(part);
         // What stands for itself throughout was looked at.
-        let same = *encoding == Encoding::Escaped && text.layer.is_verbatim();
-        if same { Ok(()) } else { self.put(text).map(drop) }
+        if *encoding == Encoding::Escaped && text.layer.is_verbatim() {
+            return Ok(false);
+        }
+        self.put(text).map(|_| true)
     }
 
     /// Words that stand in `_`, by which Markdown emphasises them: a token begins behind it, and not in the midst of a

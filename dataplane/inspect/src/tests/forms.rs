@@ -312,3 +312,15 @@ fn characters_that_nobody_sees_stand_within_a_token() {
         held(TOKEN, &[("within", format!("x {hidden} y"))]);
     }
 }
+
+/// A text full of backslashes is decoded once in each way, and not in each way of each way.
+#[test]
+fn what_is_decoded_of_a_manual_is_no_more_than_thrice_its_length() {
+    let inspector = inspector(EngineKind::BEST);
+    let line = "\\fB\\-\\-output\\-file\\fR=\\fIname\\fR\\&.\tWrites to \\*(lqname\\*(rq &amp; \\e[1mends\\e[0m\n";
+    let text = line.repeat(2000);
+    let mut scratch = inspector.scratch().expect("scratch");
+    inspector.scan(text.as_bytes(), Form::Text, &mut scratch).expect("within limits");
+    let decoded: usize = scratch.texts.iter().map(|text| text.layer.text().len()).sum();
+    assert!(decoded > text.len() && decoded < 3 * text.len(), "{decoded} of {}", text.len());
+}
