@@ -113,7 +113,7 @@ impl Scan<'_> {
         let words: Vec<Range<usize>> = words.collect();
         let mut text = self.text(Some(Within { text: index, encoding: Encoding::Marked }), 0);
         let mut end = 0;
-        for word in words.into_iter() {
+        for word in words {
             if word.start >= end {
                 text.layer.skip_to(word.start);
                 end = word.end;

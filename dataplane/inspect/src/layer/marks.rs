@@ -43,28 +43,24 @@ pub(crate) fn unmark(mut source: &[u8], layer: &mut Layer) {
     while let Some(at) = memchr::memchr3(b'\\', b'&', 0x1b, source) {
         let (plain, rest) = source.split_at(at);
         layer.copy(plain);
-        let bytes = match mark(rest) {
-            Some((character, bytes)) => {
-                put(character, bytes, layer);
-                bytes
-            }
-            None => {
-                layer.copy(rest.get(..1).unwrap_or_default());
-                1
-            }
-        };
+        let mark = mark(rest);
+        let bytes = mark.map_or(1, |(_, bytes)| bytes);
+        match mark {
+            Some((Some(character), _)) => put(character, bytes, layer),
+            Some((None, _)) => layer.pass(bytes),
+            None => layer.copy(rest.get(..bytes).unwrap_or_default()),
+        }
         source = rest.get(bytes..).unwrap_or_default();
     }
     layer.copy(source);
 }
 
-fn put(character: Option<char>, bytes: usize, layer: &mut Layer) {
-    match character.map(|one| (one, fold(one))) {
-        None => layer.pass(bytes),
-        Some((one, Folded::Nothing)) => layer.hide(one, bytes),
-        Some((_, Folded::Ascii(byte))) => layer.decoded(&[byte], bytes),
-        Some((one, Folded::Itself)) => {
-            layer.decoded(one.encode_utf8(&mut [0; 4]).as_bytes(), bytes);
+fn put(character: char, bytes: usize, layer: &mut Layer) {
+    match fold(character) {
+        Folded::Nothing => layer.hide(character, bytes),
+        Folded::Ascii(byte) => layer.decoded(&[byte], bytes),
+        Folded::Itself => {
+            layer.decoded(character.encode_utf8(&mut [0; 4]).as_bytes(), bytes);
         }
     }
 }
