@@ -109,6 +109,9 @@ impl Text<'_> {
             let source =
                 self.layer.map_or(hit.start, |layer| layer.source(hit.start..hit.end).start);
             let at = cells.partition_point(|cell| cell.end() <= source);
+            // The key of an object or an array stands with what is in that.
+            let opens = cells.get(at).is_some_and(|cell| cell.value.is_none());
+            let at = at + usize::from(opens && at + 1 < cells.len());
             let Some(part) = neighbours(self.message, cells, at) else { continue };
             budget.spend(part.len())?;
             let part = self.part(part);

@@ -30,6 +30,7 @@ mod structure;
 mod table;
 mod validate;
 mod windows;
+mod within;
 
 pub use class::Class;
 pub use engine::EngineKind;

@@ -73,12 +73,16 @@ impl Scratch {
                             let Splice { range, with } = quoted(bytes, edit);
                             Splice { range: text.source(range), with: escaped(&with) }
                         })),
-                        Encoding::Folded | Encoding::Unseen => {
+                        Encoding::Folded | Encoding::Unseen | Encoding::Marked => {
                             outer.extend(own.into_iter().map(|edit| Splice {
                                 range: text.source(edit.range),
                                 with: edit.with,
                             }));
                         }
+                        Encoding::Wide(order) => outer.extend(own.into_iter().map(|edit| {
+                            let Splice { range, with } = quoted(bytes, edit);
+                            Splice { range: text.source(range), with: order.encode(&with) }
+                        })),
                         Encoding::Percent => outer.extend(own.into_iter().map(|edit| {
                             let Splice { range, with } = quoted(bytes, edit);
                             Splice { range: text.source(range), with: percent(&with) }

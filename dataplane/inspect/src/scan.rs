@@ -2,24 +2,19 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
 use crate::ask;
 use crate::confirm::Match;
 use crate::detect::Detectors;
 use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
-use crate::layer::base64::{self, Alphabet};
-use crate::layer::{Layer, folded, percent, unescape};
+use crate::layer::base64::Alphabet;
+use crate::layer::wide::Order;
+use crate::layer::{Layer, folded, unescape};
 use crate::limits::{Budget, Exceeded, Limits, SPENT_BYTES_MIN};
 use crate::rule::{Rule, RuleSet};
 use crate::structure::{Cell, cells, may_be_json};
 
-/// What stands around escapes is looked at with them: so far before,
-pub(crate) const ESCAPES_BEFORE: usize = 512;
-/// and so far behind; a match may be as long.
-pub(crate) const ESCAPES_AFTER: usize = 4096;
-/// This much is, wherever its line ends.
-const NEAR_BYTES: usize = 96;
 /// A thread's scratch keeps so many texts from one message to the next,
 const TEXTS_KEPT: usize = 8;
 /// and so much memory for each.
@@ -80,6 +75,10 @@ pub(crate) enum Encoding {
     Folded,
     /// In characters that nobody sees.
     Unseen,
+    /// With marks around characters or in their place.
+    Marked,
+    /// In UTF-16.
+    Wide(Order),
 }
 
 /// Something that was found.
@@ -348,117 +347,6 @@ impl Scan<'_> {
         }
         Ok(())
     }
-
-    /// Puts what stands encoded in a text behind it.
-    fn texts_within(&mut self, index: usize) -> Result<(), Exceeded> {
-        let Some(of) = self.scratch.texts.get_mut(index) else { return Ok(()) };
-        let of = std::mem::take(of);
-        let bytes = of.bytes(self.message);
-        let done = self.escapes_within(index, bytes, b'\\', &Encoding::Escaped);
-        let done = done.and_then(|()| self.escapes_within(index, bytes, b'%', &Encoding::Percent));
-        let done = done.and_then(|()| self.base64_within(index, bytes));
-        let raw = matches!(
-            &of.within,
-            Some(Within { encoding: Encoding::Base64 { .. } | Encoding::Percent, .. })
-        );
-        let done = done.and_then(|()| if raw { self.folded_within(index, bytes) } else { Ok(()) });
-        if let Some(place) = self.scratch.texts.get_mut(index) {
-            *place = of;
-        }
-        done
-    }
-
-    /// What stands around each of the bytes that begin an escape, decoded.
-    fn escapes_within(
-        &mut self,
-        index: usize,
-        bytes: &[u8],
-        begin: u8,
-        encoding: &Encoding,
-    ) -> Result<(), Exceeded> {
-        let counts = |at: &usize| {
-            let rest = bytes.get(*at..).unwrap_or_default();
-            *encoding == Encoding::Escaped || percent::byte(rest).is_some()
-        };
-        let mut places = memchr_iter(begin, bytes).filter(counts).peekable();
-        let Some(first) = places.next() else { return Ok(()) };
-        let mut text = self.text(Some(Within { text: index, encoding: encoding.clone() }), 0);
-        let mut part = around(bytes, first, encoding);
-        let mut decode = |part: Range<usize>| {
-            text.layer.skip_to(part.start);
-            let piece = bytes.get(part).unwrap_or_default();
-            match encoding {
-                Encoding::Percent => percent::unpercent(piece, &mut text.layer),
-                _ => unescape(piece, &mut text.layer),
-            }
-        };
-        for next in places {
-            let next = around(bytes, next, encoding);
-            if next.start > part.end {
-                decode(std::mem::replace(&mut part, next));
-            } else {
-                part.end = part.end.max(next.end);
-            }
-        }
-        decode(part);
-        // What stands for itself throughout was looked at.
-        if text.layer.is_verbatim() { Ok(()) } else { self.put(text).map(drop) }
-    }
-
-    /// What was decoded byte by byte, as its reader sees it.
-    fn folded_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
-        if bytes.is_ascii() {
-            return Ok(());
-        }
-        let mut text = self.text(Some(Within { text: index, encoding: Encoding::Folded }), 0);
-        folded(bytes, &mut text.layer);
-        if text.layer.is_verbatim() { Ok(()) } else { self.put(text).map(drop) }
-    }
-
-    fn base64_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
-        let mut runs = Vec::new();
-        for part in self.scratch.engine.runs() {
-            base64::runs(bytes, part, |run| {
-                let text = bytes.get(run.clone()).and_then(base64::text_in);
-                runs.extend(text.map(|skipped| run.start + skipped..run.end));
-            });
-        }
-        for run in runs {
-            let piece = bytes.get(run.clone()).unwrap_or_default();
-            let behind = bytes.get(run.end..).unwrap_or_default();
-            let alphabet = Alphabet {
-                url_safe: piece.iter().any(|byte| matches!(byte, b'-' | b'_')),
-                padding: behind.iter().take(2).take_while(|byte| **byte == b'=').count(),
-            };
-            let encoding =
-                Encoding::Base64 { run: run.start..run.end + alphabet.padding, alphabet };
-            let mut text = self.text(Some(Within { text: index, encoding }), run.start);
-            text.layer.base64(piece);
-            self.put(text)?;
-        }
-        Ok(())
-    }
-}
-
-/// What is decoded around an escape: of JSON its line, as a string of JSON has only one, and of a URL what no blank or
-/// quote ends; and in both what may be the context of what stands there. No word is cut.
-fn around(bytes: &[u8], at: usize, encoding: &Encoding) -> Range<usize> {
-    let blank =
-        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>');
-    let line = |byte: &u8| *byte == b'\n';
-    let ends: &dyn Fn(&u8) -> bool = if *encoding == Encoding::Percent { &blank } else { &line };
-    let start = |from: usize, ends: &dyn Fn(&u8) -> bool| {
-        let first = from.saturating_sub(ESCAPES_BEFORE);
-        let before = bytes.get(first..from).unwrap_or_default();
-        before.iter().rposition(ends).map_or(first, |place| first + place + 1)
-    };
-    let end = |from: usize, ends: &dyn Fn(&u8) -> bool| {
-        let last = from.saturating_add(ESCAPES_AFTER).min(bytes.len());
-        let behind = bytes.get(from..last).unwrap_or_default();
-        behind.iter().position(ends).map_or(last, |place| from + place)
-    };
-    let near = at.saturating_sub(NEAR_BYTES)..at.saturating_add(NEAR_BYTES).min(bytes.len());
-    start(at, ends).min(start(near.start, &blank))..end(at, ends).max(end(near.end, &blank))
 }
 
 /// Where in the message a span of a text came from.

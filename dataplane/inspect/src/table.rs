@@ -169,10 +169,11 @@ fn ended(text: &[u8], line: Range<usize>, quoted: bool) -> Range<usize> {
     }
 }
 
-/// The line between a head and its rows in Markdown.
+/// The line between a head and its rows in Markdown, and as clients of databases draw it.
 fn is_rule(line: &[u8]) -> bool {
-    let rule = |byte: &u8| matches!(byte, b'|' | b'-' | b':' | b' ' | b'\t' | b'\r');
-    line.contains(&b'|') && line.contains(&b'-') && line.iter().all(rule)
+    let rule = |byte: &u8| matches!(byte, b'|' | b'-' | b'+' | b':' | b' ' | b'\t' | b'\r');
+    let parts = line.contains(&b'|') || line.contains(&b'+');
+    parts && line.contains(&b'-') && line.iter().all(rule)
 }
 
 /// What stands between separators, quotes kept together.
@@ -279,6 +280,10 @@ mod tests {
         assert_eq!(column(csv, "full_name"), ["Lee, Ann", "Jo"]);
         let markdown = "| id | Date of birth |\n| --- | :--- |\n| 1 | 12.03.1984 |\n| 2 | |\n\nx\n";
         assert_eq!(column(markdown, "birth"), ["12.03.1984", ""]);
+        let psql = " id | dob \n----+------------\n  1 | 1984-03-12\n  2 | 1990-01-02\n(2 rows)\n";
+        assert_eq!(column(psql, "dob"), ["1984-03-12", "1990-01-02"]);
+        let mysql = "+----+------------+\n| id | dob        |\n+----+------------+\n|  1 | 1984-03-12 |\n+----+------------+\n";
+        assert_eq!(column(mysql, "dob"), ["1984-03-12"]);
         let sql = "INSERT INTO people (id, name, `dob`)\nVALUES (1, 'O''Neil, Al', '1984-03-12'),\n(2, NULL, DATE('1990-01-02'));";
         assert_eq!(column(sql, "dob"), ["1984-03-12", "DATE('1990-01-02')"]);
         let arrays = r#"[["id","dob"],[1,"1984-03-12"],[2,null]]"#;

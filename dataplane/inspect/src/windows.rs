@@ -23,7 +23,8 @@ use memchr::memrchr;
 use crate::layer::base64::is_base64;
 use crate::limits::Exceeded;
 use crate::redact::{Splice, spliced};
-use crate::scan::{ESCAPES_AFTER, ESCAPES_BEFORE, Finding, Inspector, Scratch};
+use crate::scan::{Finding, Inspector, Scratch};
+use crate::within::{ESCAPES_AFTER, ESCAPES_BEFORE};
 
 /// What stands around an escape is read with it, so that no window may hold back less.
 const HOLD_BYTES_MIN: usize = 2 * (ESCAPES_BEFORE + ESCAPES_AFTER);

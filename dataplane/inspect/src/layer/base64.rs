@@ -4,10 +4,22 @@ use std::ops::Range;
 
 use memchr::memchr_iter;
 
+use super::wide::Order;
+
 /// Shorter ones hold nothing that would be worth hiding: 18 bytes.
 pub(crate) const RUN_MIN: usize = 24;
-/// So much of a run is decoded to see whether it is text.
+/// So much of a run is decoded to see whether it is text,
 const TASTE: usize = 32;
+/// behind each of so many marks that a path has,
+const MARKS_MAX: usize = 8;
+/// no further in than this,
+const MARKS_BYTES_MAX: usize = 256;
+/// and in the middle and at the end of a run that is longer than a digest.
+const LONG_MIN: usize = 160;
+/// Lines of base64 that is wrapped are not shorter, but for the last.
+const LINE_MIN: usize = 40;
+/// They are indented by no more.
+const INDENT_MAX: usize = 16;
 
 /// How a run was written, so that it can be written like this again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +28,16 @@ pub(crate) struct Alphabet {
     pub(crate) url_safe: bool,
     /// How many `=` stood behind it.
     pub(crate) padding: usize,
+    /// How it was wrapped, if it was.
+    pub(crate) wrapped: Option<Wrapped>,
+}
+
+/// Lines of so many letters, with this between them: the end of a line and an indent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wrapped {
+    line: usize,
+    returns: bool,
+    indent: usize,
 }
 
 fn value(byte: u8) -> Option<u8> {
@@ -72,23 +94,43 @@ pub(crate) fn encode(bytes: &[u8], alphabet: Alphabet) -> Vec<u8> {
             out.push(b'=');
         }
     }
-    out
+    match alphabet.wrapped {
+        None => out,
+        Some(Wrapped { line, returns, indent }) => {
+            let mut end = if returns { b"\r\n".to_vec() } else { b"\n".to_vec() };
+            end.resize(end.len() + indent, b' ');
+            out.chunks(line.max(1)).collect::<Vec<_>>().join(end.as_slice())
+        }
+    }
 }
 
 /// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four places,
-/// as other letters may stand before it.
+/// as other letters may stand before it, or a path, or bytes that are no text.
 pub(crate) fn text_in(run: &[u8]) -> Option<usize> {
-    (0..4).find(|skipped| {
-        let taste = run.get(*skipped..).unwrap_or_default();
-        let taste = taste.get(..TASTE.min(taste.len())).unwrap_or_default();
-        let mut decoded = Vec::with_capacity(TASTE);
-        decode(taste, &mut decoded);
+    let mut decoded = Vec::with_capacity(TASTE);
+    let mut is_text = |from: usize| {
+        let taste = run.get(from..).unwrap_or_default();
+        decoded.clear();
+        decode(taste.get(..TASTE.min(taste.len())).unwrap_or_default(), &mut decoded);
         // In random bytes two of five are printable.
         let printable = |byte: &&u8| matches!(**byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
         decoded.len() >= RUN_MIN / 2
             && (decoded.iter().filter(printable).count() * 8 >= decoded.len() * 7
-                || is_utf8(&decoded))
-    })
+                || is_utf8(&decoded)
+                || Order::of(&decoded).is_some())
+    };
+    let first = (0..4).find(|skipped| is_text(*skipped));
+    let mark = |at: &usize| run.get(*at).is_some_and(|byte| !byte.is_ascii_alphanumeric());
+    let behind = || {
+        let marks = (4..run.len().min(MARKS_BYTES_MAX)).filter(mark).take(MARKS_MAX);
+        marks.map(|at| at + 1).collect::<Vec<_>>()
+    };
+    let first = first.or_else(|| behind().into_iter().find(|from| is_text(*from)));
+    if first.is_some() || run.len() < LONG_MIN {
+        return first;
+    }
+    let places = [run.len() / 8 * 4, (run.len() - TASTE) / 4 * 4 - 4];
+    (0..4).find(|skipped| places.iter().any(|place| is_text(place + skipped)))
 }
 
 /// Whether bytes are text in whatever script, which may begin and end within a character.
@@ -120,13 +162,53 @@ pub(crate) fn runs(text: &[u8], part: &Range<usize>, mut found: impl FnMut(Range
     }
 }
 
+/// The lines on which a run goes on that begins with `first`, which is not among them, and how they are wrapped.
+pub(crate) fn lines_behind(
+    text: &[u8],
+    first: &Range<usize>,
+) -> Option<(Vec<Range<usize>>, Wrapped)> {
+    let line = first.len();
+    if line < LINE_MIN || !line.is_multiple_of(4) {
+        return None;
+    }
+    let (next, wrapped) = next_line(text, first.end, line)?;
+    let mut all = vec![next];
+    while let Some(last) = all.last().filter(|last| last.len() == line) {
+        match next_line(text, last.end, line) {
+            Some((next, same)) if same == wrapped => all.push(next),
+            _ => break,
+        }
+    }
+    Some((all, wrapped))
+}
+
+/// What stands on the line below a place, if that is nothing else than a run and no longer than `line`.
+fn next_line(text: &[u8], end: usize, line: usize) -> Option<(Range<usize>, Wrapped)> {
+    let behind = text.get(end..)?;
+    let (returns, rest) = match behind.strip_prefix(b"\r\n") {
+        Some(rest) => (true, rest),
+        None => (false, behind.strip_prefix(b"\n")?),
+    };
+    let indent = rest.iter().take(INDENT_MAX).take_while(|byte| **byte == b' ').count();
+    let start = end + 1 + usize::from(returns) + indent;
+    let letters = text.get(start..)?.iter().take(line + 1);
+    let length = letters.take_while(|byte| is_base64(**byte)).count();
+    let padding =
+        text.get(start + length..)?.iter().take(2).take_while(|byte| **byte == b'=').count();
+    // A word of prose is followed by others, and is no whole number of groups.
+    let after = text.get(start + length + padding);
+    let ends = after.is_none_or(|byte| !matches!(byte, b' ' | b'\t' | b',' | b'.' | b':' | b'-'));
+    let whole = (1..=line).contains(&length) && (length + padding).is_multiple_of(4);
+    (ends && whole).then_some((start..start + length, Wrapped { line, returns, indent }))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    const STANDARD: Alphabet = Alphabet { url_safe: false, padding: 1 };
+    const STANDARD: Alphabet = Alphabet { url_safe: false, padding: 1, wrapped: None };
 
     #[test]
     fn text_is_found_at_each_of_four_places() {
@@ -147,7 +229,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_encoded_is_decoded(bytes: Vec<u8>, url_safe: bool, padding in 0_usize..2) {
-            let text = encode(&bytes, Alphabet { url_safe, padding });
+            let text = encode(&bytes, Alphabet { url_safe, padding, wrapped: None });
             let run: Vec<u8> = text.into_iter().filter(|byte| *byte != b'=').collect();
             let mut decoded = Vec::new();
             decode(&run, &mut decoded);

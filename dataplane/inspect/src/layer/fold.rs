@@ -16,16 +16,24 @@ pub(crate) enum Folded {
 
 pub(crate) fn fold(character: char) -> Folded {
     match character {
-        // Soft hyphen, combining grapheme joiner, Mongolian vowel separator; zero-width spaces, joiners and
-        // marks of direction; invisible operators; the byte order mark; variation selectors; tags.
+        // Soft hyphen, combining grapheme joiner, marks of direction, fillers of Hangul, vowels of Khmer that are not
+        // written, Mongolian selectors and vowel separator; zero-width spaces and joiners; invisible operators; the
+        // byte order mark; variation selectors; tags.
         '\u{ad}'
         | '\u{34f}'
-        | '\u{180e}'
+        | '\u{61c}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
         | '\u{fe00}'..='\u{fe0f}'
         | '\u{feff}'
+        | '\u{ffa0}'
         | '\u{e0000}'..='\u{e007f}'
         | '\u{e0100}'..='\u{e01ef}' => Folded::Nothing,
         // Full-width forms of the printable ASCII characters stand in its order.
@@ -44,7 +52,7 @@ pub(crate) fn fold(character: char) -> Folded {
 
 /// Whether a character that this byte begins may be folded.
 pub(crate) fn may_fold(lead: u8) -> bool {
-    matches!(lead, 0xc2 | 0xcd | 0xe1 | 0xe2 | 0xe3 | 0xef | 0xf3)
+    matches!(lead, 0xc2 | 0xcd | 0xd8 | 0xe1 | 0xe2 | 0xe3 | 0xef | 0xf3)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 
 pub(crate) mod base64;
 mod fold;
+pub(crate) mod marks;
 pub(crate) mod percent;
 mod unescape;
+pub(crate) mod wide;
 
 use std::ops::Range;
 
@@ -118,6 +120,11 @@ impl Layer {
         }
     }
 
+    /// Passes over what follows in the source, as its reader does.
+    pub(crate) fn pass(&mut self, source_bytes: usize) {
+        self.pass_to(self.source_end + source_bytes);
+    }
+
     /// Passes over a part of the source that is not looked at here; a line's end keeps apart what stands around it.
     pub(crate) fn skip_to(&mut self, at: usize) {
         let bytes = at.saturating_sub(self.source_end);
@@ -128,8 +135,10 @@ impl Layer {
         }
     }
 
-    /// Appends what a run of base64 stands for: each of its bytes came from the group of four that it is in.
-    pub(crate) fn base64(&mut self, run: &[u8]) {
+    /// Appends what a run of base64 stands for, from where it stands on: each of its bytes came from the group of four
+    /// that it is in.
+    pub(crate) fn base64(&mut self, from: usize, run: &[u8]) {
+        self.pass_to(from);
         let step = Step { at: self.text.len(), from: self.source_end, how: How::Groups };
         self.steps.push(step);
         base64::decode(run, &mut self.text);
@@ -222,7 +231,7 @@ mod tests {
         assert_eq!(layer.source(7..9), 25..27);
         let mut layer = Layer::default();
         layer.reset(10, 1024);
-        layer.base64(b"YWJjZGVmZw");
+        layer.base64(10, b"YWJjZGVmZw");
         assert_eq!(layer.text(), b"abcdefg");
         assert_eq!(layer.source(0..1), 10..14, "of base64 a whole group");
         assert_eq!(layer.source(2..4), 10..18);

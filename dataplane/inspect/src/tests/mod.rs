@@ -1,6 +1,7 @@
 //! What stands in a message in ways that hide it, and what only looks like something.
 
 mod engines;
+mod forms;
 mod limits;
 mod policy;
 mod redaction;
@@ -71,7 +72,7 @@ fn a_token_is_found_however_it_is_written() {
 }
 
 fn base64(bytes: &[u8]) -> String {
-    let alphabet = crate::layer::base64::Alphabet { url_safe: false, padding: 1 };
+    let alphabet = crate::layer::base64::Alphabet { url_safe: false, padding: 1, wrapped: None };
     String::from_utf8(crate::layer::base64::encode(bytes, alphabet)).expect("text")
 }
 

@@ -1,0 +1,326 @@
+//! Forms in which ordinary tools write what stands in a text: each is read as its reader reads it, and what is cut out
+//! of it leaves the form as it was.
+
+use serde_json::{Value, json};
+
+use super::{TOKEN, base64, found, inspector, redacted_text};
+use crate::{EngineKind, Form};
+
+/// Of a key in PEM, made up.
+const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----
+MIIEpAIBAAKCAQEA1vZk3yH8sFq0mXcB7tRgWn2LdJpOeUiKa5VhQxTzCwYfMbG9
+uS4rEj6NlDoP0qXvZ8kHtB1yRcWfIgLmAeJnTs7VdKuOxQ3hMpCzYwFb5G2aU9iE
+rS6lDjNoP4qXvZ1kHtB8yRcWfIgLm0eJnTs3VdKuOxQ7hMpCzYwFb2G5aU6iErS9
+-----END RSA PRIVATE KEY-----";
+
+/// Asserts that the secret is found in each, and that nothing of it is left where it is cut out, as text and as the
+/// string of an answer.
+fn held(secret: &str, cases: &[(&str, String)]) {
+    let inspector = inspector(EngineKind::BEST);
+    let mut missed = Vec::new();
+    for (name, text) in cases {
+        let message = json!({"result":{"content":[{"type":"text","text":text}]}}).to_string();
+        for (form, message) in [(Form::Text, text), (Form::Json, &message)] {
+            let all = found(&inspector, message.as_bytes(), form);
+            if !all.iter().any(|(_, found, _)| found == secret) {
+                missed.push(format!("{name} as {form:?}: {all:?} in {message}"));
+                continue;
+            }
+            let out = super::redacted(&inspector, message.as_bytes(), form);
+            let out = String::from_utf8(out).expect("text");
+            if form == Form::Json {
+                serde_json::from_str::<Value>(&out).expect("JSON");
+            }
+            let left = found_in(&inspector, &out, form, secret);
+            assert!(!left, "{name}: {out}");
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+fn found_in(inspector: &crate::Inspector, text: &str, form: Form, secret: &str) -> bool {
+    found(inspector, text.as_bytes(), form).iter().any(|(_, found, _)| found == secret)
+}
+
+fn named(cases: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    cases.iter().map(|(name, text)| (*name, (*text).to_owned())).collect()
+}
+
+#[test]
+fn a_token_has_the_colours_of_a_terminal() {
+    let (left, right) = TOKEN.split_at(17);
+    held(
+        TOKEN,
+        &[
+            ("around", format!("token: \u{1b}[32m{TOKEN}\u{1b}[0m\n")),
+            ("inside", format!("token: {left}\u{1b}[1;31m{right}\u{1b}[m x")),
+            ("a link", format!("\u{1b}]8;;https://x\u{7}{TOKEN}\u{1b}]8;;\u{7}")),
+            ("as a program writes them", format!(r"echo -e '\e[32m{TOKEN}\e[0m'")),
+            ("in octal", format!(r"printf '\033[1m{TOKEN}\033[0m'")),
+        ],
+    );
+    held(
+        "Tr0ub4dor-3zz",
+        &named(&[
+            ("between name and value", "password\u{1b}[0m=\u{1b}[33mTr0ub4dor-3zz\u{1b}[0m"),
+            (
+                "of JSON that jq prints",
+                "\u{1b}[34;1m\"password\"\u{1b}[0m\u{1b}[1;39m:\u{1b}[0m \u{1b}[0;32m\"Tr0ub4dor-3zz\"\u{1b}[0m",
+            ),
+        ]),
+    );
+}
+
+#[test]
+fn a_token_stands_in_marks_of_markdown() {
+    held(
+        TOKEN,
+        &[
+            ("underscores", format!("use _{TOKEN}_ for it")),
+            ("two underscores", format!("use __{TOKEN}__.")),
+            ("stars", format!("use **{TOKEN}** for it")),
+            ("a star", format!("use *{TOKEN}*, please")),
+            ("backticks", format!("use `{TOKEN}`")),
+            ("a fence", format!("```sh\n{TOKEN}\n```")),
+            ("struck", format!("~~{TOKEN}~~")),
+            ("escaped", format!("use {} for it", TOKEN.replace('_', r"\_"))),
+            ("a quote", format!("> {TOKEN}")),
+            ("a link", format!("[{TOKEN}](https://x/)")),
+        ],
+    );
+    held(
+        "Tr0ub4dor&3zz",
+        &named(&[
+            ("bold", "**Password:** Tr0ub4dor&3zz"),
+            ("bold value", "Password: **Tr0ub4dor&3zz**"),
+            ("both", "- **password**: `Tr0ub4dor&3zz`"),
+            ("escaped name", r"DB\_PASSWORD=Tr0ub4dor&3zz"),
+        ]),
+    );
+}
+
+#[test]
+fn a_token_stands_in_escapes_of_programs_and_of_html() {
+    let hex: String = TOKEN.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    let decimal: String = TOKEN.bytes().map(|byte| format!("&#{byte};")).collect();
+    let sixteen: String = TOKEN.bytes().map(|byte| format!("&#x{byte:X};")).collect();
+    held(
+        TOKEN,
+        &[
+            ("hex", format!("x = '{hex}'")),
+            ("entities", format!("<b>{decimal}</b>")),
+            ("entities in hex", format!("<b>{sixteen}</b>")),
+            ("a named one", TOKEN.replace('_', "&lowbar;")),
+            ("in base64", base64(format!("<td>{decimal}</td> and more").as_bytes())),
+        ],
+    );
+    held(
+        "Tr0ub4dor-3zz",
+        &named(&[
+            ("quotes in hex", r"{\x22user\x22:\x22x\x22,\x22password\x22:\x22Tr0ub4dor-3zz\x22}"),
+            (
+                "quotes as entities",
+                "{&quot;user&quot;:&quot;x&quot;,&quot;password&quot;:&quot;Tr0ub4dor-3zz&quot;}",
+            ),
+            ("by their numbers", "password=&#34;Tr0ub4dor-3zz&#34;"),
+        ]),
+    );
+}
+
+#[test]
+fn a_token_stands_in_base64_as_tools_write_it() {
+    let inner = format!(
+        "# a file that is longer than one line of MIME\ntoken: {TOKEN}\nuser: jo\nthe end of it\n"
+    );
+    let run = base64(inner.as_bytes());
+    let wrapped = |width: usize, end: &str| {
+        let lines: Vec<&str> = run
+            .as_bytes()
+            .chunks(width)
+            .map(|line| std::str::from_utf8(line).expect("text"))
+            .collect();
+        lines.join(end)
+    };
+    let wide = |order: fn(u16) -> [u8; 2]| -> String {
+        base64(&format!("$t = '{TOKEN}'").encode_utf16().flat_map(order).collect::<Vec<u8>>())
+    };
+    let binary: Vec<u8> =
+        (0..180_u8).map(|at| at.wrapping_mul(37).wrapping_add(131)).chain(inner.bytes()).collect();
+    held(
+        TOKEN,
+        &[
+            ("76 columns", format!("data:\n{}\n", wrapped(76, "\n"))),
+            ("with returns", wrapped(76, "\r\n")),
+            ("64 columns", wrapped(64, "\n")),
+            ("indented", format!("  data: |\n    {}\nx: 1", wrapped(60, "\n    "))),
+            ("behind a path", format!("/srv/files/{run}")),
+            ("behind a URL", format!("https://x.example.org/v1/files/{run}?x=1")),
+            ("a data URL", format!("data:text/plain;charset=utf-8;base64,{run}")),
+            ("behind bytes", base64(&binary)),
+            ("UTF-16", format!("powershell.exe -EncodedCommand {}", wide(u16::to_le_bytes))),
+            ("UTF-16, big end first", wide(u16::to_be_bytes)),
+        ],
+    );
+}
+
+#[test]
+fn base64_is_written_again_as_it_was() {
+    let inspector = inspector(EngineKind::BEST);
+    let inner =
+        format!("# a file that is longer than one line of MIME\ntoken: {TOKEN}\nuser: jo\n");
+    let run = base64(inner.as_bytes());
+    let lines: Vec<&str> =
+        run.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("text")).collect();
+    let message = json!({"data": format!("x\n{}\ny", lines.join("\r\n"))}).to_string();
+    let clean: Value = serde_json::from_str(&redacted_text(&inspector, &message)).expect("JSON");
+    let text = clean["data"].as_str().expect("a string");
+    let part =
+        text.strip_prefix("x\n").and_then(|text| text.strip_suffix("\ny")).expect("the rest");
+    assert!(part.split("\r\n").all(|line| line.len() <= 64 && !line.contains('\n')), "{text}");
+    let run: String = part.chars().filter(|one| !one.is_whitespace() && *one != '=').collect();
+    let mut decoded = Vec::new();
+    crate::layer::base64::decode(run.as_bytes(), &mut decoded);
+    let expected = inner.replace(TOKEN, "[REDACTED:github-personal-access-token]");
+    assert_eq!(String::from_utf8(decoded).expect("text"), expected);
+    let units: Vec<u8> =
+        format!("$t = '{TOKEN}'").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let clean = redacted_text(&inspector, &base64(&units));
+    let mut decoded = Vec::new();
+    crate::layer::base64::decode(clean.trim_end_matches('=').as_bytes(), &mut decoded);
+    let units: Vec<u16> =
+        decoded.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    let text = String::from_utf16(&units).expect("UTF-16");
+    assert_eq!(text, "$t = '[REDACTED:github-personal-access-token]'");
+}
+
+#[test]
+fn a_key_has_something_before_each_of_its_lines() {
+    let inspector = inspector(EngineKind::BEST);
+    let lines =
+        |before: &str| KEY.lines().map(|line| format!("{before}{line}\n")).collect::<String>();
+    for before in [
+        "",
+        "+",
+        "-",
+        "> ",
+        "    ",
+        "# ",
+        "// ",
+        " * ",
+        "| ",
+        "12: ",
+        "2026-11-22T10:55:13Z ",
+        "2026-11-22 10:55:13,123 INFO [main] ",
+        "Nov 22 10:55:13 web-1 app[99]: ",
+        "\u{1b}[32m+",
+        "\u{1b}[33m",
+    ] {
+        let text = lines(before);
+        let message = json!({ "text": text }).to_string();
+        for message in [text, message] {
+            let out = redacted_text(&inspector, &message);
+            for line in KEY.lines().skip(1).take(3) {
+                assert!(!out.contains(line), "{before:?}: {out}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_password_stands_below_its_name() {
+    held(
+        "Tr0ub4dor-3zz",
+        &named(&[
+            ("Markdown", "| user | password |\n| --- | --- |\n| jo | Tr0ub4dor-3zz |\n"),
+            ("CSV", "host,user,password,port\ndb1,jo,Tr0ub4dor-3zz,5432\n"),
+            ("CSV with quotes", "\"id\",\"Password\"\n\"7\",\"Tr0ub4dor-3zz\"\n"),
+            ("tabs", "user\tpasswd\njo\tTr0ub4dor-3zz\n"),
+            (
+                "psql",
+                " id | user | password \n----+------+---------------\n  1 | jo   | Tr0ub4dor-3zz\n(1 row)\n",
+            ),
+            (
+                "mysql",
+                "+----+---------------+\n| id | user_password |\n+----+---------------+\n|  1 | Tr0ub4dor-3zz |\n+----+---------------+\n",
+            ),
+            ("INSERT", "INSERT INTO users (id, name, password) VALUES (1, 'jo', 'Tr0ub4dor-3zz');"),
+        ]),
+    );
+    held(
+        "q7Zr4LwX9bTn2KcVf8Ys3HdM",
+        &named(&[
+            ("a key in CSV", "name,api_key,created\nprod,q7Zr4LwX9bTn2KcVf8Ys3HdM,2024-01-01\n"),
+            (
+                "a token in psql",
+                " id | access_token \n----+--------------------------\n  1 | q7Zr4LwX9bTn2KcVf8Ys3HdM\n",
+            ),
+        ]),
+    );
+}
+
+#[test]
+fn a_password_stands_in_a_block_or_an_object_of_its_own() {
+    held(
+        "Tr0ub4dor-3zz",
+        &named(&[
+            ("folded", "db:\n  password: >-\n    Tr0ub4dor-3zz\n  port: 1\n"),
+            ("literal", "password: |\n  Tr0ub4dor-3zz\n"),
+            ("literal, stripped", "DB_PASSWORD: |-\n  Tr0ub4dor-3zz"),
+            ("quoted below", "password:\n  \"Tr0ub4dor-3zz\"\n"),
+            ("an object", r#"{"password":{"value":"Tr0ub4dor-3zz"}}"#),
+            (
+                "an object, with a type",
+                r#"{"db_password":{"type":"string","value":"Tr0ub4dor-3zz","x":1}}"#,
+            ),
+            ("an object in YAML", "password:\n  value: Tr0ub4dor-3zz\n"),
+            ("named", r#"{"env":[{"name":"DB_PASSWORD","value":"Tr0ub4dor-3zz"}]}"#),
+            ("named behind", r#"[{"value":"Tr0ub4dor-3zz","name":"DB_PASSWORD"}]"#),
+            ("named in capitals", r#"{"Name":"DB_PASSWORD","Value":"Tr0ub4dor-3zz"}"#),
+            ("named, spread", "{\n  \"name\": \"DB_PASSWORD\",\n  \"value\": \"Tr0ub4dor-3zz\"\n}"),
+        ]),
+    );
+    let inspector = inspector(EngineKind::BEST);
+    for message in [
+        r#"{"password":{"value":"Tr0ub4dor-3zz"}}"#,
+        r#"{"env":[{"name":"DB_PASSWORD","value":"Tr0ub4dor-3zz"}]}"#,
+    ] {
+        assert!(found_in(&inspector, message, Form::Json, "Tr0ub4dor-3zz"), "{message}");
+    }
+}
+
+#[test]
+fn characters_that_nobody_sees_stand_within_a_token() {
+    for unseen in [
+        '\u{61c}',
+        '\u{115f}',
+        '\u{1160}',
+        '\u{17b4}',
+        '\u{17b5}',
+        '\u{180b}',
+        '\u{180d}',
+        '\u{180e}',
+        '\u{180f}',
+        '\u{2060}',
+        '\u{2061}',
+        '\u{2064}',
+        '\u{3164}',
+        '\u{fe0e}',
+        '\u{ffa0}',
+        '\u{e0101}',
+    ] {
+        let hidden: String = TOKEN.chars().flat_map(|one| [one, unseen]).collect();
+        held(TOKEN, &[("within", format!("x {hidden} y"))]);
+    }
+}
+
+/// A text full of backslashes is decoded once in each way, and not in each way of each way.
+#[test]
+fn what_is_decoded_of_a_manual_is_no_more_than_thrice_its_length() {
+    let inspector = inspector(EngineKind::BEST);
+    let line = "\\fB\\-\\-output\\-file\\fR=\\fIname\\fR\\&.\tWrites to \\*(lqname\\*(rq &amp; \\e[1mends\\e[0m\n";
+    let text = line.repeat(2000);
+    let mut scratch = inspector.scratch().expect("scratch");
+    inspector.scan(text.as_bytes(), Form::Text, &mut scratch).expect("within limits");
+    let decoded: usize = scratch.texts.iter().map(|text| text.layer.text().len()).sum();
+    assert!(decoded > text.len() && decoded < 3 * text.len(), "{decoded} of {}", text.len());
+}

@@ -1,0 +1,233 @@
+//! What stands encoded in a text: each way of writing that its reader takes back becomes a text of its own.
+
+use std::ops::Range;
+
+use memchr::{memchr_iter, memchr3_iter};
+
+use crate::layer::base64::{self, Alphabet, Wrapped};
+use crate::layer::marks::{is_mark, unmark};
+use crate::layer::wide::{Order, narrow};
+use crate::layer::{folded, percent, unescape};
+use crate::limits::Exceeded;
+use crate::scan::{Encoding, Scan, Within};
+
+/// What stands around escapes is looked at with them: so far before,
+pub(crate) const ESCAPES_BEFORE: usize = 512;
+/// and so far behind; a match may be as long.
+pub(crate) const ESCAPES_AFTER: usize = 4096;
+/// This much is, wherever its line ends.
+const NEAR_BYTES: usize = 96;
+
+impl Scan<'_> {
+    /// Puts what stands encoded in a text behind it.
+    pub(crate) fn texts_within(&mut self, index: usize) -> Result<(), Exceeded> {
+        let Some(of) = self.scratch.texts.get_mut(index) else { return Ok(()) };
+        let of = std::mem::take(of);
+        let bytes = of.bytes(self.message);
+        let done = self.every_within(index, bytes, of.within.as_ref());
+        if let Some(place) = self.scratch.texts.get_mut(index) {
+            *place = of;
+        }
+        done
+    }
+
+    fn every_within(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        within: Option<&Within>,
+    ) -> Result<(), Exceeded> {
+        let encoding = within.map(|within| &within.encoding);
+        if let Some(Encoding::Base64 { .. }) = encoding
+            && let Some(order) = Order::of(bytes)
+        {
+            return self.wide_within(index, bytes, order);
+        }
+        // What a backslash begins is decoded once in each way: of a text with marks its escapes were, and where escapes
+        // are, their text has the marks.
+        let marked = encoding == Some(&Encoding::Marked);
+        let begins = memchr_iter(b'\\', if marked { &[] } else { bytes });
+        let escaped = self.escapes_within(index, bytes, begins, &Encoding::Escaped)?;
+        let begins = memchr_iter(b'%', bytes).filter(|at| {
+            let rest = bytes.get(*at..).unwrap_or_default();
+            percent::byte(rest).is_some()
+        });
+        self.escapes_within(index, bytes, begins, &Encoding::Percent)?;
+        let begins = memchr3_iter(b'\\', b'&', 0x1b, bytes).filter(|at| {
+            let rest = bytes.get(*at..).unwrap_or_default();
+            is_mark(rest) && !(escaped && rest.starts_with(b"\\"))
+        });
+        self.escapes_within(index, bytes, begins, &Encoding::Marked)?;
+        self.base64_within(index, bytes)?;
+        self.emphasised_within(index, bytes)?;
+        match encoding {
+            Some(Encoding::Base64 { .. } | Encoding::Percent) => self.folded_within(index, bytes),
+            _ => Ok(()),
+        }
+    }
+
+    /// What stands around each of the places at which an escape begins, decoded; whether that is another text.
+    fn escapes_within(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        mut begins: impl Iterator<Item = usize>,
+        encoding: &Encoding,
+    ) -> Result<bool, Exceeded> {
+        let Some(first) = begins.next() else { return Ok(false) };
+        let mut text = self.text(Some(Within { text: index, encoding: encoding.clone() }), 0);
+        let mut part = around(bytes, first, encoding);
+        let mut decode = |part: Range<usize>| {
+            text.layer.skip_to(part.start);
+            let piece = bytes.get(part).unwrap_or_default();
+            match encoding {
+                Encoding::Percent => percent::unpercent(piece, &mut text.layer),
+                Encoding::Marked => unmark(piece, &mut text.layer),
+                _ => unescape(piece, &mut text.layer),
+            }
+        };
+        for next in begins {
+            let next = around(bytes, next, encoding);
+            if next.start > part.end {
+                decode(std::mem::replace(&mut part, next));
+            } else {
+                part.end = part.end.max(next.end);
+            }
+        }
+        decode(part);
+        // What stands for itself throughout was looked at.
+        if *encoding == Encoding::Escaped && text.layer.is_verbatim() {
+            return Ok(false);
+        }
+        self.put(text).map(|_| true)
+    }
+
+    /// Words that stand in `_`, by which Markdown emphasises them: a token begins behind it, and not in the midst of a
+    /// word.
+    fn emphasised_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
+        let mut words =
+            self.scratch.engine.runs().filter_map(|run| emphasised(bytes, run)).peekable();
+        if words.peek().is_none() {
+            return Ok(());
+        }
+        let words: Vec<Range<usize>> = words.collect();
+        let mut text = self.text(Some(Within { text: index, encoding: Encoding::Marked }), 0);
+        let mut end = 0;
+        for word in words {
+            if word.start >= end {
+                text.layer.skip_to(word.start);
+                end = word.end;
+                text.layer.copy(bytes.get(word).unwrap_or_default());
+            }
+        }
+        self.put(text).map(drop)
+    }
+
+    /// What was written in UTF-16.
+    fn wide_within(&mut self, index: usize, bytes: &[u8], order: Order) -> Result<(), Exceeded> {
+        let within = Within { text: index, encoding: Encoding::Wide(order) };
+        let mut text = self.text(Some(within), 0);
+        narrow(bytes, order, &mut text.layer);
+        self.put(text).map(drop)
+    }
+
+    /// What was decoded byte by byte, as its reader sees it.
+    fn folded_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
+        if bytes.is_ascii() {
+            return Ok(());
+        }
+        let mut text = self.text(Some(Within { text: index, encoding: Encoding::Folded }), 0);
+        folded(bytes, &mut text.layer);
+        if text.layer.is_verbatim() { Ok(()) } else { self.put(text).map(drop) }
+    }
+
+    fn base64_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
+        let mut runs: Vec<Run> = Vec::new();
+        // Up to where lines of a run were seen, whether they are text or not.
+        let mut seen = 0;
+        for part in self.scratch.engine.runs() {
+            base64::runs(bytes, part, |run| {
+                if run.start < seen {
+                    return;
+                }
+                let skipped = bytes.get(run.clone()).and_then(base64::text_in);
+                let first = run.start + skipped.unwrap_or(0)..run.end;
+                let behind = base64::lines_behind(bytes, &first);
+                seen =
+                    behind.as_ref().and_then(|(lines, _)| lines.last()).map_or(0, |last| last.end);
+                if skipped.is_some() {
+                    let (mut lines, wrapped) = behind.unzip();
+                    let mut all = vec![first];
+                    all.append(lines.get_or_insert_default());
+                    runs.push(Run { lines: all, wrapped });
+                }
+            });
+        }
+        for Run { lines, wrapped } in runs {
+            let (Some(first), Some(last)) = (lines.first(), lines.last()) else { continue };
+            let url = |line: &Range<usize>| {
+                bytes
+                    .get(line.clone())
+                    .unwrap_or_default()
+                    .iter()
+                    .any(|byte| matches!(byte, b'-' | b'_'))
+            };
+            let behind = bytes.get(last.end..).unwrap_or_default();
+            let alphabet = Alphabet {
+                url_safe: lines.iter().any(url),
+                padding: behind.iter().take(2).take_while(|byte| **byte == b'=').count(),
+                wrapped,
+            };
+            let run = first.start..last.end + alphabet.padding;
+            let encoding = Encoding::Base64 { run, alphabet };
+            let mut text = self.text(Some(Within { text: index, encoding }), first.start);
+            for line in &lines {
+                text.layer.base64(line.start, bytes.get(line.clone()).unwrap_or_default());
+            }
+            self.put(text)?;
+        }
+        Ok(())
+    }
+}
+
+/// What of a word is emphasised that begins or ends with a run, if it has digits as a token has.
+fn emphasised(bytes: &[u8], run: &Range<usize>) -> Option<Range<usize>> {
+    let text = bytes.get(run.clone())?;
+    let marked = text.first() == Some(&b'_') || text.last() == Some(&b'_');
+    if !marked || !text.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    let rest = bytes.get(run.start..bytes.len().min(run.start + ESCAPES_AFTER))?;
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'<>()[]{}*`,;".contains(byte);
+    let word = rest.get(..rest.iter().position(ends).unwrap_or(rest.len()))?;
+    let first = word.iter().take_while(|byte| **byte == b'_').count();
+    let last = word.iter().rposition(|byte| !matches!(byte, b'_' | b'.' | b'!' | b'?' | b':'))?;
+    (first <= last).then_some(run.start + first..run.start + last + 1)
+}
+
+/// A run of base64, by the lines that it is written on.
+struct Run {
+    lines: Vec<Range<usize>>,
+    wrapped: Option<Wrapped>,
+}
+
+/// What is decoded around an escape: of JSON its line, as a string of JSON has only one, and of a URL what no blank or
+/// quote ends; and in both what may be the context of what stands there. No word is cut.
+fn around(bytes: &[u8], at: usize, encoding: &Encoding) -> Range<usize> {
+    let blank =
+        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>');
+    let line = |byte: &u8| *byte == b'\n';
+    let ends: &dyn Fn(&u8) -> bool = if *encoding == Encoding::Percent { &blank } else { &line };
+    let start = |from: usize, ends: &dyn Fn(&u8) -> bool| {
+        let first = from.saturating_sub(ESCAPES_BEFORE);
+        let before = bytes.get(first..from).unwrap_or_default();
+        before.iter().rposition(ends).map_or(first, |place| first + place + 1)
+    };
+    let end = |from: usize, ends: &dyn Fn(&u8) -> bool| {
+        let last = from.saturating_add(ESCAPES_AFTER).min(bytes.len());
+        let behind = bytes.get(from..last).unwrap_or_default();
+        behind.iter().position(ends).map_or(last, |place| from + place)
+    };
+    let near = at.saturating_sub(NEAR_BYTES)..at.saturating_add(NEAR_BYTES).min(bytes.len());
+    start(at, ends).min(start(near.start, &blank))..end(at, ends).max(end(near.end, &blank))
+}
