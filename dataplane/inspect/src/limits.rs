@@ -18,7 +18,7 @@ pub struct Limits {
     pub texts: usize,
     /// Characters of one text that nobody sees.
     pub unseen: usize,
-    /// Bytes that regexes search, for each byte of the message. A regex is asked around what is looked for, and again
+    /// Bytes that regexes and automata search, for each byte of the message. A regex is asked around what is looked for, and again
     /// behind each match: of one whose matches have no longest that may be the rest of the text each time.
     pub searched_times: usize,
 }
@@ -41,7 +41,7 @@ impl Default for Limits {
 /// So many bytes may be searched, or decoded, whatever the length of a message.
 pub(crate) const SPENT_BYTES_MIN: usize = 4 << 20;
 
-/// What may still be searched by regexes in a message.
+/// What may still be searched in a message by regexes, and by automata of many.
 #[derive(Debug)]
 pub(crate) struct Budget {
     left: usize,
@@ -56,6 +56,11 @@ impl Budget {
 
     pub(crate) fn unlimited() -> Self {
         Self { left: usize::MAX, most: usize::MAX }
+    }
+
+    /// What may still be searched.
+    pub(crate) fn left(&self) -> usize {
+        self.left
     }
 
     /// What was searched so far.

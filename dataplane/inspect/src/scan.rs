@@ -314,11 +314,7 @@ impl Scan<'_> {
         let Scratch { engine: memory, hits, texts, cells: all, findings, .. } = &mut *self.scratch;
         let Some(of) = texts.get(index) else { return Ok(()) };
         let bytes = of.bytes(self.message);
-        engine.hits(bytes, memory, hits).map_err(Exceeded::Engine)?;
-        if hits.len() > limits.hits {
-            let what = "places at which a rule is asked";
-            return Err(Exceeded::Count { what, most: limits.hits });
-        }
+        engine.hits(bytes, memory, hits, limits.hits, &mut self.budget)?;
         let clipped = of.within.is_none() && form == Form::Json;
         if clipped && !hits.is_empty() {
             cells(self.message, all);

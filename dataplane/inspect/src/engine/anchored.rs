@@ -1,15 +1,16 @@
 //! Many regexes held against a text at one place.
 
 use regex_automata::Anchored as Held;
+use regex_automata::MatchKind;
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::start;
-use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::Hir;
 
 use super::Hit;
 use super::beginnings::Beginnings;
 use super::cut::{Bytes, Cut};
+use super::told::Told;
 
 /// What an automaton may take when it is built,
 const BUILT_BYTES_MAX: usize = 64 << 20;
@@ -121,8 +122,7 @@ impl Anchored {
             automaton,
             all: cuts.iter().map(of).collect(),
             beginnings: None,
-            // And what stands behind it.
-            longest: cuts.iter().map(|(_, cut)| cut.on).max().unwrap_or(0).saturating_add(1),
+            longest: cuts.iter().map(|(_, cut)| cut.longest).max().unwrap_or(0),
             lefts: [
                 union(&mut cuts.iter().map(|(_, cut)| cut.left)),
                 union(&mut cuts.iter().map(|(_, cut)| cut.second_left)),
@@ -148,37 +148,32 @@ impl Anchored {
         self.beginnings.as_ref().is_none_or(|beginnings| beginnings.may_be(rest))
     }
 
-    /// Puts into `hits` the rules of those that match here, if any may.
+    /// Tells the rules of those that match here, if any may.
     pub(super) fn ask_where_one_may_begin(
         &self,
         text: &[u8],
         at: usize,
         cache: &mut Cache,
-        hits: &mut Vec<Hit>,
+        told: &mut Told,
     ) {
         if self.may_begin(text, at) {
-            self.ask(text, at, cache, hits);
+            self.ask(text, at, cache, told);
         }
     }
 
-    /// Puts into `hits` the rules of those that match here.
-    pub(super) fn ask(&self, text: &[u8], at: usize, cache: &mut Cache, hits: &mut Vec<Hit>) {
-        if self.goes_on(text, at, cache) == Some(false) {
+    /// Tells the rules of those that match here.
+    pub(super) fn ask(&self, text: &[u8], at: usize, cache: &mut Cache, told: &mut Told) {
+        if told.is_over() {
             return;
         }
         let left = Left::of(text, at);
-        let fits = |of: &&Of| left.is_one_of(&of.lefts);
-        if self.walk(text, at, left, cache, hits).is_none() {
+        let first = told.hits.len();
+        if self.walk(text, at, left, cache, told).is_none() {
             // It gave up: each may match.
-            hits.extend(self.all.iter().filter(fits).map(|of| of.hit(at)));
+            told.hits.truncate(first);
+            let fits = |of: &&Of| left.is_one_of(&of.lefts);
+            self.all.iter().filter(fits).for_each(|of| told.push(of.hit(at)));
         }
-    }
-
-    /// Whether any of them matches here; most do not, and that is told in less time than which.
-    fn goes_on(&self, text: &[u8], at: usize, cache: &mut Cache) -> Option<bool> {
-        let end = at.saturating_add(self.longest).min(text.len());
-        let input = Input::new(text).range(at..end).anchored(Held::Yes).earliest(true);
-        self.automaton.try_search_fwd(cache, &input).ok().map(|found| found.is_some())
     }
 
     fn walk(
@@ -187,43 +182,40 @@ impl Anchored {
         at: usize,
         left: Left,
         cache: &mut Cache,
-        hits: &mut Vec<Hit>,
+        told: &mut Told,
     ) -> Option<()> {
         let Self { automaton, all, .. } = self;
         let start = start::Config::new().anchored(Held::Yes).look_behind(left.0);
         let mut state = automaton.start_state(cache, &start).ok()?;
-        let rest = text.get(at..).unwrap_or_default();
+        let first = told.hits.len();
+        let tell = |cache: &Cache, state, told: &mut Told| {
+            for index in 0..automaton.match_len(cache, state) {
+                let pattern = automaton.match_pattern(cache, state, index).as_usize();
+                let of = all.get(pattern).filter(|of| left.is_one_of(&of.lefts));
+                told.push_once(first, of.map(|of| of.hit(at)));
+            }
+        };
         // A match is told a byte behind its end.
-        let far = rest.len() > self.longest;
-        let mut rest = rest.get(..self.longest.saturating_add(1)).unwrap_or(rest).iter();
-        loop {
-            let next = rest.next();
-            if far && next.is_none() {
-                return Some(());
-            }
-            state = match next {
-                Some(byte) => automaton.next_state(cache, state, *byte),
-                None => automaton.next_eoi_state(cache, state),
-            }
-            .ok()?;
+        let end = at.saturating_add(self.longest).saturating_add(1);
+        let rest = text.get(at..end.min(text.len())).unwrap_or_default();
+        for (walked, byte) in rest.iter().enumerate() {
+            state = automaton.next_state(cache, state, *byte).ok()?;
             if state.is_tagged() {
                 if state.is_match() {
-                    for index in 0..automaton.match_len(cache, state) {
-                        let pattern = automaton.match_pattern(cache, state, index).as_usize();
-                        let of = all.get(pattern)?;
-                        if left.is_one_of(&of.lefts) {
-                            hits.push(of.hit(at));
-                        }
-                    }
-                } else if state.is_dead() {
-                    return Some(());
-                } else if state.is_quit() {
-                    return None;
+                    tell(cache, state, told);
+                } else {
+                    told.walked += walked;
+                    return state.is_dead().then_some(());
                 }
             }
-            if next.is_none() {
-                return Some(());
+        }
+        told.walked += rest.len();
+        if end >= text.len() {
+            state = automaton.next_eoi_state(cache, state).ok()?;
+            if state.is_match() {
+                tell(cache, state, told);
             }
         }
+        Some(())
     }
 }

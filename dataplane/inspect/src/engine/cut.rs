@@ -11,6 +11,9 @@ use super::words::Words;
 /// What may be repeated more often than this may be so for ever.
 const REPEATED_MAX: u32 = 6;
 
+/// An automaton walks no further than this to see whether a rule is to be asked.
+const WALK_MAX: usize = 256;
+
 /// Sets of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bytes([u64; 4]);
@@ -31,6 +34,8 @@ pub(super) struct Cut {
     pub(super) before: usize,
     /// and ends further behind where it begins.
     pub(super) on: usize,
+    /// No match of the rest has more bytes.
+    pub(super) longest: usize,
     /// Whether nothing was left away but what may be missing, or is a byte that stands apart.
     pub(super) is_whole: bool,
 }
@@ -132,9 +137,10 @@ impl Cut {
         let is_whole = head.iter().map(shortest).sum::<usize>() <= 1;
         let (last, parts) = rest.split_last()?;
         let parts = parts.iter().map(anywhere).chain([at_end(last)]);
-        let rest = without_tail(parts.collect());
+        let rest = without_tail(near(parts, WALK_MAX));
         let (left, second_left) = left(head, first_bytes(&rest)?);
-        Some(Self { rest, left, second_left, before, on, is_whole })
+        let longest = rest.properties().maximum_len().unwrap_or(usize::MAX);
+        Some(Self { rest, left, second_left, before, on, longest, is_whole })
     }
 
     /// The same where what may be repeated often may be so for ever: an automaton has fewer states then.
@@ -227,6 +233,42 @@ fn at_end(hir: &Hir) -> Hir {
 
 fn is_held_to_end(hir: &Hir) -> bool {
     hir.properties().look_set().contains(Look::End)
+}
+
+/// Of parts in a row those that end so near to where they begin.
+fn near(row: impl Iterator<Item = Hir>, bytes: usize) -> Vec<Hir> {
+    let mut left = bytes;
+    let mut all = Vec::new();
+    for part in row {
+        let (part, whole) = no_further(&part, left);
+        left = left.saturating_sub(part.properties().maximum_len().unwrap_or(usize::MAX));
+        all.push(part);
+        if !whole {
+            break;
+        }
+    }
+    all
+}
+
+/// What every match has of its first bytes, and whether that is all of it.
+fn no_further(hir: &Hir, bytes: usize) -> (Hir, bool) {
+    if hir.properties().maximum_len().is_some_and(|most| most <= bytes) {
+        return (hir.clone(), true);
+    }
+    let kept = match hir.kind() {
+        HirKind::Capture(capture) => return no_further(&capture.sub, bytes),
+        HirKind::Repetition(repetition) => {
+            let one = repetition.sub.properties().maximum_len().unwrap_or(usize::MAX).max(1);
+            let times = u32::try_from(bytes / one).unwrap_or(u32::MAX).min(repetition.min);
+            Hir::repetition(Repetition { min: times, max: Some(times), ..repetition.clone() })
+        }
+        HirKind::Concat(parts) => Hir::concat(near(parts.iter().cloned(), bytes)),
+        HirKind::Alternation(forms) => {
+            Hir::alternation(forms.iter().map(|form| no_further(form, bytes).0).collect())
+        }
+        _ => hir.clone(),
+    };
+    (kept, false)
 }
 
 /// Without what may be missing at its end.

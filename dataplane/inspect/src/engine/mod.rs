@@ -20,6 +20,7 @@ mod plan;
 mod portable;
 mod route;
 mod spans;
+mod told;
 #[cfg(feature = "vectorscan")]
 mod vectorscan;
 mod words;
@@ -30,6 +31,9 @@ use beside::Beside;
 pub(crate) use plan::sought;
 use plan::{Plan, Spans};
 
+use told::Told;
+
+use crate::limits::{Budget, Exceeded};
 use crate::rule::Rule;
 
 /// Something that every match of a rule has, or stands beside: around it the rule is to be asked.
@@ -159,19 +163,27 @@ impl Engine {
     }
 
     /// Puts into `hits` where rules are to be asked, by rule and place: every match of a rule is in the window of
-    /// one of its hits, unless a word that it needs is not there.
+    /// one of its hits, unless a word that it needs is not there. There may be `hits_max` of them.
     pub(crate) fn hits(
         &self,
         text: &[u8],
         scratch: &mut EngineScratch,
         hits: &mut Vec<Hit>,
-    ) -> Result<(), String> {
+        hits_max: usize,
+        budget: &mut Budget,
+    ) -> Result<(), Exceeded> {
         let EngineScratch { words, spans, beside } = scratch;
-        hits.clear();
-        self.plan.always(text, hits);
-        self.plan.dense(text, spans, hits);
-        self.words.search(text, words, &mut |word, end| self.plan.word(word, end, spans, hits))?;
-        self.plan.phrases(text, spans, hits);
+        let mut told = Told::new(hits, hits_max, budget.left());
+        self.plan.always(text, &mut told);
+        self.plan.dense(text, spans, &mut told);
+        let mut found = |word, end| self.plan.word(word, end, spans, &mut told);
+        self.words.search(text, words, &mut found).map_err(Exceeded::Engine)?;
+        self.plan.phrases(text, spans, &mut told);
+        budget.spend(told.walked)?;
+        if told.is_over() {
+            let what = "places at which a rule is asked";
+            return Err(Exceeded::Count { what, most: hits_max });
+        }
         hits.sort_unstable();
         hits.dedup();
         self.beside.retain(text, beside, hits);
@@ -257,7 +269,8 @@ mod tests {
                 let engine = Engine::new(kind, set.rules()).expect("an engine");
                 let mut scratch = engine.scratch().expect("scratch");
                 let mut hits = Vec::new();
-                engine.hits(bytes, &mut scratch, &mut hits).expect("a search");
+                let budget = &mut Budget::unlimited();
+                engine.hits(bytes, &mut scratch, &mut hits, usize::MAX - 1, budget).expect("a search");
                 let mut missed = None;
                 rule.regex.matches(bytes, (0..bytes.len()).into(), rule.group, |whole, _| {
                     let holds = |hit: &Hit| {

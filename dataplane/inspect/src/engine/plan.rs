@@ -8,7 +8,6 @@ use std::ops::Range;
 use regex_automata::hybrid::dfa::Cache;
 pub(crate) use sought::sought;
 
-use super::Hit;
 use super::anchored::{Anchored, Unbuilt};
 use super::atoms::{Atom, Choice};
 use super::beside::Needs;
@@ -17,6 +16,7 @@ use super::dense::{Cluster, Kind};
 use super::marks::{LEAD_MAX, Marks, RUN_MIN, SIGNS};
 use super::route::{Asked, Route, Way};
 use super::spans::clusters;
+use super::told::Told;
 use super::words::without_longer;
 use crate::rule::Rule;
 
@@ -208,7 +208,7 @@ impl Plan {
     }
 
     /// Who is to be asked, as this word ends here.
-    pub(super) fn word(&self, word: usize, end: usize, spans: &mut Spans, hits: &mut Vec<Hit>) {
+    pub(super) fn word(&self, word: usize, end: usize, spans: &mut Spans, told: &mut Told) {
         let (Some(bytes), Some(rules)) = (self.words.get(word), self.of_words.get(word)) else {
             return;
         };
@@ -220,36 +220,36 @@ impl Plan {
             let hit = asked.hit(part.clone());
             let window = hit.window(&(0..usize::MAX));
             if has(&spans.tokens, asked.token, &window) {
-                hits.push(hit);
+                told.push(hit);
             }
         }
     }
 
     /// Who is to be asked by bytes that stand close together, and by what may begin about them.
-    pub(super) fn dense(&self, text: &[u8], spans: &mut Spans, hits: &mut Vec<Hit>) {
+    pub(super) fn dense(&self, text: &[u8], spans: &mut Spans, told: &mut Told) {
         let Spans { marks, tokens, numbers, runs, signs, begun, .. } = spans;
         begun.clear();
         marks.read(text);
         tokens.clear();
         marks.runs(|run| tokens.push((Cluster { bytes: run.len(), groups: 1 }, run)));
         for (here, run) in &*tokens {
-            self.stand_close(Kind::Token, *here, run, hits);
+            self.stand_close(Kind::Token, *here, run, told);
         }
         for kind in Kind::APART {
             if self.dense.iter().any(|(of, ..)| *of == kind) {
-                let found = |here, part| self.stand_close(kind, here, &part, hits);
+                let found = |here, part| self.stand_close(kind, here, &part, told);
                 clusters(text, kind, kind.fewest(), found);
             }
         }
         if let (Some(of), Some(cache)) = (&self.numbers, numbers) {
-            marks.before_digits(|at| of.ask_where_one_may_begin(text, at, cache, hits));
+            marks.before_digits(|at| of.ask_where_one_may_begin(text, at, cache, told));
         }
         if let (Some(of), Some(cache)) = (&self.runs, runs) {
             let mut next = 0;
             for (_, run) in &*tokens {
                 // As much of the run as is asked for at the least must be left.
                 let part = run.start.saturating_sub(LEAD_MAX).max(next)..run.end - RUN_MIN + 1;
-                marks.apart(part, |at| of.ask_where_one_may_begin(text, at, cache, hits));
+                marks.apart(part, |at| of.ask_where_one_may_begin(text, at, cache, told));
                 next = run.end;
             }
         }
@@ -259,25 +259,25 @@ impl Plan {
                 Some((self.signs.get(place)?.as_ref()?, signs.get_mut(place)?.as_mut()?))
             });
             if let Some((sign, cache)) = sign.filter(|(sign, _)| sign.may_be(text, at)) {
-                sign.of.ask(text, at, cache, hits);
+                sign.of.ask(text, at, cache, told);
             }
         });
     }
 
     /// Who is to be asked by these.
-    fn stand_close(&self, kind: Kind, here: Cluster, part: &Range<usize>, hits: &mut Vec<Hit>) {
+    fn stand_close(&self, kind: Kind, here: Cluster, part: &Range<usize>, told: &mut Told) {
         let rules = self.dense.iter().filter(|(of, wanted, _)| *of == kind && here.has(*wanted));
-        hits.extend(rules.map(|(.., asked)| asked.hit(part.clone())));
+        rules.for_each(|(.., asked)| told.push(asked.hit(part.clone())));
     }
 
     /// Who is to be asked by the words with which a phrase may begin; these were found.
-    pub(super) fn phrases(&self, text: &[u8], spans: &mut Spans, hits: &mut Vec<Hit>) {
+    pub(super) fn phrases(&self, text: &[u8], spans: &mut Spans, told: &mut Told) {
         let Spans { phrases, begun, .. } = spans;
         let (Some(of), Some(cache)) = (&self.phrases, phrases) else { return };
         begun.sort_unstable();
         begun.dedup();
         for at in begun.iter().filter(|at| of.may_begin(text, **at)) {
-            of.ask(text, *at, cache, hits);
+            of.ask(text, *at, cache, told);
         }
     }
 
@@ -287,7 +287,7 @@ impl Plan {
     }
 
     /// Who is asked everywhere.
-    pub(super) fn always(&self, text: &[u8], hits: &mut Vec<Hit>) {
+    pub(super) fn always(&self, text: &[u8], told: &mut Told) {
         let all = 0..text.len();
         let everywhere = |rule: &usize| Asked {
             rule: *rule,
@@ -295,6 +295,6 @@ impl Plan {
             beside: false,
             token: Cluster::default(),
         };
-        hits.extend(self.always.iter().map(everywhere).map(|asked| asked.hit(all.clone())));
+        self.always.iter().map(everywhere).for_each(|asked| told.push(asked.hit(all.clone())));
     }
 }

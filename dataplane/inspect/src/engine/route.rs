@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::Hit;
 use super::atoms::Choice;
 use super::beside::Needs;
@@ -102,8 +104,15 @@ impl Route {
 impl Route {
     /// What must be where a rule is asked that is looked for so.
     pub(super) fn needs(&self, rule: &Rule) -> Needs {
+        let has_keyword = |word: &Vec<u8>| {
+            rule.keywords.iter().any(|keyword| memmem::find(word, keyword.as_bytes()).is_some())
+        };
+        let is_keyword = |way: &Way| match way {
+            Way::Phrase(_, words) => words.iter().all(has_keyword),
+            _ => false,
+        };
         let by_word = match self {
-            Self::Begins(ways) => ways.iter().all(|way| matches!(way, Way::Phrase(..))),
+            Self::Begins(ways) => ways.iter().all(is_keyword),
             Self::Has(direct) if direct.asked.beside => return Needs::Nothing,
             Self::Has(direct) => direct.choice.words_of().next().is_some(),
             Self::Always => false,

@@ -10,6 +10,8 @@ use super::wide::Order;
 pub(crate) const RUN_MIN: usize = 24;
 /// So much of a run is decoded to see whether it is text,
 const TASTE: usize = 32;
+/// of which no more is unprintable,
+const UNPRINTABLE_MAX: u8 = 3;
 /// behind each of so many marks that a path has,
 const MARKS_MAX: usize = 8;
 /// no further in than this,
@@ -40,7 +42,7 @@ pub(crate) struct Wrapped {
     indent: usize,
 }
 
-fn value(byte: u8) -> Option<u8> {
+const fn value(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),
@@ -50,6 +52,21 @@ fn value(byte: u8) -> Option<u8> {
         _ => None,
     }
 }
+
+/// What each byte stands for, and 0 for what may stand in no run.
+static VALUES: [u8; 256] = {
+    let mut all = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        if let Some(value) = value(byte) {
+            all[byte as usize] = value;
+        }
+        if byte == u8::MAX {
+            break all;
+        }
+        byte += 1;
+    }
+};
 
 /// Whether a byte may stand in a run.
 pub(crate) fn is_base64(byte: u8) -> bool {
@@ -61,7 +78,7 @@ pub(crate) fn decode(run: &[u8], out: &mut Vec<u8>) {
     for four in run.chunks(4) {
         let mut bits = 0_u32;
         for byte in four {
-            bits = bits << 6 | u32::from(value(*byte).unwrap_or(0));
+            bits = bits << 6 | u32::from(VALUES[usize::from(*byte)]);
         }
         bits <<= 6 * (4 - four.len());
         let [_, first, second, third] = bits.to_be_bytes();
@@ -107,30 +124,72 @@ pub(crate) fn encode(bytes: &[u8], alphabet: Alphabet) -> Vec<u8> {
 /// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four places,
 /// as other letters may stand before it, or a path, or bytes that are no text.
 pub(crate) fn text_in(run: &[u8]) -> Option<usize> {
-    let mut decoded = Vec::with_capacity(TASTE);
-    let mut is_text = |from: usize| {
-        let taste = run.get(from..).unwrap_or_default();
-        decoded.clear();
-        decode(taste.get(..TASTE.min(taste.len())).unwrap_or_default(), &mut decoded);
-        // In random bytes two of five are printable.
-        let printable = |byte: &&u8| matches!(**byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
-        decoded.len() >= RUN_MIN / 2
-            && (decoded.iter().filter(printable).count() * 8 >= decoded.len() * 7
-                || is_utf8(&decoded)
-                || Order::of(&decoded).is_some())
-    };
-    let first = (0..4).find(|skipped| is_text(*skipped));
+    let is_text = |from: &usize| is_text(run.get(*from..).unwrap_or_default());
     let mark = |at: &usize| run.get(*at).is_some_and(|byte| !byte.is_ascii_alphanumeric());
-    let behind = || {
-        let marks = (4..run.len().min(MARKS_BYTES_MAX)).filter(mark).take(MARKS_MAX);
-        marks.map(|at| at + 1).collect::<Vec<_>>()
-    };
-    let first = first.or_else(|| behind().into_iter().find(|from| is_text(*from)));
+    let marks = (4..run.len().min(MARKS_BYTES_MAX)).filter(mark).take(MARKS_MAX);
+    let first = (0..4).chain(marks.map(|at| at + 1)).find(is_text);
     if first.is_some() || run.len() < LONG_MIN {
         return first;
     }
     let places = [run.len() / 8 * 4, (run.len() - TASTE) / 4 * 4 - 4];
-    (0..4).find(|skipped| places.iter().any(|place| is_text(place + skipped)))
+    (0..4).find(|skipped| places.iter().any(|place| is_text(&(place + skipped))))
+}
+
+/// Whether a run is text as far as it is tasted.
+fn is_text(run: &[u8]) -> bool {
+    let taste = run.get(..TASTE.min(run.len())).unwrap_or_default();
+    if !may_be_text(taste) {
+        return false;
+    }
+    let mut decoded = Vec::with_capacity(TASTE);
+    decode(taste, &mut decoded);
+    is_text_decoded(&decoded)
+}
+
+fn is_text_decoded(decoded: &[u8]) -> bool {
+    decoded.len() >= RUN_MIN / 2
+        && (decoded.iter().filter(|byte| is_printable(**byte)).count() * 8 >= decoded.len() * 7
+            || is_utf8(decoded)
+            || Order::of(decoded).is_some())
+}
+
+/// In random bytes two of five are.
+const fn is_printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')
+}
+
+/// What is counted of a byte: whether it is printable, in no text, a zero.
+static COUNTED: [[u8; 3]; 256] = {
+    let mut all = [[0; 3]; 256];
+    let mut byte = 0_u8;
+    loop {
+        let control = !is_printable(byte) && byte.is_ascii();
+        all[byte as usize] = [!is_printable(byte) as u8, control as u8, (byte == 0) as u8];
+        if byte == u8::MAX {
+            break all;
+        }
+        byte += 1;
+    }
+};
+
+/// A quick look that says of most of what is no text that it is none.
+fn may_be_text(taste: &[u8]) -> bool {
+    let mut counted = [0; 3];
+    for four in taste.as_chunks::<4>().0 {
+        let bits =
+            four.iter().fold(0, |bits, byte| bits << 6 | u32::from(VALUES[usize::from(*byte)]));
+        let [_, first, second, third] = bits.to_be_bytes();
+        for byte in [first, second, third] {
+            let one = COUNTED[usize::from(byte)];
+            counted = std::array::from_fn(|at| counted[at] + one[at]);
+        }
+        let [unprintable, controls, zeros] = counted;
+        // Text of any script has no controls, and UTF-16 has zeros.
+        if unprintable > UNPRINTABLE_MAX && controls > 0 && zeros == 0 {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether bytes are text in whatever script, which may begin and end within a character.
@@ -227,6 +286,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_quick_look_denies_no_text(
+            bytes in "[a-z\\n\u{0}]{0,24}|[\u{80}-\u{7ff}a\u{1}]{0,12}|(a\u{0}){9,12}".prop_map(String::into_bytes),
+            noise in prop::collection::vec((0_usize..24, any::<u8>()), 0..4),
+        ) {
+            let mut bytes = bytes;
+            for (at, byte) in noise {
+                bytes.get_mut(at).into_iter().for_each(|place| *place = byte);
+            }
+            bytes.truncate(24);
+            let run = encode(&bytes, Alphabet { padding: 0, ..STANDARD });
+            let mut decoded = Vec::new();
+            decode(&run, &mut decoded);
+            prop_assert!(may_be_text(&run) || !is_text_decoded(&decoded), "{bytes:?}");
+        }
+
         #[test]
         fn what_is_encoded_is_decoded(bytes: Vec<u8>, url_safe: bool, padding in 0_usize..2) {
             let text = encode(&bytes, Alphabet { url_safe, padding, wrapped: None });

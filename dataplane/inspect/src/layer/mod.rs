@@ -100,6 +100,13 @@ impl Layer {
         self.source_end += source_bytes;
     }
 
+    /// The same of one byte.
+    pub(crate) fn decoded_byte(&mut self, byte: u8, source_bytes: usize) {
+        self.steps.push(Step { at: self.text.len(), from: self.source_end, how: How::Decoded });
+        self.text.push(byte);
+        self.source_end += source_bytes;
+    }
+
     /// Appends a character that was left out of the text beside this one, and tells where it is.
     pub(crate) fn place(&mut self, unseen: &Unseen) -> Range<usize> {
         self.pass_to(unseen.from);

@@ -9,6 +9,9 @@ use memchr::memchr;
 use super::Layer;
 use super::fold::{Folded, fold, may_fold};
 
+/// So many bytes are looked at at once.
+const STEP: usize = 32;
+
 /// Appends `source` to `layer`, decoded and folded.
 pub(crate) fn unescape(source: &[u8], layer: &mut Layer) {
     if source.is_ascii() {
@@ -20,7 +23,7 @@ pub(crate) fn unescape(source: &[u8], layer: &mut Layer) {
 
 /// Appends `source` folded, and no more.
 pub(crate) fn folded(mut source: &[u8], layer: &mut Layer) {
-    while let Some(at) = source.iter().position(|byte| may_fold(*byte)) {
+    while let Some(at) = position(source, may_fold) {
         let (plain, rest) = source.split_at(at);
         layer.copy(plain);
         let (character, bytes) = first_character(rest);
@@ -40,8 +43,8 @@ fn ascii(mut source: &[u8], layer: &mut Layer) {
 }
 
 fn any(mut source: &[u8], layer: &mut Layer) {
-    let looked_at = |byte: &u8| *byte == b'\\' || may_fold(*byte);
-    while let Some(at) = source.iter().position(looked_at) {
+    let looked_at = |byte| byte == b'\\' || may_fold(byte);
+    while let Some(at) = position(source, looked_at) {
         let (plain, rest) = source.split_at(at);
         layer.copy(plain);
         source = if rest.first() == Some(&b'\\') {
@@ -55,18 +58,29 @@ fn any(mut source: &[u8], layer: &mut Layer) {
     layer.copy(source);
 }
 
+/// Where the first of these bytes is: many are looked at at once.
+fn position(source: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    let any = |step: &[u8]| step.iter().fold(false, |any, byte| any | wanted(*byte));
+    let (number, step) = source.chunks(STEP).enumerate().find(|(_, step)| any(step))?;
+    step.iter().position(|byte| wanted(*byte)).map(|at| number * STEP + at)
+}
+
 /// Takes the escape that `source` begins with; what follows it.
 fn escape<'s>(source: &'s [u8], layer: &mut Layer) -> &'s [u8] {
-    let decoded = match source.get(1) {
-        Some(byte @ (b'"' | b'\\' | b'/')) => Some((char::from(*byte), 2)),
-        Some(b'b') => Some(('\u{8}', 2)),
-        Some(b'f') => Some(('\u{c}', 2)),
-        Some(b'n') => Some(('\n', 2)),
-        Some(b'r') => Some(('\r', 2)),
-        Some(b't') => Some(('\t', 2)),
-        Some(b'u') => unicode(source),
+    let short = match source.get(1) {
+        Some(byte @ (b'"' | b'\\' | b'/')) => Some(*byte),
+        Some(b'n') => Some(b'\n'),
+        Some(b't') => Some(b'\t'),
+        Some(b'r') => Some(b'\r'),
+        Some(b'b') => Some(0x8),
+        Some(b'f') => Some(0xc),
         _ => None,
     };
+    if let Some(byte) = short {
+        layer.decoded_byte(byte, 2);
+        return source.get(2..).unwrap_or_default();
+    }
+    let decoded = if source.get(1) == Some(&b'u') { unicode(source) } else { None };
     let Some((character, bytes)) = decoded else {
         // No escape: it stands for itself.
         layer.copy(source.get(..1).unwrap_or_default());
