@@ -76,10 +76,13 @@ impl Table {
             return Some(Self { form, columns, rows: (below.end + 1).min(text.len()) });
         }
         b"\t,;|".iter().find_map(|separator| {
-            let all = fields(text, head.clone(), *separator);
-            let same = fields(text, ended(text, below.clone(), quoted), *separator).len();
-            let columns = (all.len() > 1 && all.len() == same).then_some(all)?;
-            let columns = names(text, columns, false)?;
+            let there = memchr::memchr(*separator, text.get(head.clone())?).is_some();
+            let all = there.then(|| fields(text, head.clone(), *separator))?;
+            let columns = names(text, all, false).filter(|all| all.len() > 1)?;
+            let row = ended(text, below.clone(), quoted);
+            if fields(text, row, *separator).len() != columns.len() {
+                return None;
+            }
             Some(Self { form: Form::Lines { separator: *separator, quoted }, columns, rows: next })
         })
     }

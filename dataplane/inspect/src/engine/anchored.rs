@@ -8,6 +8,7 @@ use regex_automata::util::start;
 use regex_syntax::hir::Hir;
 
 use super::Hit;
+use super::alike::{READ, over_read};
 use super::beginnings::Beginnings;
 use super::cut::{Bytes, Cut};
 use super::told::Told;
@@ -100,7 +101,7 @@ fn largest(cuts: &[(usize, Cut)]) -> Vec<usize> {
 impl Anchored {
     /// Why it cannot be built.
     pub(super) fn build(cuts: &[(usize, Cut)]) -> Result<Self, Unbuilt> {
-        let regexes: Vec<&Hir> = cuts.iter().map(|(_, cut)| &cut.rest).collect();
+        let regexes: Vec<Hir> = cuts.iter().map(|(_, cut)| over_read(&cut.rest)).collect();
         let unbuilt = |why: String| Unbuilt { why, largest: largest(cuts) };
         let nfa = compiler().build_many_from_hir(&regexes);
         let nfa = nfa.map_err(|error| unbuilt(error.to_string()))?;
@@ -185,7 +186,8 @@ impl Anchored {
         told: &mut Told,
     ) -> Option<()> {
         let Self { automaton, all, .. } = self;
-        let start = start::Config::new().anchored(Held::Yes).look_behind(left.0);
+        let before = left.0.map(|byte| READ[usize::from(byte)]);
+        let start = start::Config::new().anchored(Held::Yes).look_behind(before);
         let mut state = automaton.start_state(cache, &start).ok()?;
         let first = told.hits.len();
         let tell = |cache: &Cache, state, told: &mut Told| {
@@ -199,7 +201,7 @@ impl Anchored {
         let end = at.saturating_add(self.longest).saturating_add(1);
         let rest = text.get(at..end.min(text.len())).unwrap_or_default();
         for (walked, byte) in rest.iter().enumerate() {
-            state = automaton.next_state(cache, state, *byte).ok()?;
+            state = automaton.next_state(cache, state, READ[usize::from(*byte)]).ok()?;
             if state.is_tagged() {
                 if state.is_match() {
                     tell(cache, state, told);

@@ -5,6 +5,7 @@ use regex_automata::hybrid::dfa::DFA;
 use regex_automata::util::alphabet::Unit;
 use regex_automata::util::start;
 
+use super::alike::READ;
 use super::cut::Bytes;
 
 /// The first three bytes that an automaton goes on at.
@@ -21,9 +22,7 @@ impl Beginnings {
     /// `None` where the automaton cannot tell.
     pub(super) fn of(automaton: &DFA) -> Option<Self> {
         let alphabet = automaton.byte_classes();
-        let class = Box::new(std::array::from_fn(|byte| {
-            u8::try_from(byte).map_or(0, |byte| alphabet.get(byte))
-        }));
+        let class = Box::new(READ.map(|byte| alphabet.get(byte)));
         let classes = usize::from(class.iter().copied().max()?) + 1;
         let bytes: Vec<u8> =
             alphabet.representatives(0..=u8::MAX).filter_map(Unit::as_u8).collect();
@@ -40,7 +39,7 @@ impl Beginnings {
                     for third in bytes.iter().filter(|_| !twice.is_dead()) {
                         // A match is told a byte behind its end.
                         if !automaton.next_state(&mut cache, twice, *third).ok()?.is_dead() {
-                            let at = all.at(*first, *second);
+                            let at = all.place(alphabet.get(*first), alphabet.get(*second));
                             let third = alphabet.get(*third);
                             all.thirds.get_mut(at).into_iter().for_each(|set| set.insert(third));
                         }
@@ -51,17 +50,17 @@ impl Beginnings {
         Some(all)
     }
 
-    fn at(&self, first: u8, second: u8) -> usize {
-        usize::from(self.class[usize::from(first)]) * self.classes
-            + usize::from(self.class[usize::from(second)])
+    fn place(&self, first: u8, second: u8) -> usize {
+        usize::from(first) * self.classes + usize::from(second)
     }
 
     /// Whether any may begin here.
     pub(super) fn may_be(&self, text: &[u8]) -> bool {
         match text {
             [first, second, third, ..] => {
-                let third = self.class[usize::from(*third)];
-                self.thirds.get(self.at(*first, *second)).is_some_and(|set| set.has(third))
+                let [first, second, third] =
+                    [first, second, third].map(|byte| self.class[usize::from(*byte)]);
+                self.thirds.get(self.place(first, second)).is_some_and(|set| set.has(third))
             }
             _ => !text.is_empty(),
         }

@@ -1,13 +1,16 @@
 //! Rules that find nothing without a word beside a match, or in it, are asked only where one stands: numbers of nine
 //! digits and UUIDs are everywhere, and what may be said of them is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::Hit;
 use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule, stands_alone};
+
+/// So much of a word is looked at first; of one that is a byte shorter all of it.
+const BEGIN_BYTES: usize = 3;
+/// For each beginning there is one of two to the power of this.
+const HASH_BITS: u32 = 15;
 
 /// What must be where a match of a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -24,45 +27,113 @@ pub(super) enum Needs {
 /// The words that are needed.
 #[derive(Debug)]
 pub(super) struct Beside {
-    search: AhoCorasick,
-    /// For each word, whether it is of contexts, and the rules whose it is, in order.
-    words: Vec<(Needs, Vec<usize>)>,
+    begins: Begins,
+    /// By what they begin with.
+    words: HashMap<[u8; BEGIN_BYTES], Vec<Word>>,
+    /// Those of a byte, by which only columns are named.
+    tiny: Vec<Word>,
     /// For each rule, what it needs.
     needs: Vec<Needs>,
+}
+
+/// What words begin with, a bit for each: of most places it says that none begins there, and it is so small that it stays
+/// near the processor.
+#[derive(Debug)]
+struct Begins(Box<[u64; 1 << (HASH_BITS - 6)]>);
+
+/// A word, in lower case.
+#[derive(Debug)]
+struct Word {
+    bytes: Vec<u8>,
+    of: Needs,
+    /// The rules whose it is, in order.
+    rules: Vec<usize>,
 }
 
 /// A thread's memory for it.
 #[derive(Debug, Default)]
 pub(super) struct Words {
     parts: Vec<Range<usize>>,
-    /// Which stand where, by their ends.
-    found: Vec<(Range<usize>, usize)>,
+    found: Vec<Found>,
+}
+
+/// A word, and where it stands.
+#[derive(Debug)]
+struct Found {
+    at: Range<usize>,
+    /// What it begins with, and which of those that do.
+    word: ([u8; BEGIN_BYTES], usize),
+}
+
+impl Begins {
+    fn bit(begin: [u8; BEGIN_BYTES]) -> (usize, u64) {
+        let [first, second, third] = begin.map(u32::from);
+        let hash =
+            (first | second << 8 | third << 16).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);
+        (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
+    }
+
+    fn has(&self, begin: [u8; BEGIN_BYTES]) -> bool {
+        let (at, bit) = Self::bit(begin);
+        self.0.get(at).is_some_and(|bits| bits & bit != 0)
+    }
+
+    fn insert(&mut self, begin: [u8; BEGIN_BYTES]) {
+        let (at, bit) = Self::bit(begin);
+        self.0.get_mut(at).into_iter().for_each(|bits| *bits |= bit);
+    }
+}
+
+/// Bytes of which letters are told apart by no case, nor a few others.
+fn folded(bytes: [u8; BEGIN_BYTES]) -> [u8; BEGIN_BYTES] {
+    bytes.map(|byte| byte | 0x20)
 }
 
 impl Beside {
-    /// Why the words cannot be searched for, for a person.
-    pub(super) fn of(rules: &[Rule], needs: &[Needs]) -> Result<Self, String> {
+    pub(super) fn of(rules: &[Rule], needs: &[Needs]) -> Self {
+        let mut needs = needs.to_vec();
         let mut known: BTreeMap<(Vec<u8>, Needs), Vec<usize>> = BTreeMap::new();
-        for (index, (rule, needs)) in rules.iter().zip(needs).enumerate() {
-            // A column may be named by the context of any rule.
-            if rule.require_context {
-                for word in rule.context.written() {
-                    known.entry((word, Needs::Context)).or_default().push(index);
+        for (index, (rule, needs)) in rules.iter().zip(&mut needs).enumerate() {
+            let keywords: Vec<Vec<u8>> =
+                rule.keywords.iter().map(|word| word.clone().into()).collect();
+            let sought = match needs {
+                Needs::Keyword => keywords.iter().all(|word| word.len() + 1 >= BEGIN_BYTES),
+                Needs::Context => {
+                    rule.context.written().iter().all(|word| word.len() + 1 >= BEGIN_BYTES)
                 }
+                Needs::Nothing => true,
+            };
+            if !sought {
+                *needs = Needs::Nothing;
             }
-            if *needs == Needs::Keyword {
-                for word in &rule.keywords {
-                    known.entry((word.clone().into(), *needs)).or_default().push(index);
-                }
+            // A column may be named by the context of any rule.
+            let context = if rule.require_context { rule.context.written() } else { Vec::new() };
+            let keywords = if *needs == Needs::Keyword { keywords } else { Vec::new() };
+            let of = |words: Vec<Vec<u8>>, of| words.into_iter().map(move |word| (word, of));
+            for word in of(context, Needs::Context).chain(of(keywords, Needs::Keyword)) {
+                known.entry(word).or_default().push(index);
             }
         }
-        let mut builder = AhoCorasick::builder();
-        builder.ascii_case_insensitive(true).match_kind(MatchKind::Standard);
-        builder.kind(Some(AhoCorasickKind::DFA));
-        let search = builder.build(known.keys().map(|(word, _)| word));
-        let search = search.map_err(|error| error.to_string())?;
-        let words = known.into_iter().map(|((_, needs), rules)| (needs, rules)).collect();
-        Ok(Self { search, words, needs: needs.to_vec() })
+        let mut begins = Begins(Box::new([0; 1 << (HASH_BITS - 6)]));
+        let mut words: HashMap<_, Vec<Word>> = HashMap::new();
+        let mut tiny = Vec::new();
+        for ((bytes, of), rules) in known {
+            let begin = match *bytes.as_slice() {
+                [first, second, third, ..] => folded([first, second, third]),
+                [first, second] => folded([first, second, 0]),
+                _ => {
+                    tiny.push(Word { bytes, of, rules });
+                    continue;
+                }
+            };
+            begins.insert(begin);
+            if bytes.len() < BEGIN_BYTES {
+                let [first, second, _] = begin;
+                (0..=u8::MAX).for_each(|third| begins.insert(folded([first, second, third])));
+            }
+            words.entry(begin).or_default().push(Word { bytes, of, rules });
+        }
+        Self { begins, words, tiny, needs }
     }
 
     fn needs(&self, hit: &Hit) -> Needs {
@@ -89,6 +160,7 @@ impl Beside {
             }
         }
         self.search_in(text, &whole, found);
+        found.sort_unstable_by_key(|found| found.at.start);
         hits.retain(|hit| {
             about(hit, self.needs(hit), text).is_none_or(|part| self.stands(hit.rule, &part, found))
         });
@@ -98,34 +170,74 @@ impl Beside {
     pub(super) fn named(&self, name: &[u8]) -> Vec<usize> {
         let mut found = Vec::new();
         self.search_in(name, &(0..name.len()), &mut found);
-        let words = found.iter().filter_map(|(_, word)| self.words.get(*word));
-        let of_context = words.filter(|(of, _)| *of == Needs::Context);
-        let mut rules: Vec<usize> = of_context.flat_map(|(_, rules)| rules).copied().collect();
+        let stands = |word: &&Word| {
+            let own = |at: &usize| {
+                let here = name.get(*at..at + word.bytes.len());
+                here.is_some_and(|own| own.eq_ignore_ascii_case(&word.bytes))
+            };
+            (0..name.len()).filter(own).any(|at| stands_alone(name, at..at + word.bytes.len()))
+        };
+        let words = found.iter().filter_map(|found| self.word(found.word));
+        let words = words.chain(self.tiny.iter().filter(stands));
+        let of_context = words.filter(|word| word.of == Needs::Context);
+        let mut rules: Vec<usize> = of_context.flat_map(|word| &word.rules).copied().collect();
         rules.sort_unstable();
         rules.dedup();
         rules
     }
 
-    fn search_in(&self, text: &[u8], part: &Range<usize>, found: &mut Vec<(Range<usize>, usize)>) {
+    fn word(&self, (begin, place): ([u8; BEGIN_BYTES], usize)) -> Option<&Word> {
+        self.words.get(&begin)?.get(place)
+    }
+
+    fn search_in(&self, text: &[u8], part: &Range<usize>, found: &mut Vec<Found>) {
         let piece = text.get(part.clone()).unwrap_or_default();
-        for word in self.search.find_overlapping_iter(piece) {
-            let at = part.start + word.start()..part.start + word.end();
-            let index = word.pattern().as_usize();
-            let of_context = self.words.get(index).is_some_and(|(of, _)| *of == Needs::Context);
-            if !of_context || stands_alone(text, at.clone()) {
-                found.push((at, index));
+        for (at, three) in piece.windows(BEGIN_BYTES).enumerate() {
+            let &[first, second, third] = three else { continue };
+            let begin = folded([first, second, third]);
+            if self.begins.has(begin) {
+                self.words_at(text, part, at, begin, found);
+            }
+        }
+        if let Some(at) = piece.len().checked_sub(2)
+            && let Some([first, second]) = piece.last_chunk()
+        {
+            self.words_at(text, part, at, folded([*first, *second, 0]), found);
+        }
+    }
+
+    fn words_at(
+        &self,
+        text: &[u8],
+        part: &Range<usize>,
+        at: usize,
+        begin: [u8; BEGIN_BYTES],
+        found: &mut Vec<Found>,
+    ) {
+        let rest = text.get(part.start + at..part.end).unwrap_or_default();
+        let [first, second, third] = begin;
+        let short = folded([first, second, 0]);
+        for begin in [begin, short].into_iter().take(if third == short[2] { 1 } else { 2 }) {
+            for (place, word) in self.words.get(&begin).into_iter().flatten().enumerate() {
+                let own = rest.get(..word.bytes.len());
+                let at = part.start + at..part.start + at + word.bytes.len();
+                if own.is_some_and(|own| own.eq_ignore_ascii_case(&word.bytes))
+                    && (word.of != Needs::Context || stands_alone(text, at.clone()))
+                {
+                    found.push(Found { at, word: (begin, place) });
+                }
             }
         }
     }
 
     /// Whether one of a rule's words is in a part of the text.
-    fn stands(&self, rule: usize, part: &Range<usize>, found: &[(Range<usize>, usize)]) -> bool {
-        let of_rule = |word: usize| {
-            self.words.get(word).is_some_and(|(_, rules)| rules.binary_search(&rule).is_ok())
+    fn stands(&self, rule: usize, part: &Range<usize>, found: &[Found]) -> bool {
+        let of_rule = |found: &Found| {
+            self.word(found.word).is_some_and(|word| word.rules.binary_search(&rule).is_ok())
         };
-        let first = found.partition_point(|(at, _)| at.end <= part.start);
-        let mut near = found.iter().skip(first).take_while(|(at, _)| at.end <= part.end);
-        near.any(|(at, word)| at.start >= part.start && of_rule(*word))
+        let first = found.partition_point(|found| found.at.start < part.start);
+        let mut near = found.iter().skip(first).take_while(|found| found.at.start < part.end);
+        near.any(|found| found.at.end <= part.end && of_rule(found))
     }
 }
 
@@ -158,7 +270,7 @@ requireContext = true
 [[rules]]
 id = 'b'
 regex = '[0-9]{2}'
-context = ['c']
+context = ['cc']
 requireContext = true
 [[rules]]
 id = 'c'
@@ -167,11 +279,17 @@ regex = '[0-9]{3}'
 id = 'd'
 regex = '[a-c]{0,3} ?[0-9]{2}'
 keywords = ['ca']
+[[rules]]
+id = 'e'
+regex = '[0-9]'
+context = ['e']
+requireContext = true
 ";
         RuleSet::from_file("own.toml", file, &mut |_| Err("none".into())).expect("rules")
     }
 
-    const NEEDS: [Needs; 4] = [Needs::Context, Needs::Context, Needs::Nothing, Needs::Keyword];
+    const NEEDS: [Needs; 5] =
+        [Needs::Context, Needs::Context, Needs::Nothing, Needs::Keyword, Needs::Context];
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
@@ -180,7 +298,7 @@ keywords = ['ca']
         fn a_rule_is_asked_where_a_word_of_its_context_may_stand(text in "[abc0 _A-]{0,40}[0-9]{1,3}[abc0 _A-]{0,80}[0-9]{0,3}[abc ]{0,12}") {
             let set = rules();
             let rules = set.rules();
-            let beside = Beside::of(rules, &NEEDS).expect("words");
+            let beside = Beside::of(rules, &NEEDS);
             let bytes = text.as_bytes();
             let mut all = Vec::new();
             let mut hits = Vec::new();
@@ -208,8 +326,9 @@ keywords = ['ca']
 
     #[test]
     fn a_name_is_of_the_rules_in_whose_context_it_is() {
-        let beside = Beside::of(rules().rules(), &NEEDS).expect("words");
-        assert_eq!(beside.named(b"b_c_ab"), [0, 1]);
+        let beside = Beside::of(rules().rules(), &NEEDS);
+        assert_eq!(beside.named(b"cc_ab"), [0, 1]);
+        assert_eq!(beside.named(b"e"), [4]);
         assert_eq!(beside.named(b"AB"), [0]);
         assert_eq!(beside.named(b"cab"), [0_usize; 0]);
     }
@@ -217,7 +336,7 @@ keywords = ['ca']
     #[test]
     fn it_is_not_asked_where_none_does() {
         let set = rules();
-        let beside = Beside::of(set.rules(), &NEEDS).expect("words");
+        let beside = Beside::of(set.rules(), &NEEDS);
         let kept = |text: &str| {
             let at = text.find('1').expect("digits");
             let hit = |rule| Hit { rule, start: at, end: at + 1, back: 5, on: 3 };
@@ -227,8 +346,8 @@ keywords = ['ca']
         };
         assert_eq!(kept("xyz 123"), [2]);
         assert_eq!(kept("ab: 123"), [0, 2]);
-        assert_eq!(kept("c=123"), [1, 2]);
-        assert_eq!(kept("b_c=123"), [0, 1, 2]);
+        assert_eq!(kept("cc=123"), [1, 2]);
+        assert_eq!(kept("b_c=123"), [0, 2]);
         assert_eq!(kept("123 (AB)"), [0, 2]);
         assert_eq!(kept("cab 123"), [2, 3]);
         assert_eq!(kept("ca 1.. 123"), [2, 3]);

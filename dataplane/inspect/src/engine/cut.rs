@@ -452,7 +452,7 @@ fn of_forms(forms: impl Iterator<Item = (Bytes, bool)>) -> (Bytes, bool) {
     forms.fold((Bytes::NONE, false), |(set, empty), (bytes, one)| (set.and(bytes), empty || one))
 }
 
-fn of_class(class: &Class) -> Bytes {
+pub(super) fn of_class(class: &Class) -> Bytes {
     match class {
         Class::Bytes(class) => {
             let ranges = class.ranges().iter();

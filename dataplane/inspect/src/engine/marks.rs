@@ -55,8 +55,8 @@ impl Marks {
 
     /// Tells the places before digits, or at one, that no letter, digit or `_` is before.
     pub(super) fn before_digits(&self, mut found: impl FnMut(usize)) {
-        for (number, (block, before, behind)) in self.about().enumerate() {
-            let digits = u128::from(block.digits) | u128::from(behind.digits) << BLOCK;
+        for number in 0..self.blocks.len() {
+            let digits = self.two(number, |block| block.digits);
             if digits == 0 {
                 continue;
             }
@@ -65,27 +65,25 @@ impl Marks {
             let near = near | near >> 2;
             let near = near | near >> 4;
             let near = low(near | near >> (LEAD_MAX - 7));
-            each(near & !block.behind_words(before), |place| found(number * BLOCK + place));
+            each(near & !self.behind_words(number), |place| found(number * BLOCK + place));
         }
     }
 
     /// Tells the places within a part of the text that no letter, digit or `_` is before.
     pub(super) fn apart(&self, part: Range<usize>, mut found: impl FnMut(usize)) {
-        let first = part.start / BLOCK;
-        let blocks = self.about().enumerate().skip(first);
-        for (number, (block, before, _)) in blocks.take_while(|(at, _)| at * BLOCK < part.end) {
+        for number in part.start / BLOCK..part.end.div_ceil(BLOCK) {
             let base = number * BLOCK;
             let within = from(part.start.saturating_sub(base)) & !from(part.end - base);
-            each(!block.behind_words(before) & within, |place| found(base + place));
+            each(!self.behind_words(number) & within, |place| found(base + place));
         }
     }
 
     /// Tells the runs of token bytes, [`RUN_MIN`] or longer.
     pub(super) fn runs(&self, mut found: impl FnMut(Range<usize>)) {
         let mut next = 0;
-        for (number, (block, _, behind)) in self.about().enumerate() {
+        for number in 0..self.blocks.len() {
             // Where as many follow each other.
-            let all = u128::from(block.tokens) | u128::from(behind.tokens) << BLOCK;
+            let all = self.two(number, |block| block.tokens);
             let all = all & all >> 1;
             let all = all & all >> 2;
             let all = all & all >> 4;
@@ -105,25 +103,27 @@ impl Marks {
     /// Where the run that has this place ends.
     fn run_end(&self, at: usize) -> usize {
         let mut number = at / BLOCK;
-        let mut other = !self.tokens(number) & from(at % BLOCK);
+        let mut other = !self.block(number).tokens & from(at % BLOCK);
         while other == 0 && number < self.blocks.len() {
             number += 1;
-            other = !self.tokens(number);
+            other = !self.block(number).tokens;
         }
         (number * BLOCK + places(other.trailing_zeros())).min(self.bytes)
     }
 
-    fn tokens(&self, number: usize) -> u64 {
-        self.blocks.get(number).map_or(0, |block| block.tokens)
+    fn block(&self, number: usize) -> Block {
+        self.blocks.get(number).copied().unwrap_or_default()
     }
 
-    /// Each block with those before and behind it.
-    fn about(&self) -> impl Iterator<Item = (Block, Block, Block)> {
-        let none = std::iter::once(Block::default());
-        let before = none.clone().chain(self.blocks.iter().copied());
-        let behind = self.blocks.iter().skip(1).copied().chain(none);
-        let all = self.blocks.iter().copied().zip(before).zip(behind);
-        all.map(|((block, before), behind)| (block, before, behind))
+    /// Of a block the bytes that stand behind one that words are written with.
+    fn behind_words(&self, number: usize) -> u64 {
+        let before = number.checked_sub(1).map_or(0, |before| self.block(before).words);
+        self.block(number).words << 1 | before >> (BLOCK - 1)
+    }
+
+    /// Of a block and of the next the bytes that are something.
+    fn two(&self, number: usize, are: impl Fn(Block) -> u64) -> u128 {
+        u128::from(are(self.block(number))) | u128::from(are(self.block(number + 1))) << BLOCK
     }
 }
 
@@ -150,11 +150,6 @@ impl Block {
             all.signs |= put(signs);
         }
         all
-    }
-
-    /// The bytes that stand behind one that words are written with.
-    fn behind_words(self, before: Self) -> u64 {
-        self.words << 1 | before.words >> (BLOCK - 1)
     }
 }
 

@@ -9,6 +9,7 @@
 //! says is not that a rule matches, only where it is worth asking: the rule's own regex answers that, so that
 //! two engines cannot disagree on what is found.
 
+mod alike;
 mod anchored;
 mod atoms;
 mod beginnings;
@@ -144,7 +145,7 @@ impl Engine {
             EngineKind::Vectorscan => return Err("penstock was built without Vectorscan".into()),
             EngineKind::Portable => Box::new(portable::Words::compile(plan.words())?),
         };
-        let beside = Beside::of(rules, plan.needs())?;
+        let beside = Beside::of(rules, plan.needs());
         Ok(Self { kind, plan, words, beside })
     }
 

@@ -435,7 +435,10 @@ withinColumns = 80
         // What is near the beginning of a match is what they take.
         let rule = |id: u32| {
             let forms: Vec<_> = (0..400 + id).map(|form| format!("x{form}[a-z]{{200}}")).collect();
-            format!("[[rules]]\nid = 'large-{id}'\nregex = '\\b[0-9]{{6}}(?:{})'\n", forms.join("|"))
+            format!(
+                "[[rules]]\nid = 'large-{id}'\nregex = '\\b[0-9]{{6}}(?:{})'\n",
+                forms.join("|")
+            )
         };
         let set = load(&(0..40).map(rule).collect::<String>()).expect("each by itself is not");
         let built =
