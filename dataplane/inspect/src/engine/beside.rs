@@ -1,7 +1,7 @@
 //! Rules that find nothing without a word beside a match, or in it, are asked only where one stands: numbers of nine
 //! digits and UUIDs are everywhere, and what may be said of them is not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Hit;
@@ -11,6 +11,8 @@ use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule, stands_alone};
 const BEGIN_BYTES: usize = 3;
 /// For each beginning there is one of two to the power of this.
 const HASH_BITS: u32 = 15;
+/// of which these find its words.
+const BEGIN_BITS: u32 = 12;
 
 /// What must be where a match of a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -28,8 +30,9 @@ pub(super) enum Needs {
 #[derive(Debug)]
 pub(super) struct Beside {
     begins: Begins,
-    /// By what they begin with.
-    words: HashMap<[u8; BEGIN_BYTES], Vec<Word>>,
+    words: Vec<Word>,
+    /// Which of them may begin so, for each part of the hash of a beginning.
+    by_begin: Vec<Vec<usize>>,
     /// Those of a byte, by which only columns are named.
     tiny: Vec<Word>,
     /// For each rule, what it needs.
@@ -61,32 +64,25 @@ pub(super) struct Words {
 #[derive(Debug)]
 struct Found {
     at: Range<usize>,
-    /// What it begins with, and which of those that do.
-    word: ([u8; BEGIN_BYTES], usize),
+    /// Which it is.
+    word: usize,
 }
 
 impl Begins {
-    fn bit(begin: [u8; BEGIN_BYTES]) -> (usize, u64) {
-        let [first, second, third] = begin.map(u32::from);
-        let hash =
-            (first | second << 8 | third << 16).wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS);
-        (usize::try_from(hash >> 6).unwrap_or(0), 1 << (hash & 63))
+    fn has(&self, hash: usize) -> bool {
+        self.0.get(hash >> 6).is_some_and(|bits| bits >> (hash & 63) & 1 == 1)
     }
 
-    fn has(&self, begin: [u8; BEGIN_BYTES]) -> bool {
-        let (at, bit) = Self::bit(begin);
-        self.0.get(at).is_some_and(|bits| bits & bit != 0)
-    }
-
-    fn insert(&mut self, begin: [u8; BEGIN_BYTES]) {
-        let (at, bit) = Self::bit(begin);
-        self.0.get_mut(at).into_iter().for_each(|bits| *bits |= bit);
+    fn insert(&mut self, hash: usize) {
+        self.0.get_mut(hash >> 6).into_iter().for_each(|bits| *bits |= 1 << (hash & 63));
     }
 }
 
-/// Bytes of which letters are told apart by no case, nor a few others.
-fn folded(bytes: [u8; BEGIN_BYTES]) -> [u8; BEGIN_BYTES] {
-    bytes.map(|byte| byte | 0x20)
+/// Of bytes of which letters are told apart by no case, nor a few others.
+fn hash(bytes: [u8; BEGIN_BYTES]) -> usize {
+    let [first, second, third] = bytes.map(|byte| u32::from(byte | 0x20));
+    let all = first | second << 8 | third << 16;
+    usize::try_from(all.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)).unwrap_or(0)
 }
 
 impl Beside {
@@ -115,25 +111,28 @@ impl Beside {
             }
         }
         let mut begins = Begins(Box::new([0; 1 << (HASH_BITS - 6)]));
-        let mut words: HashMap<_, Vec<Word>> = HashMap::new();
-        let mut tiny = Vec::new();
+        let mut by_begin = vec![Vec::new(); 1 << BEGIN_BITS];
+        let (mut words, mut tiny) = (Vec::new(), Vec::new());
         for ((bytes, of), rules) in known {
-            let begin = match *bytes.as_slice() {
-                [first, second, third, ..] => folded([first, second, third]),
-                [first, second] => folded([first, second, 0]),
+            let hashes = match *bytes.as_slice() {
+                [first, second, third, ..] => vec![hash([first, second, third])],
+                [first, second] => (0..=u8::MAX).map(|any| hash([first, second, any])).collect(),
                 _ => {
                     tiny.push(Word { bytes, of, rules });
                     continue;
                 }
             };
-            begins.insert(begin);
-            if bytes.len() < BEGIN_BYTES {
-                let [first, second, _] = begin;
-                (0..=u8::MAX).for_each(|third| begins.insert(folded([first, second, third])));
+            for hash in hashes {
+                begins.insert(hash);
+                let all: Option<&mut Vec<usize>> =
+                    by_begin.get_mut(hash >> (HASH_BITS - BEGIN_BITS));
+                if let Some(all) = all.filter(|all| !all.contains(&words.len())) {
+                    all.push(words.len());
+                }
             }
-            words.entry(begin).or_default().push(Word { bytes, of, rules });
+            words.push(Word { bytes, of, rules });
         }
-        Self { begins, words, tiny, needs }
+        Self { begins, words, by_begin, tiny, needs }
     }
 
     fn needs(&self, hit: &Hit) -> Needs {
@@ -177,7 +176,7 @@ impl Beside {
             };
             (0..name.len()).filter(own).any(|at| stands_alone(name, at..at + word.bytes.len()))
         };
-        let words = found.iter().filter_map(|found| self.word(found.word));
+        let words = found.iter().filter_map(|found| self.words.get(found.word));
         let words = words.chain(self.tiny.iter().filter(stands));
         let of_context = words.filter(|word| word.of == Needs::Context);
         let mut rules: Vec<usize> = of_context.flat_map(|word| &word.rules).copied().collect();
@@ -186,46 +185,31 @@ impl Beside {
         rules
     }
 
-    fn word(&self, (begin, place): ([u8; BEGIN_BYTES], usize)) -> Option<&Word> {
-        self.words.get(&begin)?.get(place)
-    }
-
     fn search_in(&self, text: &[u8], part: &Range<usize>, found: &mut Vec<Found>) {
         let piece = text.get(part.clone()).unwrap_or_default();
         for (at, three) in piece.windows(BEGIN_BYTES).enumerate() {
             let &[first, second, third] = three else { continue };
-            let begin = folded([first, second, third]);
-            if self.begins.has(begin) {
-                self.words_at(text, part, at, begin, found);
+            let hash = hash([first, second, third]);
+            if self.begins.has(hash) {
+                self.words_at(text, part.start + at..part.end, hash, found);
             }
         }
-        if let Some(at) = piece.len().checked_sub(2)
-            && let Some([first, second]) = piece.last_chunk()
-        {
-            self.words_at(text, part, at, folded([*first, *second, 0]), found);
+        if let Some([first, second]) = piece.last_chunk() {
+            self.words_at(text, part.end - 2..part.end, hash([*first, *second, 0]), found);
         }
     }
 
-    fn words_at(
-        &self,
-        text: &[u8],
-        part: &Range<usize>,
-        at: usize,
-        begin: [u8; BEGIN_BYTES],
-        found: &mut Vec<Found>,
-    ) {
-        let rest = text.get(part.start + at..part.end).unwrap_or_default();
-        let [first, second, third] = begin;
-        let short = folded([first, second, 0]);
-        for begin in [begin, short].into_iter().take(if third == short[2] { 1 } else { 2 }) {
-            for (place, word) in self.words.get(&begin).into_iter().flatten().enumerate() {
-                let own = rest.get(..word.bytes.len());
-                let at = part.start + at..part.start + at + word.bytes.len();
-                if own.is_some_and(|own| own.eq_ignore_ascii_case(&word.bytes))
-                    && (word.of != Needs::Context || stands_alone(text, at.clone()))
-                {
-                    found.push(Found { at, word: (begin, place) });
-                }
+    /// Tells the words that a part of the text begins with.
+    fn words_at(&self, text: &[u8], part: Range<usize>, hash: usize, found: &mut Vec<Found>) {
+        let rest = text.get(part.clone()).unwrap_or_default();
+        for index in self.by_begin.get(hash >> (HASH_BITS - BEGIN_BITS)).into_iter().flatten() {
+            let Some(word) = self.words.get(*index) else { continue };
+            let own = rest.get(..word.bytes.len());
+            let at = part.start..part.start + word.bytes.len();
+            if own.is_some_and(|own| own.eq_ignore_ascii_case(&word.bytes))
+                && (word.of != Needs::Context || stands_alone(text, at.clone()))
+            {
+                found.push(Found { at, word: *index });
             }
         }
     }
@@ -233,7 +217,7 @@ impl Beside {
     /// Whether one of a rule's words is in a part of the text.
     fn stands(&self, rule: usize, part: &Range<usize>, found: &[Found]) -> bool {
         let of_rule = |found: &Found| {
-            self.word(found.word).is_some_and(|word| word.rules.binary_search(&rule).is_ok())
+            self.words.get(found.word).is_some_and(|word| word.rules.binary_search(&rule).is_ok())
         };
         let first = found.partition_point(|found| found.at.start < part.start);
         let mut near = found.iter().skip(first).take_while(|found| found.at.start < part.end);
