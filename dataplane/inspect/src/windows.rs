@@ -144,11 +144,11 @@ impl Windows {
         let until = self.settled(&extents)?;
         let mut ours = Vec::new();
         for (finding, extent) in findings.iter().zip(extents) {
-            if extent.end <= self.fresh || extent.start >= until {
+            if !self.is_due(&extent, until) {
                 continue;
             }
             // Of what was given out in part the rest can be cut out, but no run can be encoded again.
-            if extent.start < self.fresh && extent != finding.source() {
+            if self.is_begun(&extent) && extent != finding.source() {
                 return Err(self.too_long());
             }
             ours.push(finding.clone());
@@ -163,7 +163,12 @@ impl Windows {
 
     /// Gives out what was settled, with `splices` in their places, and makes room for what comes next.
     pub fn release(&mut self, settled: &Settled, splices: &[Splice], out: &mut Vec<u8>) {
-        let until = settled.until.min(self.bytes.len());
+        self.give_out(settled.until, splices, out);
+    }
+
+    /// The same up to a place in the window.
+    pub(crate) fn give_out(&mut self, until: usize, splices: &[Splice], out: &mut Vec<u8>) {
+        let until = until.min(self.bytes.len());
         let mut ours = Vec::with_capacity(splices.len());
         for Splice { range, with } in splices {
             let range = range.start.max(self.fresh)..range.end.min(until);
@@ -187,7 +192,7 @@ impl Windows {
     }
 
     /// Where what is final ends: nothing that was found goes over it.
-    fn settled(&self, extents: &[Range<usize>]) -> Result<usize, Exceeded> {
+    pub(crate) fn settled(&self, extents: &[Range<usize>]) -> Result<usize, Exceeded> {
         let mut until = self.final_end();
         if self.ended {
             return Ok(until);
@@ -217,7 +222,17 @@ impl Windows {
         neutral(&self.bytes, ahead.saturating_sub(self.hold).max(self.fresh)..ahead)
     }
 
-    fn too_long(&self) -> Exceeded {
+    /// Whether what takes so much of the window is to be acted on now, where it is final up to a place.
+    pub(crate) fn is_due(&self, extent: &Range<usize>, until: usize) -> bool {
+        self.fresh < extent.end && extent.start < until
+    }
+
+    /// Whether the beginning of that was given out.
+    pub(crate) fn is_begun(&self, extent: &Range<usize>) -> bool {
+        extent.start < self.fresh
+    }
+
+    pub(crate) fn too_long(&self) -> Exceeded {
         Exceeded::Window { most: self.hold }
     }
 }

@@ -15,6 +15,9 @@ use std::ops::Range;
 
 pub(crate) use unescape::{folded, unescape};
 
+/// Nothing that is written on one line goes on over this, and nothing that is written on several.
+const APART: &[u8] = b"\n\0\n";
+
 /// A text, and where it came from: its source, byte for byte but for the places that [`Step`]s tell.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
@@ -132,13 +135,13 @@ impl Layer {
         self.pass_to(self.source_end + source_bytes);
     }
 
-    /// Passes over a part of the source that is not looked at here; a line's end keeps apart what stands around it.
+    /// Passes over a part of the source that is not looked at here; what stands around it is kept apart.
     pub(crate) fn skip_to(&mut self, at: usize) {
         let bytes = at.saturating_sub(self.source_end);
         if self.text.is_empty() {
             self.leave_out(bytes);
         } else {
-            self.decoded(b"\n", bytes);
+            self.decoded(APART, bytes);
         }
     }
 

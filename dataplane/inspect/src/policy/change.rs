@@ -89,6 +89,11 @@ impl Change {
         Some(Self { splices: joined(splices), encoded, rule })
     }
 
+    /// In order and apart.
+    pub(super) fn splices(self) -> Vec<Splice> {
+        self.splices
+    }
+
     /// The message as it is passed on.
     pub(super) fn made(self, message: &[u8], form: Form) -> Outcome {
         let changed = spliced(message, &self.splices);

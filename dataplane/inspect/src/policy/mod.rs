@@ -3,7 +3,8 @@
 //! Each rule has an action for either way (`action`). Of findings that stand over each other the strictest
 //! action counts (`settle`). What is cut out leaves a placeholder (`placeholder`), written as the strings are
 //! that it stands in (`string`); a value may be sealed in it (`keys`), and put back for tools that may have it
-//! (`open`). What is told of a finding (`told`) is where it stands (`pointer`), never what it is.
+//! (`open`). Of a text that comes in pieces each window is treated so (`stream`). What is told of a finding (`told`)
+//! is where it stands (`pointer`), never what it is.
 
 mod action;
 mod change;
@@ -13,6 +14,7 @@ mod open;
 mod placeholder;
 mod pointer;
 mod settle;
+mod stream;
 mod string;
 mod told;
 mod unknown;
@@ -49,6 +51,8 @@ pub struct Policy {
     /// Tools that get values in the place of placeholders, as patterns.
     open_for: Vec<String>,
     keys: Arc<Keys>,
+    /// What is held back of a text that comes in pieces.
+    hold: usize,
 }
 
 /// What an operator says of one virtual server.
@@ -84,6 +88,7 @@ impl Policy {
             server: server.to_owned(),
             over_limit,
             open_for: open_for.to_vec(),
+            hold: inspector.hold(),
             inspector,
             keys,
         })
@@ -159,11 +164,8 @@ impl Policy {
                 return (Outcome::Blocked(Blocked { why, pointer: String::new() }), false);
             }
         };
-        let action = |one: &Finding| {
-            let known = self.is_placeholder(message, one, scratch);
-            if known { Action::Ignore } else { self.action(side, one) }
-        };
-        let actions: Vec<_> = found.iter().map(action).collect();
+        let actions: Vec<_> =
+            found.iter().map(|one| self.acts(side, message, one, scratch)).collect();
         let (mut settled, of) = settle(&found, &actions);
         let blocks = settled.iter().any(|one| one.action == Action::Block);
         let change = if blocks {
@@ -220,6 +222,12 @@ impl Policy {
             }
         }
         blocked
+    }
+
+    /// What becomes of a finding by itself.
+    fn acts(&self, side: Side, message: &[u8], finding: &Finding, scratch: &Scratch) -> Action {
+        let known = self.is_placeholder(message, finding, scratch);
+        if known { Action::Ignore } else { self.action(side, finding) }
     }
 
     fn action(&self, side: Side, finding: &Finding) -> Action {

@@ -1,6 +1,7 @@
 //! What becomes of messages.
 
 mod properties;
+mod stream;
 mod tokens;
 
 use std::sync::{Arc, LazyLock};

@@ -138,7 +138,9 @@ fn no_more_is_held_than_a_shard_has_room_for() {
                 continue;
             }
             let length = HELD_BYTES_MAX + (64 << 20);
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+            );
             let piece = vec![b'x'; 1 << 20];
             let _ = stream.write_all(head.as_bytes());
             while stream.write_all(&piece).is_ok() {}

@@ -7,6 +7,7 @@ mod answers;
 mod broken;
 mod heads;
 mod identity;
+mod pieces;
 mod requests;
 mod split;
 mod streams;

@@ -5,6 +5,25 @@ use memchr::memchr2;
 /// Whether nothing stands in a text but JSON's values and what keeps them apart. Where this holds, no reader
 /// sees a text that goes over from one value to another; more of JSON's grammar does not matter here.
 pub(crate) fn is_json(text: &[u8]) -> bool {
+    read(text) == Read::Whole
+}
+
+/// Whether more could come behind a text with which all of it is JSON, as far as [`is_json`] looks.
+pub(crate) fn begins_json(text: &[u8]) -> bool {
+    read(text) != Read::Other
+}
+
+/// What a text is.
+#[derive(Debug, PartialEq, Eq)]
+enum Read {
+    /// JSON.
+    Whole,
+    /// Its beginning.
+    Begins,
+    Other,
+}
+
+fn read(text: &[u8]) -> Read {
     let mut at = 0;
     // Whether a value ended last, so that another cannot follow.
     let mut value = false;
@@ -13,7 +32,7 @@ pub(crate) fn is_json(text: &[u8]) -> bool {
             b' ' | b'\t' | b'\n' | b'\r' => at += 1,
             b'"' if !value => match string_end(text, at) {
                 Some(end) => (at, value) = (end, true),
-                None => return false,
+                None => return Read::Begins,
             },
             b'{' | b'[' if !value => at += 1,
             b'}' | b']' => (at, value) = (at + 1, true),
@@ -21,15 +40,17 @@ pub(crate) fn is_json(text: &[u8]) -> bool {
             _ if !value => {
                 let rest = text.get(at..).unwrap_or_default();
                 let length = rest.iter().position(|byte| !of_word(*byte)).unwrap_or(rest.len());
-                if !is_word(rest.get(..length).unwrap_or_default()) {
-                    return false;
+                let word = rest.get(..length).unwrap_or_default();
+                if !is_word(word) {
+                    let cut = length == rest.len() && begins_word(word);
+                    return if cut { Read::Begins } else { Read::Other };
                 }
                 (at, value) = (at + length, true);
             }
-            _ => return false,
+            _ => return Read::Other,
         }
     }
-    value
+    if value { Read::Whole } else { Read::Begins }
 }
 
 /// Behind the quote that ends the string which begins at `start`.
@@ -53,6 +74,12 @@ fn is_word(word: &[u8]) -> bool {
     let of_number = |byte: &u8| byte.is_ascii_digit() || b".-+eE".contains(byte);
     matches!(word, b"true" | b"false" | b"null")
         || word.iter().any(u8::is_ascii_digit) && word.iter().all(of_number)
+}
+
+/// Whether a number or a name may begin so.
+fn begins_word(word: &[u8]) -> bool {
+    let names: [&[u8]; 3] = [b"true", b"false", b"null"];
+    names.iter().any(|name| name.starts_with(word)) || matches!(word, b"-" | b"+" | b".")
 }
 
 #[cfg(test)]
@@ -105,6 +132,18 @@ mod tests {
         assert!(is_json(text.as_bytes()));
         for end in [1, 3, 5, 8, 10, 13, 15, 22, 27] {
             assert!(!is_json(&text.as_bytes()[..end]), "{}", &text[..end]);
+        }
+        for end in 0..=text.len() {
+            assert!(begins_json(&text.as_bytes()[..end]), "{}", &text[..end]);
+        }
+    }
+
+    #[test]
+    fn what_no_end_makes_json_does_not_begin_it() {
+        for text in
+            ["a", "{} {", "[10:39] jo", "[2026-11-22 10:39:00] x", "{ x", "<html>", "tru x", "[-,"]
+        {
+            assert!(!begins_json(text.as_bytes()), "{text}");
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use penstock_inspect::{Action, Blocked, Exceeded, Form, Outcome, OverLimit, Side, Told, Why};
+use penstock_inspect::{
+    Action, Blocked, Exceeded, Form, Outcome, OverLimit, Scratch, Side, Told, Why,
+};
 use penstock_metrics::Metric;
 
 use super::evidence::tell;
@@ -155,7 +157,28 @@ impl<'a> Eyes<'a> {
         }
     }
 
-    fn look_as(
+    /// Looks with the memory that the shard has for it; fails where it can have none.
+    pub(super) fn with_scratch<T>(
+        &self,
+        look: impl FnOnce(&mut Scratch) -> T,
+    ) -> Result<T, Exceeded> {
+        let policy = &self.guard.policy;
+        let mut kept = self.view.scratch.borrow_mut();
+        // One set of rules has one; that of another would not fit.
+        let scratch = match &mut *kept {
+            Some((of, scratch)) if Arc::ptr_eq(of, policy.inspector()) => scratch,
+            other => &mut other.insert((Arc::clone(policy.inspector()), policy.scratch()?)).1,
+        };
+        let looked = look(scratch);
+        // A large message's memory is not kept until another comes.
+        if let Err(exceeded) = policy.inspector().trim(scratch) {
+            *kept = None;
+            return Err(exceeded);
+        }
+        Ok(looked)
+    }
+
+    pub(super) fn look_as(
         &self,
         text: &[u8],
         form: Form,
@@ -163,16 +186,6 @@ impl<'a> Eyes<'a> {
         known: &mut Known,
         found: &mut dyn FnMut(&str),
     ) -> Looked {
-        let policy = &self.guard.policy;
-        let mut kept = self.view.scratch.borrow_mut();
-        // One set of rules has one; that of another would not fit.
-        let scratch = match &mut *kept {
-            Some((of, scratch)) if Arc::ptr_eq(of, policy.inspector()) => scratch,
-            other => match policy.scratch() {
-                Ok(new) => &mut other.insert((Arc::clone(policy.inspector()), new)).1,
-                Err(exceeded) => return self.past(exceeded, place),
-            },
-        };
         let mut unchangeable = None;
         let mut told = |told: &Told<'_>| {
             let changes = matches!(told.action, Action::Redact(_) | Action::Tokenise);
@@ -185,13 +198,14 @@ impl<'a> Eyes<'a> {
                 tell(self, place, if stops { Action::Block } else { told.action }, told);
             }
         };
-        let outcome = policy.inspect(self.side, text, form, scratch, &mut told);
+        let outcome = self.with_scratch(|scratch| {
+            self.guard.policy.inspect(self.side, text, form, scratch, &mut told)
+        });
         known.looked = true;
-        // A large message's memory is not kept until another comes.
-        if let Err(exceeded) = policy.inspector().trim(scratch) {
-            *kept = None;
-            return self.past(exceeded, place);
-        }
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(exceeded) => return self.past(exceeded, place),
+        };
         match outcome {
             Outcome::Unchanged => Looked::Clean,
             Outcome::Passed(exceeded) => self.past(exceeded, place),
@@ -200,17 +214,20 @@ impl<'a> Eyes<'a> {
                 let why = Why::Rule(unchangeable.unwrap_or_else(|| "".into()));
                 self.stopped(Stop::by(Blocked { why, pointer: String::new() }, place))
             }
-            Outcome::Blocked(blocked) => {
-                if matches!(blocked.why, Why::Limit(_)) {
-                    self.shard.cells.inc(Metric::InspectionExceeded);
-                }
-                self.stopped(Stop::by(blocked, place))
-            }
+            Outcome::Blocked(blocked) => Looked::Stopped(self.stop_by(blocked, place)),
         }
     }
 
+    /// Counts what a look has stopped.
+    pub(super) fn stop_by(&self, blocked: Blocked, place: Place) -> Stop {
+        if matches!(blocked.why, Why::Limit(_)) {
+            self.shard.cells.inc(Metric::InspectionExceeded);
+        }
+        self.stop(Stop::by(blocked, place))
+    }
+
     /// What becomes of what cannot be looked into whole.
-    fn past(&self, exceeded: Exceeded, place: Place) -> Looked {
+    pub(super) fn past(&self, exceeded: Exceeded, place: Place) -> Looked {
         match self.guard.over_limit {
             OverLimit::Pass => {
                 self.passed_unseen(&exceeded);
@@ -234,7 +251,7 @@ impl<'a> Eyes<'a> {
         }
     }
 
-    fn passed_unseen(&self, exceeded: &Exceeded) {
+    pub(super) fn passed_unseen(&self, exceeded: &Exceeded) {
         self.shard.cells.inc(Metric::InspectionExceeded);
         if !self.shard.evidence.take(self.shard.timers.now_ms()) {
             return;
@@ -282,12 +299,17 @@ fn has_mark(text: &[u8]) -> bool {
 
 /// What was told of a body, which is not told again where another look finds it again.
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
     told: HashSet<(String, [u8; 8])>,
     looked: bool,
 }
 
 impl Known {
+    /// How much it remembers.
+    pub(super) fn told(&self) -> usize {
+        self.told.len()
+    }
+
     /// Each place at which something stands is told, in the first look.
     fn is_new(&mut self, told: &Told<'_>) -> bool {
         let new = self.told.insert((told.rule.id.clone(), told.fingerprint));

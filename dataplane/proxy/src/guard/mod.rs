@@ -4,7 +4,8 @@
 //! serves the virtual server's path. An agent of 2024-11-05 posts elsewhere; its messages come to that path
 //! through the inner listener, and so does what is answered, so that the two paths beside it are not guarded.
 //! Nothing is given out before it was looked into: a request's body is read whole in any case, an answer's is
-//! held (`relay/hold.rs`), and of a stream each event (`events.rs`).
+//! held (`relay/hold.rs`), and of a stream each event (`events.rs`); of a long body that is no JSON a window
+//! (`pieces.rs`).
 
 mod events;
 mod evidence;
@@ -12,6 +13,7 @@ mod head;
 mod json;
 mod lines;
 mod look;
+mod pieces;
 mod request;
 mod wide;
 
@@ -25,6 +27,7 @@ pub(crate) use events::Watch;
 pub(crate) use evidence::Evidence;
 pub(crate) use head::{forget_the_body, is_stream, leave_out, readable};
 pub(crate) use look::{Eyes, Looked, Place, Stop, finds};
+pub(crate) use pieces::{Pieces, begins_with, can_be_in_pieces};
 pub(crate) use request::{Refused, request, unname};
 
 use crate::shard::Shard;

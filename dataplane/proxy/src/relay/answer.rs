@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::hold::Held;
 use super::{Begun, Exchange, READ_BYTES, cancels};
 use crate::downstream::{Downstream, Next};
-use crate::guard::{Guard, Watch, is_stream, leave_out};
+use crate::guard::{Guard, Pieces, Watch, is_stream, leave_out};
 use crate::io::Elapsed;
 use crate::respond::count;
 use crate::shard::{Gauge, Shard, View};
@@ -55,12 +55,12 @@ impl Exchange<'_> {
         let bytes_max = bytes_max.unwrap_or(u64::MAX);
         async move {
             let held = match guard {
-                None => None,
+                None => Rest::Framed,
                 // The task of every connection would have to hold it.
                 Some(guard) => match Box::pin(self.hold(&mut begun, guard)).await? {
                     Held::Left => return Ok(Next::Close),
-                    Held::Whole => None,
-                    Held::Part(body) => Some(body),
+                    Held::Whole => Rest::Framed,
+                    Held::Part(body, pieces) => Rest::Held(body, pieces),
                 },
             };
             let mut relay = Relay::new(self, begun, bytes_max, guard, held)?;
@@ -75,6 +75,15 @@ impl Exchange<'_> {
             Ok(next)
         }
     }
+}
+
+/// What is to come of an answer's body.
+enum Rest {
+    /// All of it, in the framing that its head says.
+    Framed,
+    /// What stands decoded behind the head passes; behind that it goes on so, and is looked into as it comes or not at
+    /// all.
+    Held(Box<Body>, Option<Box<Pieces>>),
 }
 
 /// An answer on its way.
@@ -93,7 +102,7 @@ struct Relay<'a> {
     framing: Framing,
     chunks: Chunks,
     bytes_max: u64,
-    stream: Option<Stream>,
+    kind: Kind,
     /// Whether another call can follow on the agent's connection, and on the upstream's.
     keep: bool,
     reusable: bool,
@@ -106,6 +115,25 @@ struct Relay<'a> {
 enum Then {
     More,
     End(Ended),
+}
+
+/// What an answer's body is on its way. One type, as the task of every connection has to hold it.
+enum Kind {
+    /// It may pass as it is.
+    Plain,
+    Events(Stream),
+    /// It is no message, and looked into as it comes.
+    Pieces(Box<Pieces>),
+}
+
+impl Kind {
+    fn stream(&self) -> Option<&Stream> {
+        if let Self::Events(stream) = self { Some(stream) } else { None }
+    }
+
+    fn stream_mut(&mut self) -> Option<&mut Stream> {
+        if let Self::Events(stream) = self { Some(stream) } else { None }
+    }
 }
 
 /// An answer of events.
@@ -144,14 +172,23 @@ impl<'a> Relay<'a> {
         begun: Begun,
         bytes_max: u64,
         guard: Option<&Arc<Guard>>,
-        body: Option<Box<Body>>,
+        rest: Rest,
     ) -> Result<Self, Failure> {
         let Begun { mut head, bytes: head_bytes } = begun;
         let Exchange { down, shard, view, lease, buffer: piece, .. } = exchange;
         let old_peer = down.head.version == Version::Http10;
         let of_events = is_stream(&head, piece);
+        let (held, body, pieces) = match rest {
+            Rest::Framed => (false, Body::new(head.framing), None),
+            Rest::Held(body, pieces) => (true, *body, pieces),
+        };
+        let kind = match pieces {
+            Some(pieces) => Kind::Pieces(pieces),
+            None if of_events => Kind::Events(Stream::new(down, shard, view, guard)),
+            None => Kind::Plain,
+        };
         // What is looked into as it comes may get longer or shorter, and come in other pieces.
-        let anew = head.framing != Framing::None && of_events && guard.is_some() || body.is_some();
+        let anew = head.framing != Framing::None && of_events && guard.is_some() || held;
         let framing = match head.framing {
             _ if anew && old_peer => Framing::UntilClose,
             _ if anew => Framing::Chunked,
@@ -165,18 +202,18 @@ impl<'a> Relay<'a> {
         let keep = down.head.keep_alive && framing != Framing::UntilClose && !shard.draining.get();
         let mut relay = Self {
             lease,
-            chunks: match body {
-                Some(_) => Chunks::AnewFromHeld,
-                None if anew => Chunks::Anew,
-                None => Chunks::AsTheyCome,
+            chunks: match (held, anew) {
+                (true, _) => Chunks::AnewFromHeld,
+                (false, true) => Chunks::Anew,
+                (false, false) => Chunks::AsTheyCome,
             },
-            body: body.map_or_else(|| Body::new(head.framing), |body| *body),
+            body,
             piece,
             from: 0,
             then: Then::More,
             framing,
             bytes_max,
-            stream: of_events.then(|| Stream::new(down, shard, view, guard)),
+            kind,
             keep,
             reusable: head.keep_alive,
             // A legacy stream, too, ends upstream when its agent goes: the server keeps what follows for
@@ -223,7 +260,7 @@ impl<'a> Relay<'a> {
                 *self.piece = self.down.write(self.shard, piece, self.from).await;
             }
             self.from = 0;
-            if self.stream.is_some() {
+            if self.kind.stream().is_some() {
                 *self.piece = Vec::new();
             } else {
                 self.lease.conn.recycle(std::mem::take(self.piece));
@@ -260,7 +297,8 @@ impl<'a> Relay<'a> {
         if self.chunks != Chunks::AsTheyCome {
             return self.take_anew(at, head);
         }
-        let Self { body, piece, stream, .. } = self;
+        let Self { body, piece, kind, .. } = self;
+        let stream = &mut kind.stream_mut();
         let state = body.take(piece, at, self.framing, &mut |data| match stream {
             Some(stream) => stream.scan(data),
             None => Ok(()),
@@ -292,7 +330,7 @@ impl<'a> Relay<'a> {
     /// Waits for the answer's next bytes.
     async fn next(&mut self) -> Came {
         let mut limit = self.lease.remote().config.stream_idle_timeout;
-        if let Some(stream) = &mut self.stream
+        if let Some(stream) = self.kind.stream_mut()
             && !stream.rests
         {
             // It may stay open for hours, and there may be thousands of it. One that nobody has asked
@@ -304,7 +342,7 @@ impl<'a> Relay<'a> {
                 limit -= REST;
             }
             self.down.release(self.view);
-            if let Some(stream) = &mut self.stream {
+            if let Some(stream) = self.kind.stream_mut() {
                 stream.rests = true;
             }
         }
@@ -312,9 +350,9 @@ impl<'a> Relay<'a> {
     }
 
     async fn wait(&mut self, limit: Duration) -> Result<Came, Elapsed> {
-        let lazy = self.stream.is_some();
+        let lazy = self.kind.stream().is_some();
         let want = if lazy { FIRST_READ_BYTES } else { READ_BYTES };
-        let drains = match &self.stream {
+        let drains = match self.kind.stream() {
             Some(stream) => stream.listens && !stream.events.mid_event(),
             None => false,
         };
@@ -340,7 +378,9 @@ impl<'a> Relay<'a> {
     fn last_chunk(&mut self, ended: Ended) -> Then {
         if self.chunks != Chunks::AsTheyCome {
             let mut out = Vec::new();
-            self.pass(&[], &[], true, &mut out);
+            if let Err(stop) = self.pass(&[], &[], true, &mut out) {
+                return self.fault(&Fault::Stopped(stop));
+            }
             *self.piece = out;
         } else if self.framing == Framing::Chunked {
             *self.piece = LAST_CHUNK.to_vec();
@@ -356,6 +396,7 @@ impl<'a> Relay<'a> {
             Fault::Chunks(_) => {}
             Fault::Event(_) => self.shard.cells.refuse(Refusal::Event),
             Fault::Bytes(_) => self.shard.cells.refuse(Refusal::Bytes),
+            Fault::Stopped(_) => self.shard.cells.refuse(Refusal::Blocked),
         }
         if fault.is_the_upstreams() {
             self.shard.cells.inc(Metric::UpstreamErrors);

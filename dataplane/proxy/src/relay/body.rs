@@ -2,6 +2,8 @@
 
 use penstock_http1::{ChunkError, ChunkLimits, Chunked, EventTooLarge, Framing};
 
+use crate::guard::Stop;
+
 /// Why an answer cannot be passed on, or not to its end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -11,12 +13,14 @@ pub(crate) enum Fault {
     Event(EventTooLarge),
     #[error("it has more bytes than the {0} that the agent's `forward_bytes` leaves")]
     Bytes(u64),
+    #[error("it is blocked: {0}")]
+    Stopped(Stop),
 }
 
 impl Fault {
-    /// Whether the upstream is at fault, and not a limit of the agent's own.
+    /// Whether the upstream is at fault, and not a limit of the agent's own, or what was found in its answer.
     pub(super) fn is_the_upstreams(&self) -> bool {
-        !matches!(self, Self::Bytes(_))
+        !matches!(self, Self::Bytes(_) | Self::Stopped(_))
     }
 }
 

@@ -46,7 +46,9 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn kind(&self) -> (ErrorKind, Refusal) {
         match self {
-            Self::Stopped(_) => (ErrorKind::AnswerBlocked, Refusal::Blocked),
+            Self::Stopped(_) | Self::Answer(Fault::Stopped(_)) => {
+                (ErrorKind::AnswerBlocked, Refusal::Blocked)
+            }
             Self::Silent | Self::Timeout | Self::Connect(ConnectError::Timeout) => {
                 (ErrorKind::UpstreamTimeout, Refusal::UpstreamSlow)
             }

@@ -12,7 +12,8 @@ use super::body::{Body, State};
 use super::failure::Failure;
 use super::{Begun, Exchange, READ_BYTES, cancels};
 use crate::guard::{
-    Eyes, Guard, Holding, Looked, Place, Stop, forget_the_body, is_stream, leave_out, readable,
+    Eyes, Guard, Holding, Looked, Pieces, Place, Stop, begins_with, can_be_in_pieces,
+    forget_the_body, is_stream, leave_out, readable,
 };
 use crate::io::Elapsed;
 
@@ -20,9 +21,9 @@ use crate::io::Elapsed;
 pub(super) enum Held {
     /// All that is to be: it stands decoded behind the head, or nothing is to be held of it.
     Whole,
-    /// It is in chunks and too long, and passes so. What was read of it stands decoded behind the head; this is how
-    /// it goes on.
-    Part(Box<Body>),
+    /// It is too long to be held, and what may pass of what was read of it stands decoded behind the head. This is how
+    /// it goes on, and what looks into that; nothing where it passes unseen.
+    Part(Box<Body>, Option<Box<Pieces>>),
     /// The agent went away.
     Left,
 }
@@ -33,6 +34,9 @@ enum Whole {
     Yes,
     /// It is too long, and passes so; how it goes on, unless it was read to its end or has a length.
     Unseen(Option<Box<Body>>),
+    /// It is to be looked into as it comes; how it goes on behind what was read of it, which stands decoded behind the
+    /// head.
+    Pieces(Box<Body>),
 }
 
 /// Why there is none.
@@ -56,7 +60,8 @@ impl From<Stop> for Unheld {
 
 impl Exchange<'_> {
     /// Reads the whole body of an answer and looks into it: what of it may pass then stands behind its head in the
-    /// buffer. Whether there is still an agent for it. Events are looked into as they come, later.
+    /// buffer. Whether there is still an agent for it. Of a long one that is no JSON it is the beginning; the rest, and
+    /// events, are looked into as they come, later.
     pub(super) async fn hold(
         &mut self,
         begun: &mut Begun,
@@ -87,17 +92,24 @@ impl Exchange<'_> {
             return Ok(Held::Whole);
         }
         let mut held = Holding::new(self.shard);
-        // The seam for bodies that are no JSON: what follows here looks at them whole, as one text.
+        // Past this a body may be looked into as it comes.
+        let first = if json { None } else { begins_with(guard, READ_BYTES) };
         let whole = match begun.head.framing {
             Framing::Length(length) => {
-                self.hold_length(begun.bytes, length, guard, &mut held).await?
+                self.hold_length(begun.bytes, length, first, guard, &mut held).await?
             }
-            _ => self.hold_chunks(begun, guard, &mut held).await?,
+            _ => self.hold_chunks(begun, first, guard, &mut held).await?,
         };
         match whole {
             Whole::Yes => {}
             Whole::Unseen(None) => return Ok(Held::Whole),
-            Whole::Unseen(Some(body)) => return Ok(Held::Part(body)),
+            Whole::Unseen(Some(body)) => return Ok(Held::Part(body, None)),
+            Whole::Pieces(body) => {
+                // Nobody knows yet whether it is changed.
+                forget_the_body(&mut begun.head.fields, &self.buffer);
+                let pieces = self.in_pieces(begun.bytes, guard, held)?;
+                return Ok(Held::Part(body, Some(pieces)));
+            }
         }
         let length = match begun.head.framing {
             Framing::Length(length) => usize::try_from(length).unwrap_or(usize::MAX),
@@ -122,21 +134,49 @@ impl Exchange<'_> {
         Ok(Held::Whole)
     }
 
+    /// Looks into the beginning of a body, and leaves of it behind the head what may pass.
+    fn in_pieces(
+        &mut self,
+        head_bytes: usize,
+        guard: &Arc<Guard>,
+        held: Holding,
+    ) -> Result<Box<Pieces>, Unheld> {
+        let Self { down, shard, view, buffer, .. } = self;
+        let mut pieces = Pieces::new(guard, shard, held).ok_or(Failure::Held)?;
+        let came = buffer.split_off(head_bytes);
+        pieces.take(&came, false, buffer, shard, view, down)?;
+        Ok(Box::new(pieces))
+    }
+
+    /// Whether a body is to be looked into as it comes; asked once, when so much of it was read as `first` says.
+    fn goes_in_pieces(&self, head_bytes: usize, first: &mut Option<usize>) -> bool {
+        let read = self.buffer.get(head_bytes..).unwrap_or_default();
+        first.take_if(|first| read.len() > *first).is_some() && can_be_in_pieces(read)
+    }
+
     /// Reads a body of a known length.
     async fn hold_length(
         &mut self,
         head_bytes: usize,
         length: u64,
+        mut first: Option<usize>,
         guard: &Arc<Guard>,
         held: &mut Holding,
     ) -> Result<Whole, Unheld> {
-        let eyes = Eyes::new(guard, self.shard, self.view, Side::Response, self.down);
         let bytes = usize::try_from(length).unwrap_or(usize::MAX);
-        if bytes > guard.message_bytes {
-            return eyes.too_long(length).map_or(Ok(Whole::Unseen(None)), |stop| Err(stop.into()));
-        }
         loop {
             let read = self.buffer.len().saturating_sub(head_bytes);
+            if read < bytes && self.goes_in_pieces(head_bytes, &mut first) {
+                let mut body = Body::new(Framing::Length(length));
+                body.take(&mut self.buffer, head_bytes, Framing::UntilClose, &mut |_| Ok(()))
+                    .map_err(|fault| self.failed(Failure::Answer(fault)))?;
+                return Ok(Whole::Pieces(Box::new(body)));
+            }
+            if first.is_none() && bytes > guard.message_bytes {
+                let eyes = Eyes::new(guard, self.shard, self.view, Side::Response, self.down);
+                let stop = eyes.too_long(length);
+                return stop.map_or(Ok(Whole::Unseen(None)), |stop| Err(stop.into()));
+            }
             count(held, read)?;
             if read >= bytes {
                 return Ok(Whole::Yes);
@@ -151,6 +191,7 @@ impl Exchange<'_> {
     async fn hold_chunks(
         &mut self,
         begun: &mut Begun,
+        mut first: Option<usize>,
         guard: &Arc<Guard>,
         held: &mut Holding,
     ) -> Result<Whole, Unheld> {
@@ -161,6 +202,9 @@ impl Exchange<'_> {
             let state = body.take(&mut self.buffer, at, Framing::UntilClose, &mut |_| Ok(()));
             let state = state.map_err(|fault| self.failed(Failure::Answer(fault)))?;
             let bytes = self.buffer.len() - begun.bytes;
+            if state == State::More && self.goes_in_pieces(begun.bytes, &mut first) {
+                return Ok(Whole::Pieces(Box::new(body)));
+            }
             if bytes > guard.message_bytes {
                 let eyes = Eyes::new(guard, self.shard, self.view, Side::Response, self.down);
                 if let Some(stop) = eyes.too_long(bytes as u64) {
