@@ -141,7 +141,10 @@ impl Layer {
         if self.text.is_empty() {
             self.leave_out(bytes);
         } else {
-            self.decoded(APART, bytes);
+            // What goes on to here does not take what is passed over with it.
+            self.decoded(APART, 0);
+            self.leave_out(0);
+            self.leave_out(bytes);
         }
     }
 

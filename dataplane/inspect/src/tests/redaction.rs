@@ -71,3 +71,21 @@ proptest! {
         }
     }
 }
+
+/// Around escapes that are far from each other a text is decoded in parts.
+#[test]
+fn what_goes_on_to_the_end_of_a_decoded_part_does_not_go_on_in_the_next() {
+    let rule = INSPECTOR.rules().iter().find(|rule| rule.id == "java-keystore-base64");
+    let value = rule.expect("it is there").examples[1].trim_start_matches("KEYSTORE_B64=\"");
+    let value = value.trim_end_matches('"');
+    let long = value.trim_end_matches('=').repeat(5_000_usize.div_ceil(value.len()));
+    let lines = "a line of words and nothing else\n".repeat(400);
+    let text = format!("a \\\"quote\\\" {long}\";\n{lines}and \\\"another\\\" one\n");
+    let mut scratch = INSPECTOR.scratch().expect("scratch");
+    let findings = INSPECTOR.scan(text.as_bytes(), Form::Text, &mut scratch).expect("within");
+    assert!(!findings.is_empty());
+    let end = text.find(&lines).expect("they are there");
+    for finding in findings {
+        assert!(finding.source().end <= end, "{:?} behind {end}", finding.source());
+    }
+}
