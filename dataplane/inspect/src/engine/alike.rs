@@ -5,7 +5,7 @@
 
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Repetition};
 
-use super::cut::{Bytes, of_class};
+use super::bytes::{Bytes, of_class};
 
 /// What each byte is read as: letters, digits and `_` as one of them, all others as none.
 pub(super) static READ: [u8; 256] = {

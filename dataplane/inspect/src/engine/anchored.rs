@@ -10,7 +10,8 @@ use regex_syntax::hir::Hir;
 use super::Hit;
 use super::alike::{READ, over_read};
 use super::beginnings::Beginnings;
-use super::cut::{Bytes, Cut};
+use super::bytes::Bytes;
+use super::cut::Cut;
 use super::told::Told;
 
 /// What an automaton may take when it is built,

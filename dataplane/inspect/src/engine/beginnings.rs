@@ -6,7 +6,7 @@ use regex_automata::util::alphabet::Unit;
 use regex_automata::util::start;
 
 use super::alike::READ;
-use super::cut::Bytes;
+use super::bytes::Bytes;
 
 /// The first three bytes that an automaton goes on at.
 #[derive(Debug)]

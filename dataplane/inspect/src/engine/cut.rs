@@ -6,6 +6,7 @@
 
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Look, Repetition};
 
+use super::bytes::{Bytes, is_word, of_class};
 use super::words::Words;
 
 /// What may be repeated more often than this may be so for ever.
@@ -13,10 +14,6 @@ const REPEATED_MAX: u32 = 6;
 
 /// An automaton walks no further than this to see whether a rule is to be asked.
 const WALK_MAX: usize = 256;
-
-/// Sets of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bytes([u64; 4]);
 
 /// One of a regex's forms: its parts in a row.
 #[derive(Debug, Clone)]
@@ -38,68 +35,6 @@ pub(super) struct Cut {
     pub(super) longest: usize,
     /// Whether nothing was left away but what may be missing, or is a byte that stands apart.
     pub(super) is_whole: bool,
-}
-
-impl Bytes {
-    pub(super) const NONE: Self = Self([0; 4]);
-    pub(super) const ALL: Self = Self([u64::MAX; 4]);
-
-    fn of(holds: impl Fn(u8) -> bool) -> Self {
-        let mut set = Self::NONE;
-        (0..=u8::MAX).filter(|byte| holds(*byte)).for_each(|byte| set.insert(byte));
-        set
-    }
-
-    fn of_ranges(ranges: impl Iterator<Item = (u8, u8)>) -> Self {
-        let mut set = Self::NONE;
-        for (start, end) in ranges {
-            (start..=end).for_each(|byte| set.insert(byte));
-        }
-        set
-    }
-
-    fn only(byte: Option<&u8>) -> Self {
-        let mut set = Self::NONE;
-        if let Some(byte) = byte {
-            set.insert(*byte);
-        }
-        set
-    }
-
-    pub(super) fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
-    }
-
-    pub(super) const fn has(&self, byte: u8) -> bool {
-        self.0[(byte >> 6) as usize] >> (byte & 63) & 1 == 1
-    }
-
-    pub(super) fn and(self, other: Self) -> Self {
-        Self(std::array::from_fn(|at| self.0[at] | other.0[at]))
-    }
-
-    fn is_within(self, other: Self) -> bool {
-        self.and(other) == other
-    }
-
-    /// How many there are.
-    pub(super) fn len(self) -> usize {
-        (0..=u8::MAX).filter(|byte| self.has(*byte)).count()
-    }
-
-    /// The only one.
-    pub(super) fn single(self) -> Option<u8> {
-        (0..=u8::MAX).find(|byte| self.has(*byte)).filter(|_| self.len() == 1)
-    }
-
-    /// Whether a letter, a digit or `_` is one of them.
-    pub(super) fn has_word(self) -> bool {
-        (0..=u8::MAX).any(|byte| is_word(byte) && self.has(byte))
-    }
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// What may stand before or behind a value of JSON, or a key.
@@ -450,21 +385,6 @@ fn of_row(parts: impl Iterator<Item = (Bytes, bool)>) -> (Bytes, bool) {
 
 fn of_forms(forms: impl Iterator<Item = (Bytes, bool)>) -> (Bytes, bool) {
     forms.fold((Bytes::NONE, false), |(set, empty), (bytes, one)| (set.and(bytes), empty || one))
-}
-
-pub(super) fn of_class(class: &Class) -> Bytes {
-    match class {
-        Class::Bytes(class) => {
-            let ranges = class.ranges().iter();
-            Bytes::of_ranges(ranges.map(|range| (range.start(), range.end())))
-        }
-        Class::Unicode(class) => {
-            let ascii = |one: char| u8::try_from(u32::from(one)).unwrap_or(u8::MAX);
-            let ranges = class.ranges().iter();
-            let ranges = ranges.map(|range| (ascii(range.start()), ascii(range.end())));
-            Bytes::of_ranges(ranges.chain([(0x80, u8::MAX)]))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod anchored;
 mod atoms;
 mod beginnings;
 mod beside;
+mod bytes;
 mod cut;
 mod dense;
 mod marks;
