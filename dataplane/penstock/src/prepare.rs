@@ -196,10 +196,17 @@ fn load(
 ) -> Result<RuleSet, String> {
     let mut set = RuleSet::default();
     for file in &of.rules {
-        set = set.and(rules::load_noting(file, &mut read.files)?);
+        let more = rules::load_noting(file, &mut read.files)?;
+        if let Some(id) = more.differing(&set).first() {
+            let file = file.display();
+            return Err(format!(
+                "{file}: its rule `{id}` is in a file before it with another regex; give one of the two another id"
+            ));
+        }
+        set = set.and(more);
     }
     if of.built_in {
-        set = set.and(RuleSet::built_in().map_err(|error| error.to_string())?);
+        set = set.and_built_in().map_err(|error| error.to_string())?;
     }
     if let Some(names) = &of.names {
         let name = names.display().to_string();

@@ -238,15 +238,9 @@ impl OfFiles {
     /// A sentence each.
     pub(super) fn notes(&self, name: &str) -> Vec<String> {
         let said = |ids: &[String], why: &str, what: &str| {
-            let shown = ids.iter().take(NOTED_MAX).map(|id| format!("`{id}`"));
-            let shown = shown.collect::<Vec<_>>().join(", ");
-            let more = match ids.len().saturating_sub(NOTED_MAX) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
             let these = if ids.len() == 1 { "this rule is" } else { "these rules are" };
-            (!ids.is_empty())
-                .then(|| format!("{name}: {why}, so that {these} {what}: {shown}{more}"))
+            let shown = shown(ids);
+            (!ids.is_empty()).then(|| format!("{name}: {why}, so that {these} {what}: {shown}"))
         };
         let all = [
             said(&self.of_path, "a message has no path", "left out"),
@@ -255,6 +249,16 @@ impl OfFiles {
             said(&self.alone, "`required` has no meaning here", "found without what it asks for"),
         ];
         all.into_iter().flatten().collect()
+    }
+}
+
+/// Some of these ids, and how many there are beside them.
+pub(super) fn shown(ids: &[String]) -> String {
+    let shown = ids.iter().take(NOTED_MAX).map(|id| format!("`{id}`"));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match ids.len().saturating_sub(NOTED_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -1,10 +1,10 @@
 //! All rules that hold at once: the built-in ones, an organisation's own, or both.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::change::Change;
-use super::file::{Allowed, File};
+use super::file::{self, Allowed, File};
 use super::{Rule, RuleError};
 use crate::class::Class;
 use crate::detect::{Detector, NameError, Names};
@@ -169,6 +169,28 @@ impl RuleSet {
         self.rules.extend(others.rules.into_iter().filter(|rule| !ids.contains(&rule.id)));
         self.notes.extend(others.notes);
         self
+    }
+
+    /// Its rules, and behind them the built-in ones whose ids it does not have; a note tells which of those it replaces.
+    pub fn and_built_in(self) -> Result<Self, RuleError> {
+        let built_in = Self::built_in()?;
+        let replaced = self.differing(&built_in);
+        let mut all = self.and(built_in);
+        if !replaced.is_empty() {
+            let what = "rules of files stand in the place of built-in ones that have the same id";
+            all.notes.push(format!("{what}: {}", file::shown(&replaced)));
+        }
+        Ok(all)
+    }
+
+    /// Ids of its rules that another set has for another regex.
+    pub fn differing(&self, other: &Self) -> Vec<String> {
+        let regexes: HashMap<&str, &str> =
+            other.rules.iter().map(|rule| (rule.id.as_str(), rule.regex.source())).collect();
+        let differs = |rule: &&Rule| {
+            regexes.get(rule.id.as_str()).is_some_and(|regex| *regex != rule.regex.source())
+        };
+        self.rules.iter().filter(differs).map(|rule| rule.id.clone()).collect()
     }
 
     /// Its rules but those of these ids, in which `*` is anything.

@@ -136,6 +136,24 @@ fn what_cannot_be_kept_of_a_file_is_noted_once() {
 }
 
 #[test]
+fn rules_of_one_id_do_not_hide_each_other() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml, other.toml] }");
+    folder.write("other.toml", "[[rules]]\nid = 'acme-key'\nregex = 'OTHER-[0-9]{8}'\n");
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!(code(&output), 78);
+    let said = stderr(&output);
+    assert!(said.contains("other.toml: its rule `acme-key` is in a file before it"), "{said}");
+    // The same file twice says nothing else.
+    folder.write("other.toml", OWN);
+    assert_eq!(code(&folder.penstock(&["check", "p.yaml"])), 0);
+    folder.write("other.toml", "[[rules]]\nid = 'jwt'\nregex = 'OTHER-[0-9]{8}'\n");
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!(code(&output), 0);
+    let said = stderr(&output) + &stdout(&output);
+    assert!(said.contains("in the place of built-in ones that have the same id: `jwt`"), "{said}");
+}
+
+#[test]
 fn check_names_every_rule_that_is_not_there_with_its_place() {
     let own = "{ upstream: up, inspection: { actions: [{ rule: acme-kee, action: block }] } }";
     let inspection = "{ built_in: false, rules: [own.toml], disable: [nothing, \"else-*\"], \
