@@ -76,7 +76,8 @@ impl Scan<'_> {
     ) -> Result<bool, Exceeded> {
         let Some(first) = begins.next() else { return Ok(false) };
         let mut text = self.text(Some(Within { text: index, encoding: encoding.clone() }), 0);
-        let mut part = around(bytes, first, encoding);
+        let mut around = Around::of(encoding);
+        let mut part = around.start(bytes, first)..around.end(bytes, first);
         let mut decode = |part: Range<usize>| {
             text.layer.skip_to(part.start);
             let piece = bytes.get(part).unwrap_or_default();
@@ -87,11 +88,13 @@ impl Scan<'_> {
             }
         };
         for next in begins {
-            let next = around(bytes, next, encoding);
-            if next.start > part.end {
-                decode(std::mem::replace(&mut part, next));
+            let end = around.end(bytes, next);
+            // Where one stands in what is decoded already, nothing is looked at again.
+            let start = if next < part.end { next } else { around.start(bytes, next) };
+            if start > part.end {
+                decode(std::mem::replace(&mut part, start..end));
             } else {
-                part.end = part.end.max(next.end);
+                part.end = part.end.max(end);
             }
         }
         decode(part);
@@ -173,12 +176,13 @@ impl Scan<'_> {
                     .any(|byte| matches!(byte, b'-' | b'_'))
             };
             let behind = bytes.get(last.end..).unwrap_or_default();
-            let alphabet = Alphabet {
-                url_safe: lines.iter().any(url),
-                padding: behind.iter().take(2).take_while(|byte| **byte == b'=').count(),
-                wrapped,
-            };
-            let run = first.start..last.end + alphabet.padding;
+            let signs = behind.iter().take(2).take_while(|byte| **byte == b'=').count();
+            let letters: usize = lines.iter().map(ExactSizeIterator::len).sum();
+            let url_safe = lines.iter().any(url);
+            // Of one that needs no padding it is not known whether it would have some.
+            let padded = signs > 0 || (letters.is_multiple_of(4) && !url_safe);
+            let alphabet = Alphabet { url_safe, padded, wrapped };
+            let run = first.start..last.end + signs;
             let encoding = Encoding::Base64 { run, alphabet };
             let mut text = self.text(Some(Within { text: index, encoding }), first.start);
             for line in &lines {
@@ -213,21 +217,81 @@ struct Run {
 
 /// What is decoded around an escape: of JSON its line, as a string of JSON has only one, and of a URL what no blank or
 /// quote ends; and in both what may be the context of what stands there. No word is cut.
-fn around(bytes: &[u8], at: usize, encoding: &Encoding) -> Range<usize> {
-    let blank =
-        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>');
-    let line = |byte: &u8| *byte == b'\n';
-    let ends: &dyn Fn(&u8) -> bool = if *encoding == Encoding::Percent { &blank } else { &line };
-    let start = |from: usize, ends: &dyn Fn(&u8) -> bool| {
-        let first = from.saturating_sub(ESCAPES_BEFORE);
-        let before = bytes.get(first..from).unwrap_or_default();
-        before.iter().rposition(ends).map_or(first, |place| first + place + 1)
-    };
-    let end = |from: usize, ends: &dyn Fn(&u8) -> bool| {
-        let last = from.saturating_add(ESCAPES_AFTER).min(bytes.len());
-        let behind = bytes.get(from..last).unwrap_or_default();
-        behind.iter().position(ends).map_or(last, |place| from + place)
-    };
-    let near = at.saturating_sub(NEAR_BYTES)..at.saturating_add(NEAR_BYTES).min(bytes.len());
-    start(at, ends).min(start(near.start, &blank))..end(at, ends).max(end(near.end, &blank))
+struct Around {
+    ends: fn(u8) -> bool,
+    /// The next such byte behind all that were asked for,
+    end: usize,
+    /// and the next that ends a word.
+    word_end: usize,
+}
+
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>')
+}
+
+fn ends_line(byte: u8) -> bool {
+    byte == b'\n'
+}
+
+impl Around {
+    fn of(encoding: &Encoding) -> Self {
+        let ends = if *encoding == Encoding::Percent { ends_word } else { ends_line };
+        Self { ends, end: 0, word_end: 0 }
+    }
+
+    fn start(&self, bytes: &[u8], at: usize) -> usize {
+        let start = |from: usize, ends: fn(u8) -> bool| {
+            let first = from.saturating_sub(ESCAPES_BEFORE);
+            let before = bytes.get(first..from).unwrap_or_default();
+            before.iter().rposition(|byte| ends(*byte)).map_or(first, |place| first + place + 1)
+        };
+        start(at, self.ends).min(start(at.saturating_sub(NEAR_BYTES), ends_word))
+    }
+
+    /// Of escapes in order: no byte is looked at twice.
+    fn end(&mut self, bytes: &[u8], at: usize) -> usize {
+        let near = at.saturating_add(NEAR_BYTES).min(bytes.len());
+        let end = next(bytes, &mut self.end, at, self.ends);
+        end.max(next(bytes, &mut self.word_end, near, ends_word))
+    }
+}
+
+/// The next byte from a place on that ends something, if that is not too far. `known` is one before which there is none
+/// from an earlier place on.
+fn next(bytes: &[u8], known: &mut usize, from: usize, ends: fn(u8) -> bool) -> usize {
+    let last = from.saturating_add(ESCAPES_AFTER).min(bytes.len());
+    *known = from.max(*known);
+    while *known < last && !bytes.get(*known).is_some_and(|byte| ends(*byte)) {
+        *known += 1;
+    }
+    (*known).min(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_end_is_the_same_whatever_was_asked_before(
+            text in r"[a\n \\]{0,80}|[a\\]{90,300}|[a\\]{0,120}\n[a ]{0,120}",
+            percent: bool,
+        ) {
+            let encoding = if percent { Encoding::Percent } else { Encoding::Escaped };
+            let bytes = text.as_bytes();
+            let mut around = Around::of(&encoding);
+            for at in memchr_iter(b'\\', bytes) {
+                let alone = Around::of(&encoding).end(bytes, at);
+                prop_assert_eq!(around.end(bytes, at), alone);
+                let ends = |from: usize, ends: fn(u8) -> bool| {
+                    let rest = bytes[from..].iter().take(ESCAPES_AFTER);
+                    from + rest.take_while(|byte| !ends(**byte)).count()
+                };
+                let near = (at + NEAR_BYTES).min(bytes.len());
+                prop_assert_eq!(alone, ends(at, around.ends).max(ends(near, ends_word)));
+            }
+        }
+    }
 }

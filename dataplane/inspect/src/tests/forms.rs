@@ -324,3 +324,22 @@ fn what_is_decoded_of_a_manual_is_no_more_than_thrice_its_length() {
     let decoded: usize = scratch.texts.iter().map(|text| text.layer.text().len()).sum();
     assert!(decoded > text.len() && decoded < 3 * text.len(), "{decoded} of {}", text.len());
 }
+
+/// A text that needed no padding gets what it needs when it has another length.
+#[test]
+fn base64_that_is_written_again_has_its_padding() {
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::STANDARD;
+
+    let inspector = inspector(EngineKind::BEST);
+    for length in 0..12 {
+        let text = format!("{} {TOKEN} and more of it{}", "word ".repeat(4), "x".repeat(length));
+        let encoded = STANDARD.encode(&text);
+        let message = json!({ "content": encoded }).to_string();
+        let out = redacted_text(&inspector, &message);
+        let out: Value = serde_json::from_str(&out).expect("JSON");
+        let decoded = STANDARD.decode(out["content"].as_str().expect("a string"));
+        let decoded = String::from_utf8(decoded.expect("with its padding")).expect("text");
+        assert!(decoded.contains("[REDACTED:") && !decoded.contains(TOKEN), "{decoded}");
+    }
+}

@@ -37,6 +37,14 @@ pub(super) fn message() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Whether a part of a message has something of a placeholder: what a policy put there it does not take for a finding.
+fn is_placeholder(message: &[u8], part: &std::ops::Range<usize>) -> bool {
+    memchr::memmem::find_iter(message, b"[REDACTED:").any(|at| {
+        let end = memchr::memchr(b']', &message[at..]).map_or(message.len(), |end| at + end + 1);
+        at < part.end && part.start < end
+    })
+}
+
 fn splices(message: &[u8]) -> Vec<crate::Splice> {
     let mut scratch = INSPECTOR.scratch().expect("scratch");
     let findings = INSPECTOR.scan(message, Form::Json, &mut scratch).expect("within").to_vec();
@@ -55,7 +63,8 @@ proptest! {
         let told = || format!("{text}\n{}", String::from_utf8_lossy(&clean));
         prop_assert!(serde_json::from_slice::<Value>(&clean).is_ok(), "{}", told());
         let mut scratch = INSPECTOR.scratch().expect("scratch");
-        let again = INSPECTOR.scan(&clean, Form::Json, &mut scratch).expect("within").to_vec();
+        let mut again = INSPECTOR.scan(&clean, Form::Json, &mut scratch).expect("within").to_vec();
+        again.retain(|one| !is_placeholder(&clean, &one.source()));
         let rules: Vec<_> = again.iter().filter_map(|one| INSPECTOR.rule(one)).map(|rule| &rule.id).collect();
         prop_assert!(again.is_empty(), "{rules:?} in {}", told());
     }
@@ -88,4 +97,27 @@ fn what_goes_on_to_the_end_of_a_decoded_part_does_not_go_on_in_the_next() {
     for finding in findings {
         assert!(finding.source().end <= end, "{:?} behind {end}", finding.source());
     }
+}
+
+#[test]
+fn nothing_is_found_in_what_stands_in_the_place_of_an_example() {
+    let mut scratch = INSPECTOR.scratch().expect("scratch");
+    let mut again = Vec::new();
+    for rule in INSPECTOR.rules() {
+        for example in &rule.examples {
+            for form in [Form::Text, Form::Json] {
+                let message = match form {
+                    Form::Text => example.clone(),
+                    Form::Json => json!({ (example.clone()): null }).to_string(),
+                };
+                let out = redacted(&INSPECTOR, message.as_bytes(), form);
+                let found = INSPECTOR.scan(&out, form, &mut scratch).expect("within");
+                if let Some(one) = found.iter().find(|one| !is_placeholder(&out, &one.source())) {
+                    let id = INSPECTOR.rule(one).map(|rule| rule.id.clone());
+                    again.push((id, String::from_utf8_lossy(&out).into_owned()));
+                }
+            }
+        }
+    }
+    assert!(again.is_empty(), "{again:#?}");
 }
