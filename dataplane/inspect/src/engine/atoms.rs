@@ -106,8 +106,8 @@ pub(super) mod tests {
 
     #[test]
     fn each_of_several_forms_is_looked_for_by_what_it_has() {
-        let hir = Pattern::parse("(?:stripe_[a-z]{3}|[0-9a-f]{64})x?").expect("a regex").1;
-        let choice = Choice::of(&hir).expect("something");
+        let pattern = Pattern::parse("(?:stripe_[a-z]{3}|[0-9a-f]{64})x?").expect("a regex");
+        let choice = Choice::of(pattern.hir()).expect("something");
         assert!(choice.atoms.contains(&Atom::Word(b"stripe_".to_vec())), "{choice:?}");
         let hex = Cluster { bytes: 64, groups: 1 };
         assert!(choice.atoms.contains(&Atom::Dense(Kind::Token, hex)), "{choice:?}");
@@ -149,9 +149,9 @@ pub(super) mod tests {
     proptest::proptest! {
         #[test]
         fn every_match_has_one_of_them(regex in any_regex(), text in "[a-cA1-2 ,-]{0,60}") {
-            let (pattern, hir) = Pattern::parse(&regex).expect("a regex");
-            let choice = Choice::of(&hir);
-            let clusters = Kind::ALL.map(|kind| (kind, Cluster::of(&hir, kind)));
+            let pattern = Pattern::parse(&regex).expect("a regex");
+            let choice = Choice::of(pattern.hir());
+            let clusters = Kind::ALL.map(|kind| (kind, Cluster::of(pattern.hir(), kind)));
             let mut wrong = None;
             let all = (0..text.len()).into();
             pattern.matches(text.as_bytes(), all, Group::First, |whole, _| {

@@ -397,8 +397,8 @@ mod tests {
     use crate::rule::{Group, Pattern};
 
     fn cuts(regex: &str) -> Vec<Vec<Cut>> {
-        let hir = Pattern::parse(regex).expect("a regex").1;
-        Row::all(&hir).iter().map(|row| row.cuts().collect()).collect()
+        let pattern = Pattern::parse(regex).expect("a regex");
+        Row::all(pattern.hir()).iter().map(|row| row.cuts().collect()).collect()
     }
 
     #[test]
@@ -419,8 +419,8 @@ mod tests {
 
     #[test]
     fn a_row_is_split_where_it_has_several_forms() {
-        let hir = Pattern::parse("a(?:b|cd)e").expect("a regex").1;
-        let row = Row::all(&hir).remove(0);
+        let pattern = Pattern::parse("a(?:b|cd)e").expect("a regex");
+        let row = Row::all(pattern.hir()).remove(0);
         assert_eq!(row.split(2).expect("two").len(), 2);
         assert!(row.split(1).is_none());
     }
@@ -428,14 +428,14 @@ mod tests {
     proptest! {
         #[test]
         fn every_match_has_each_cut_of_one_of_its_rows(regex in any_regex(), text in "[a-cA1-2 ,-]{0,40}") {
-            let (pattern, hir) = Pattern::parse(&regex).expect("a regex");
+            let pattern = Pattern::parse(&regex).expect("a regex");
             let mut rows: Vec<Vec<Cut>> = Vec::new();
-            for row in Row::all(&hir) {
+            for row in Row::all(pattern.hir()) {
                 rows.extend(row.split(4).into_iter().flatten().map(|row| row.cuts().collect()));
                 rows.push(row.cuts().collect());
             }
             // Of what is split only the parts are asked for.
-            let whole: Vec<Vec<Cut>> = Row::all(&hir).iter().map(|row| row.cuts().collect()).collect();
+            let whole: Vec<Vec<Cut>> = Row::all(pattern.hir()).iter().map(|row| row.cuts().collect()).collect();
             let bytes = text.as_bytes();
             let is_at = |cut: &Cut, at: usize| {
                 let syntax = meta::Config::new().utf8_empty(false);

@@ -305,7 +305,7 @@ mod tests {
 
     fn cluster(kind: Kind, regex: &str) -> (usize, usize) {
         let Cluster { bytes, groups } =
-            Cluster::of(&Pattern::parse(regex).expect("a regex").1, kind);
+            Cluster::of(Pattern::parse(regex).expect("a regex").hir(), kind);
         (bytes, groups)
     }
 

@@ -83,7 +83,7 @@ pub(super) struct Asked {
 
 impl Route {
     pub(super) fn of(index: usize, rule: &Rule) -> Self {
-        let rows = Row::all(&rule.hir);
+        let rows = Row::all(rule.regex.hir());
         let ways: Option<Vec<_>> = rows.iter().map(|row| Way::of(row, SPLITS_MAX)).collect();
         let ways = ways.map(|ways| {
             let cost: f64 = ways.iter().map(|(cost, _)| cost).sum();
@@ -215,11 +215,11 @@ pub(super) struct Direct {
 impl Direct {
     /// `None` where nothing is known of its matches.
     fn of(index: usize, rule: &Rule) -> Option<Self> {
-        let token = Cluster::of(&rule.hir, Kind::Token);
+        let token = Cluster::of(rule.regex.hir(), Kind::Token);
         let enough = token.bytes >= Kind::Token.fewest();
         let asked = Asked {
             rule: index,
-            reach: rule.hir.properties().maximum_len().unwrap_or(usize::MAX),
+            reach: rule.regex.hir().properties().maximum_len().unwrap_or(usize::MAX),
             beside: false,
             token: if enough { token } else { Cluster::default() },
         };
@@ -231,7 +231,7 @@ impl Direct {
             let cost = choice.frequency + short(&words);
             Self { choice, asked: Asked { beside, ..asked }, cost }
         };
-        let own = Choice::of(&rule.hir).map(|choice| direct(choice, false));
+        let own = Choice::of(rule.regex.hir()).map(|choice| direct(choice, false));
         let keywords = (rule.keywords_within && !rule.keywords.is_empty()).then(|| {
             let words = rule.keywords.iter().map(|word| word.clone().into_bytes()).collect();
             direct(Choice::words(words), false)

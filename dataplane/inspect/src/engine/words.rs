@@ -277,8 +277,8 @@ mod tests {
     use crate::rule::Pattern;
 
     fn words(regex: &str) -> Vec<String> {
-        let hir = Pattern::parse(regex).expect("a regex").1;
-        let words = Words::best(&hir).unwrap_or_default();
+        let pattern = Pattern::parse(regex).expect("a regex");
+        let words = Words::best(pattern.hir()).unwrap_or_default();
         words.into_iter().map(|word| String::from_utf8(word).expect("text")).collect()
     }
 

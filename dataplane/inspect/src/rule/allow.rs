@@ -81,7 +81,7 @@ mod tests {
         Allowlist {
             all,
             target: Target::Line,
-            regexes: vec![Pattern::parse("^#").expect("a regex").0],
+            regexes: vec![Pattern::parse("^#").expect("a regex")],
             stop_words: vec!["dummy".into()],
         }
     }

@@ -43,7 +43,7 @@ impl Change {
         }
         rule.class = self.class.unwrap_or(rule.class);
         if self.secret_group > 0 {
-            rule.group = group(self.secret_group, &rule.hir)?;
+            rule.group = group(self.secret_group, rule.regex.hir())?;
         }
         rule.keywords.extend(self.keywords);
         rule.entropy = self.entropy.or(rule.entropy);

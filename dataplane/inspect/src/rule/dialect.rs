@@ -119,7 +119,7 @@ mod tests {
     use crate::rule::Pattern;
 
     fn finds(regex: &str, text: &str) -> bool {
-        let (pattern, _) = Pattern::parse(regex).expect(regex);
+        let pattern = Pattern::parse(regex).expect(regex);
         pattern.is_match(text.as_bytes())
     }
 

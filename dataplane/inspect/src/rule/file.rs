@@ -316,8 +316,8 @@ impl RuleForm {
             counterexamples: self.counterexamples,
         };
         let Some(pattern) = self.regex else { return Ok(Some(Read::Change(Box::new(change)))) };
-        let (regex, hir) = Pattern::parse(&pattern)?;
-        let mut rule = Rule::new(change.id.clone(), Class::Secret, regex, hir);
+        let regex = Pattern::parse(&pattern)?;
+        let mut rule = Rule::new(change.id.clone(), Class::Secret, regex);
         change.to(&mut rule)?;
         Ok(Some(Read::Rule(Box::new(rule))))
     }

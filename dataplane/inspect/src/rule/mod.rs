@@ -19,7 +19,6 @@ pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context, stands_alone};
 pub(crate) use entropy::bits_per_byte;
 pub use error::RuleError;
 pub(crate) use pattern::{Group, Pattern};
-use regex_syntax::hir::Hir;
 pub use set::{RULES_MAX, RuleSet};
 
 use crate::class::Class;
@@ -48,8 +47,6 @@ pub struct Rule {
     /// What serves it in the place of a regex, which is then empty.
     pub(crate) detector: Option<Detector>,
     pub(crate) regex: Pattern,
-    /// The regex's parts, from which an engine takes what it looks for.
-    pub(crate) hir: Hir,
     /// What of a match is the secret.
     pub(crate) group: Group,
     /// Of these, in lower case, one is in every match; none where nothing is known of it.
@@ -92,16 +89,16 @@ impl Rule {
 
     /// One that a detector serves. No engine looks for it, as it asks for one of no words beside it.
     pub(crate) fn detected(id: String, class: Class, detector: Detector) -> Result<Self, String> {
-        let (regex, hir) = Pattern::parse("")?;
+        let regex = Pattern::parse("")?;
         Ok(Self {
             detector: Some(detector),
             require_context: true,
-            ..Self::new(id, class, regex, hir)
+            ..Self::new(id, class, regex)
         })
     }
 
     /// One that asks for nothing but its regex.
-    fn new(id: String, class: Class, regex: Pattern, hir: Hir) -> Self {
+    fn new(id: String, class: Class, regex: Pattern) -> Self {
         Self {
             action: None,
             id,
@@ -109,7 +106,6 @@ impl Rule {
             class,
             detector: None,
             regex,
-            hir,
             group: Group::First,
             keywords: Vec::new(),
             keywords_within: false,
@@ -140,10 +136,10 @@ impl Rule {
                 sought.insert(word.clone());
             }
         }
-        let (regex, hir) = Pattern::parse("")?;
+        let regex = Pattern::parse("")?;
         let context = Context::new(sought.into_iter().collect());
         let class = Class::Secret;
-        let mut rule = Self::new(String::new(), class, regex, hir);
+        let mut rule = Self::new(String::new(), class, regex);
         rule.context = context;
         rule.require_context = true;
         Ok(rule)
@@ -151,17 +147,17 @@ impl Rule {
 
     /// Why its regex cannot be compiled, for a person; it is found out without doing that.
     fn too_large(&self) -> Option<String> {
-        Pattern::too_large(&self.hir)
+        self.regex.too_large()
     }
 
     /// No match is shorter.
     pub(crate) fn bytes_min(&self) -> usize {
-        self.hir.properties().minimum_len().unwrap_or(0)
+        self.regex.hir().properties().minimum_len().unwrap_or(0)
     }
 
     /// No match is longer; `None` where there is no longest.
     pub(crate) fn bytes_max(&self) -> Option<usize> {
-        self.hir.properties().maximum_len()
+        self.regex.hir().properties().maximum_len()
     }
 
     fn wrong(&self, file: &str, what: &str) -> RuleError {

@@ -31,32 +31,31 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     /// Why it cannot be used, for a person.
-    pub(crate) fn parse(source: &str) -> Result<(Self, Hir), String> {
+    pub(crate) fn parse(source: &str) -> Result<Self, String> {
         let mut parser = regex_syntax::ParserBuilder::new();
         let read = dialect::of_go(source);
         let hir = parser.unicode(false).utf8(false).build().parse(&read).map_err(|error| {
             // The message shows the whole regex and points into it.
             format!("its regex cannot be used: {error}")
         })?;
-        let pattern = Self {
+        Ok(Self {
             source: source.to_owned(),
-            hir: hir.clone(),
+            hir,
             regex: OnceLock::new(),
             gapped: OnceLock::new(),
-        };
-        Ok((pattern, hir))
+        })
     }
 
     /// The same of one for an allowlist, with what is wrong with its size.
     pub(crate) fn parse_sized(source: &str) -> Result<Self, String> {
-        let (pattern, hir) = Self::parse(source)?;
-        Self::too_large(&hir).map_or(Ok(pattern), Err)
+        let pattern = Self::parse(source)?;
+        pattern.too_large().map_or(Ok(pattern), Err)
     }
 
-    /// Why one with these parts cannot be compiled, for a person. It takes far less than doing so.
-    pub(crate) fn too_large(hir: &Hir) -> Option<String> {
+    /// Why it cannot be compiled, for a person. It takes far less than doing so.
+    pub(crate) fn too_large(&self) -> Option<String> {
         let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(COMPILED_BYTES_MAX));
-        let compiled = thompson::Compiler::new().configure(config).build_from_hir(hir);
+        let compiled = thompson::Compiler::new().configure(config).build_from_hir(&self.hir);
         let why =
             "lower the numbers in its braces: those that stand within one another are multiplied";
         compiled.err().map(|_| {
@@ -67,6 +66,11 @@ impl Pattern {
     /// As it was written.
     pub(crate) fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Its parts.
+    pub(crate) fn hir(&self) -> &Hir {
+        &self.hir
     }
 
     /// Compiles it now; false where it is too large for that.
@@ -170,7 +174,7 @@ mod tests {
     use super::*;
 
     fn found(source: &str, group: Group, text: &str, span: std::ops::Range<usize>) -> Vec<String> {
-        let (pattern, _) = Pattern::parse(source).expect("a regex");
+        let pattern = Pattern::parse(source).expect("a regex");
         let mut all = Vec::new();
         pattern.matches(text.as_bytes(), span.into(), group, |_, secret| {
             all.push(text[secret.range()].to_owned());
