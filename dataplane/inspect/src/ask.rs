@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use regex_automata::Span;
+
 use crate::confirm::{Asked, Match, matches};
 use crate::engine::{Engine, Hit};
 use crate::layer::Layer;
 use crate::limits::{Budget, Exceeded};
-use crate::rule::Rule;
+use crate::rule::{Rule, Window};
 use crate::structure::{Cell, cell_at, neighbours};
 use crate::table::{Table, may_be_head};
 
@@ -38,18 +40,18 @@ struct Placed {
 struct Question {
     rule: usize,
     cell: Placed,
-    window: Range<usize>,
+    window: Window,
 }
 
 impl Question {
     /// Whether another is the same, or goes on with it: then this is both.
-    fn takes(&mut self, rule: usize, cell: &Placed, window: &Range<usize>) -> bool {
-        let meets = window.start <= self.window.end && self.window.start <= window.end;
+    fn takes(&mut self, rule: usize, cell: &Placed, window: Window) -> bool {
+        let (own, other) = (self.window.span, window.span);
+        let meets = other.start <= own.end && own.start <= other.end;
         let same = rule == self.rule && *cell == self.cell && meets;
         if same {
-            let (start, end) =
-                (self.window.start.min(window.start), self.window.end.max(window.end));
-            self.window = start..end;
+            let span = Span { start: own.start.min(other.start), end: own.end.max(other.end) };
+            self.window = Window { span, last: self.window.last.max(window.last) };
         }
         same
     }
@@ -70,15 +72,15 @@ impl Text<'_> {
             let Some(Question { rule, cell, window }) = question else { return Ok(()) };
             let Some(of) = rules.get(rule) else { return Ok(()) };
             let memory = &mut (&mut keywords, &mut *budget);
-            self.ask_cell((rule, of), &cell, &window, memory, &mut |one| found(rule, one))
+            self.ask_cell((rule, of), &cell, window, memory, &mut |one| found(rule, one))
         };
         for hit in hits {
             let Some(of) = rules.get(hit.rule) else { continue };
             // What stands close together may go over several values.
             for cell in self.cells(hit.start..hit.end, of.bytes_min()) {
-                let window = hit.window(&cell.whole);
+                let window = Window { span: hit.window(&cell.whole).into(), last: hit.last() };
                 // Those whose windows meet are one question.
-                let taken = next.as_mut().is_some_and(|one| one.takes(hit.rule, &cell, &window));
+                let taken = next.as_mut().is_some_and(|one| one.takes(hit.rule, &cell, window));
                 if !taken {
                     ask(next.replace(Question { rule: hit.rule, cell, window }))?;
                 }
@@ -115,9 +117,9 @@ impl Text<'_> {
             let Some(part) = neighbours(self.message, cells, at) else { continue };
             budget.spend(part.len())?;
             let part = self.part(part);
-            let window = hit.window(&part);
+            let window = Window { span: hit.window(&part).into(), last: hit.last() };
             let memory = &mut (&mut *keywords, &mut *budget);
-            self.ask_part((hit.rule, rule), &part, &window, memory, &mut |one: Match| {
+            self.ask_part((hit.rule, rule), &part, window, memory, &mut |one: Match| {
                 if self.is_in_value(cells, &one.secret) {
                     found(hit.rule, one);
                 }
@@ -192,7 +194,8 @@ impl Text<'_> {
         }
         let keyword = &mut None;
         let mut asked = Asked { text, named: true, keyword };
-        matches(rule, &mut asked, 0..text.len(), budget, |one| {
+        let window = Window { span: (0..text.len()).into(), last: 0 };
+        matches(rule, &mut asked, window, budget, |one| {
             let secret = cell.start + one.secret.start..cell.start + one.secret.end;
             let apart = self.cells.is_none_or(|cells| self.is_in_value(cells, &secret));
             if secret == *cell && apart {
@@ -222,7 +225,7 @@ impl Text<'_> {
         &self,
         rule: (usize, &Rule),
         cell: &Placed,
-        window: &Range<usize>,
+        window: Window,
         memory: &mut (&mut Keywords, &mut Budget),
         found: &mut impl FnMut(Match),
     ) -> Result<(), Exceeded> {
@@ -242,12 +245,12 @@ impl Text<'_> {
         &self,
         (number, rule): (usize, &Rule),
         part: &Range<usize>,
-        window: &Range<usize>,
+        Window { span, last }: Window,
         (keywords, budget): &mut (&mut Keywords, &mut Budget),
         found: &mut impl FnMut(Match),
     ) -> Result<bool, Exceeded> {
-        let (start, end) = (window.start.max(part.start), window.end.min(part.end));
-        let fits = start < end && part.len() >= rule.bytes_min();
+        let (start, end) = (span.start.max(part.start), span.end.min(part.end));
+        let fits = start < end && start <= last && part.len() >= rule.bytes_min();
         let Some(text) = self.bytes.get(part.clone()).filter(|_| fits) else { return Ok(false) };
         let mut any = false;
         let base = part.start;
@@ -255,7 +258,8 @@ impl Text<'_> {
         let unknown = &mut None;
         let keyword = if anywhere { keywords.of(number, part) } else { unknown };
         let mut asked = Asked { text, named: false, keyword };
-        matches(rule, &mut asked, start - base..end - base, budget, |one| {
+        let window = Window { span: (start - base..end - base).into(), last: last - base };
+        matches(rule, &mut asked, window, budget, |one| {
             any = true;
             let moved = |range: Range<usize>| range.start + base..range.end + base;
             found(Match { whole: moved(one.whole), secret: moved(one.secret), ..one });

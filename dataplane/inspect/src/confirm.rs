@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::explain::Refusal;
 use crate::limits::{Budget, Exceeded};
-use crate::rule::{Matched, Rule, bits_per_byte};
+use crate::rule::{Matched, Rule, Window, bits_per_byte};
 
 /// An allowlist for lines sees so much of one before a match, and so much behind it.
 const LINE_BYTES_MAX: usize = 1024;
@@ -29,18 +29,18 @@ pub(crate) struct Asked<'t> {
     pub(crate) keyword: &'t mut Option<bool>,
 }
 
-/// Tells each match of a rule within a part of a text.
+/// Tells each match of a rule within a window of a text.
 pub(crate) fn matches(
     rule: &Rule,
     asked: &mut Asked<'_>,
-    part: Range<usize>,
+    window: Window,
     budget: &mut Budget,
     mut found: impl FnMut(Match),
 ) -> Result<(), Exceeded> {
     let longest = rule.bytes_max().unwrap_or(usize::MAX);
     rule.regex.matches_within(
         asked.text,
-        part.into(),
+        window,
         rule.group,
         longest,
         budget,
@@ -169,7 +169,8 @@ mod tests {
         let mut all = Vec::new();
         let asked = &mut Asked { text: text.as_bytes(), named: false, keyword: &mut None };
         let budget = &mut Budget::unlimited();
-        let told = matches(&set.rules()[0], asked, 0..text.len(), budget, |one| {
+        let window = Window { span: (0..text.len()).into(), last: usize::MAX };
+        let told = matches(&set.rules()[0], asked, window, budget, |one| {
             all.push(text[one.secret].to_owned());
         });
         told.expect("without a limit");

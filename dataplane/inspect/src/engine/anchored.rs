@@ -11,13 +11,16 @@ use super::Hit;
 use super::alike::{READ, over_read};
 use super::beginnings::Beginnings;
 use super::bytes::Bytes;
-use super::cut::Cut;
+use super::cut::{Cut, Head};
 use super::told::Told;
 
 /// What an automaton may take when it is built,
 const BUILT_BYTES_MAX: usize = 64 << 20;
 /// and what of its states a thread keeps.
 const CACHE_BYTES_MAX: usize = 16 << 20;
+
+/// What stands before a match is looked at so far back, to see where it may begin at the earliest.
+const BACK_BYTES_MAX: usize = 256;
 
 /// Cuts of rules, all asked at once.
 #[derive(Debug)]
@@ -37,6 +40,9 @@ pub(super) struct Anchored {
 struct Of {
     rule: usize,
     lefts: [Bytes; 2],
+    /// What a match has before it,
+    head: Head,
+    /// and how many bytes of that at most.
     before: usize,
     on: usize,
 }
@@ -57,9 +63,12 @@ impl Left {
 }
 
 impl Of {
-    fn hit(&self, at: usize) -> Hit {
-        let back = self.before.saturating_add(1);
-        Hit { rule: self.rule, start: at, end: at + 1, back, on: self.on }
+    fn hit(&self, text: &[u8], at: usize) -> Hit {
+        let first = at.saturating_sub(self.before.min(BACK_BYTES_MAX));
+        let before = text.get(first..at).unwrap_or_default();
+        let looked_at = self.head.of_text(before);
+        let back = if looked_at < before.len() { looked_at } else { self.before }.saturating_add(1);
+        Hit { rule: self.rule, start: at, end: at + 1, back, on: self.on, beside: false }
     }
 }
 
@@ -116,6 +125,7 @@ impl Anchored {
         let of = |(rule, cut): &(usize, Cut)| Of {
             rule: *rule,
             lefts: [cut.left, cut.second_left],
+            head: cut.head,
             before: cut.before,
             on: cut.on,
         };
@@ -174,7 +184,7 @@ impl Anchored {
             // It gave up: each may match.
             told.hits.truncate(first);
             let fits = |of: &&Of| left.is_one_of(&of.lefts);
-            self.all.iter().filter(fits).for_each(|of| told.push(of.hit(at)));
+            self.all.iter().filter(fits).for_each(|of| told.push(of.hit(text, at)));
         }
     }
 
@@ -195,7 +205,7 @@ impl Anchored {
             for index in 0..automaton.match_len(cache, state) {
                 let pattern = automaton.match_pattern(cache, state, index).as_usize();
                 let of = all.get(pattern).filter(|of| left.is_one_of(&of.lefts));
-                told.push_once(first, of.map(|of| of.hit(at)));
+                told.push_once(first, of.map(|of| of.hit(text, at)));
             }
         };
         // A match is told a byte behind its end.

@@ -113,7 +113,7 @@ pub(super) mod tests {
         assert!(choice.atoms.contains(&Atom::Dense(Kind::Token, hex)), "{choice:?}");
     }
 
-    pub(in crate::engine) fn any_regex() -> impl proptest::strategy::Strategy<Value = String> {
+    pub(crate) fn any_regex() -> impl proptest::strategy::Strategy<Value = String> {
         use proptest::prelude::*;
         let leaf = prop_oneof![
             "[a-c1-2-]{1,3}".prop_map(|text| text.replace('-', r"\-")),

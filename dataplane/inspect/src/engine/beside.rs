@@ -31,8 +31,7 @@ pub(super) enum Needs {
 pub(super) struct Beside {
     begins: Begins,
     words: Vec<Word>,
-    /// Which of them may begin so, for each part of the hash of a beginning.
-    by_begin: Vec<Vec<usize>>,
+    by_begin: ByBegin,
     /// Those of a byte, by which only columns are named.
     tiny: Vec<Word>,
     /// For each rule, what it needs.
@@ -43,6 +42,24 @@ pub(super) struct Beside {
 /// near the processor.
 #[derive(Debug)]
 struct Begins(Box<[u64; 1 << (HASH_BITS - 6)]>);
+
+/// Words by the hash of their beginning, in one row.
+#[derive(Debug)]
+struct ByBegin {
+    /// Where those begin that a part of the hash finds.
+    starts: Vec<u32>,
+    heads: Vec<Head>,
+}
+
+/// What is compared first of a word.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    /// As many bytes as fit, [folded](fold),
+    bytes: u64,
+    /// and which they are.
+    mask: u64,
+    word: u32,
+}
 
 /// A word, in lower case.
 #[derive(Debug)]
@@ -78,11 +95,54 @@ impl Begins {
     }
 }
 
-/// Of bytes of which letters are told apart by no case, nor a few others.
-fn hash(bytes: [u8; BEGIN_BYTES]) -> usize {
-    let [first, second, third] = bytes.map(|byte| u32::from(byte | 0x20));
-    let all = first | second << 8 | third << 16;
-    usize::try_from(all.wrapping_mul(0x9e37_79b1) >> (32 - HASH_BITS)).unwrap_or(0)
+/// Bytes of which letters are told apart by no case, nor a few others.
+fn fold(bytes: u64) -> u64 {
+    bytes | 0x2020_2020_2020_2020
+}
+
+/// The same of what a text has there; behind its end there are no bytes.
+fn folded(text: &[u8]) -> u64 {
+    fold(match text.first_chunk() {
+        Some(all) => u64::from_le_bytes(*all),
+        None => text.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte)),
+    })
+}
+
+/// Of the first three of folded bytes.
+fn hash(folded: u64) -> usize {
+    let beginning = (folded & 0x00ff_ffff).wrapping_mul(0x9e37_79b1) & u64::from(u32::MAX);
+    usize::try_from(beginning >> (32 - HASH_BITS)).unwrap_or(0)
+}
+
+impl Head {
+    /// `None` where there are too many words.
+    fn of(word: usize, bytes: &[u8]) -> Option<Self> {
+        let bits = 8 * u32::try_from(bytes.len()).ok()?;
+        let mask = u64::MAX.checked_shl(bits).map_or(u64::MAX, |rest| !rest);
+        Some(Self { bytes: folded(bytes) & mask, mask, word: u32::try_from(word).ok()? })
+    }
+}
+
+impl ByBegin {
+    fn of(by_begin: &[Vec<Head>]) -> Self {
+        let mut all = Self { starts: vec![0], heads: Vec::new() };
+        for heads in by_begin {
+            all.heads.extend(heads);
+            all.starts.push(u32::try_from(all.heads.len()).unwrap_or(u32::MAX));
+        }
+        all
+    }
+
+    /// The words that a text may begin with which begins so.
+    fn words(&self, folded: u64) -> impl Iterator<Item = usize> {
+        let part = hash(folded) >> (HASH_BITS - BEGIN_BITS);
+        let place = |at: usize| self.starts.get(at).and_then(|at| usize::try_from(*at).ok());
+        let heads =
+            place(part).zip(place(part + 1)).and_then(|(start, end)| self.heads.get(start..end));
+        let are =
+            heads.unwrap_or_default().iter().filter(move |head| folded & head.mask == head.bytes);
+        are.filter_map(|head| usize::try_from(head.word).ok())
+    }
 }
 
 impl Beside {
@@ -114,24 +174,29 @@ impl Beside {
         let mut by_begin = vec![Vec::new(); 1 << BEGIN_BITS];
         let (mut words, mut tiny) = (Vec::new(), Vec::new());
         for ((bytes, of), rules) in known {
-            let hashes = match *bytes.as_slice() {
-                [first, second, third, ..] => vec![hash([first, second, third])],
-                [first, second] => (0..=u8::MAX).map(|any| hash([first, second, any])).collect(),
-                _ => {
-                    tiny.push(Word { bytes, of, rules });
-                    continue;
-                }
+            let head = Head::of(words.len(), &bytes).filter(|_| bytes.len() + 1 >= BEGIN_BYTES);
+            let Some(head) = head else {
+                tiny.push(Word { bytes, of, rules });
+                continue;
             };
-            for hash in hashes {
-                begins.insert(hash);
-                let all: Option<&mut Vec<usize>> =
-                    by_begin.get_mut(hash >> (HASH_BITS - BEGIN_BITS));
-                if let Some(all) = all.filter(|all| !all.contains(&words.len())) {
-                    all.push(words.len());
-                }
+            let third = |any: u8| head.bytes | u64::from(any) << 16;
+            let all = if bytes.len() < BEGIN_BYTES { 0..=u8::MAX } else { 0..=0 };
+            let mut hashes: Vec<usize> = all.map(|any| hash(fold(third(any)))).collect();
+            for hash in &mut hashes {
+                begins.insert(*hash);
+                *hash >>= HASH_BITS - BEGIN_BITS;
+            }
+            hashes.sort_unstable();
+            hashes.dedup();
+            for part in hashes {
+                by_begin
+                    .get_mut(part)
+                    .into_iter()
+                    .for_each(|heads: &mut Vec<Head>| heads.push(head));
             }
             words.push(Word { bytes, of, rules });
         }
+        let by_begin = ByBegin::of(&by_begin);
         Self { begins, words, by_begin, tiny, needs }
     }
 
@@ -161,7 +226,8 @@ impl Beside {
         self.search_in(text, &whole, found);
         found.sort_unstable_by_key(|found| found.at.start);
         hits.retain(|hit| {
-            about(hit, self.needs(hit), text).is_none_or(|part| self.stands(hit.rule, &part, found))
+            let part = about(hit, self.needs(hit), text);
+            part.is_none_or(|part| self.stands(hit.rule, &part, found))
         });
     }
 
@@ -187,29 +253,33 @@ impl Beside {
 
     fn search_in(&self, text: &[u8], part: &Range<usize>, found: &mut Vec<Found>) {
         let piece = text.get(part.clone()).unwrap_or_default();
-        for (at, three) in piece.windows(BEGIN_BYTES).enumerate() {
-            let &[first, second, third] = three else { continue };
-            let hash = hash([first, second, third]);
-            if self.begins.has(hash) {
-                self.words_at(text, part.start + at..part.end, hash, found);
+        let mut look = |at: usize, folded: u64| {
+            if self.begins.has(hash(folded)) {
+                self.words_at(text, part.start + at..part.end, folded, found);
             }
+        };
+        let mut next = 0;
+        for (at, eight) in piece.array_windows().enumerate() {
+            look(at, fold(u64::from_le_bytes(*eight)));
+            next = at + 1;
         }
-        if let Some([first, second]) = piece.last_chunk() {
-            self.words_at(text, part.end - 2..part.end, hash([*first, *second, 0]), found);
+        // What is shorter than it may be has no more bytes.
+        for at in next..piece.len().saturating_sub(BEGIN_BYTES - 2) {
+            look(at, folded(piece.get(at..).unwrap_or_default()));
         }
     }
 
     /// Tells the words that a part of the text begins with.
-    fn words_at(&self, text: &[u8], part: Range<usize>, hash: usize, found: &mut Vec<Found>) {
+    fn words_at(&self, text: &[u8], part: Range<usize>, folded: u64, found: &mut Vec<Found>) {
         let rest = text.get(part.clone()).unwrap_or_default();
-        for index in self.by_begin.get(hash >> (HASH_BITS - BEGIN_BITS)).into_iter().flatten() {
-            let Some(word) = self.words.get(*index) else { continue };
+        for index in self.by_begin.words(folded) {
+            let Some(word) = self.words.get(index) else { continue };
             let own = rest.get(..word.bytes.len());
             let at = part.start..part.start + word.bytes.len();
             if own.is_some_and(|own| own.eq_ignore_ascii_case(&word.bytes))
                 && (word.of != Needs::Context || stands_alone(text, at.clone()))
             {
-                found.push(Found { at, word: *index });
+                found.push(Found { at, word: index });
             }
         }
     }
@@ -295,7 +365,7 @@ requireContext = true
                         Needs::Keyword => keyword(),
                     };
                     let length = whole.end - whole.start;
-                    let hit = Hit { rule: index, start: whole.start, end: whole.start + 1, back: 1, on: length };
+                    let hit = Hit { rule: index, start: whole.start, end: whole.start + 1, back: 1, on: length, beside: false };
                     all.push((hit, wanted));
                     hits.push(hit);
                 });
@@ -323,7 +393,7 @@ requireContext = true
         let beside = Beside::of(set.rules(), &NEEDS);
         let kept = |text: &str| {
             let at = text.find('1').expect("digits");
-            let hit = |rule| Hit { rule, start: at, end: at + 1, back: 5, on: 3 };
+            let hit = |rule| Hit { rule, start: at, end: at + 1, back: 5, on: 3, beside: false };
             let mut hits: Vec<Hit> = (0..4).map(hit).collect();
             beside.retain(text.as_bytes(), &mut Words::default(), &mut hits);
             hits.iter().map(|hit| hit.rule).collect::<Vec<_>>()

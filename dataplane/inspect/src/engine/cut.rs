@@ -27,7 +27,9 @@ pub(super) struct Cut {
     pub(super) left: Bytes,
     /// and what before that.
     pub(super) second_left: Bytes,
-    /// No match begins further before it,
+    /// What a match has before it,
+    pub(super) head: Head,
+    /// and how many bytes of that at most.
     pub(super) before: usize,
     /// and ends further behind where it begins.
     pub(super) on: usize,
@@ -35,6 +37,34 @@ pub(super) struct Cut {
     pub(super) longest: usize,
     /// Whether nothing was left away but what may be missing, or is a byte that stands apart.
     pub(super) is_whole: bool,
+}
+
+/// What a match has before a cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head {
+    /// It is written with these,
+    bytes: Bytes,
+    /// but for so many at its beginning, that may be any.
+    edge: usize,
+}
+
+impl Head {
+    fn of(parts: &[Hir]) -> Self {
+        let bytes = |parts: &[Hir]| parts.iter().map(all_bytes).fold(Bytes::NONE, Bytes::and);
+        match parts.split_first() {
+            // Only that something stands apart from what is before it.
+            Some((edge, parts)) if longest(std::slice::from_ref(edge)) <= 1 => {
+                Self { bytes: bytes(parts), edge: 1 }
+            }
+            _ => Self { bytes: bytes(parts), edge: 0 },
+        }
+    }
+
+    /// Of what stands before a cut, how many bytes one may have at the most.
+    pub(super) fn of_text(self, before: &[u8]) -> usize {
+        let other = before.iter().rposition(|byte| !self.bytes.has(*byte));
+        other.map_or(before.len(), |other| (before.len() - other - 1 + self.edge).min(before.len()))
+    }
 }
 
 /// What may stand before or behind a value of JSON, or a key.
@@ -75,7 +105,8 @@ impl Cut {
         let rest = without_tail(near(parts, WALK_MAX));
         let (left, second_left) = left(head, first_bytes(&rest)?);
         let longest = rest.properties().maximum_len().unwrap_or(usize::MAX);
-        Some(Self { rest, left, second_left, before, on, longest, is_whole })
+        let head = Head::of(head);
+        Some(Self { rest, left, second_left, head, before, on, longest, is_whole })
     }
 
     /// The same where what may be repeated often may be so for ever: an automaton has fewer states then.
@@ -332,6 +363,22 @@ impl Tail {
     }
 }
 
+/// The bytes that it may have.
+fn all_bytes(hir: &Hir) -> Bytes {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Bytes::NONE,
+        HirKind::Literal(literal) => {
+            literal.0.iter().fold(Bytes::NONE, |set, byte| set.and(Bytes::only(Some(byte))))
+        }
+        HirKind::Class(class) => of_class(class),
+        HirKind::Capture(capture) => all_bytes(&capture.sub),
+        HirKind::Repetition(repetition) => all_bytes(&repetition.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(all_bytes).fold(Bytes::NONE, Bytes::and)
+        }
+    }
+}
+
 /// The bytes that it begins with; `None` where it may be empty.
 fn first_bytes(hir: &Hir) -> Option<Bytes> {
     fn of(hir: &Hir) -> (Bytes, bool) {
@@ -395,6 +442,19 @@ mod tests {
     use super::super::atoms::tests::any_regex;
     use super::*;
     use crate::rule::{Group, Pattern};
+
+    #[test]
+    fn what_is_before_a_cut_is_told_by_its_bytes() {
+        let back = |regex: &str, before: &str| {
+            let pattern = Pattern::parse(regex).expect("a regex");
+            let cut = Row::all(pattern.hir()).remove(0).cuts().last().expect("a cut");
+            cut.head.of_text(before.as_bytes())
+        };
+        assert_eq!(back("[a-z_]{1,20}[0-9]", r#"{"api_"#), 4);
+        assert_eq!(back("(?:^|[^a-z])[a-z_]{1,20}[0-9]", r#"{"api_"#), 5);
+        assert_eq!(back("(?:^|[^a-z])[a-z_]{1,20}[0-9]", "api_"), 4);
+        assert_eq!(back(".{1,20}[0-9]", "a\n\"api_"), 5, "any byte but the end of a line");
+    }
 
     fn cuts(regex: &str) -> Vec<Vec<Cut>> {
         let pattern = Pattern::parse(regex).expect("a regex");

@@ -2,12 +2,12 @@
 //!
 //! A match of a rule begins with something that is seldom met elsewhere, or has it: a word, a long run of token
 //! bytes, a number, or, where the rule asks for it, a word of its context beside it (`route`). What comes before
-//! that is cut off the rule's regex, and what is left of all rules is held against a text at the places where one of them
-//! may begin, and nowhere else (`cut`, `starts`, `anchored`).
+//! that is cut off the rule's regex (`cut`), and what is left of all rules is held against a text at the places where
+//! one of them may begin, and nowhere else (`marks`, `beginnings`, `anchored`). Of what that tells, only that is left
+//! beside which the words stand that a rule needs (`beside`).
 //!
-//! The passes tell where a match must be ([`Hit`]). What an engine
-//! says is not that a rule matches, only where it is worth asking: the rule's own regex answers that, so that
-//! two engines cannot disagree on what is found.
+//! The passes tell where a match must be ([`Hit`]). What an engine says is not that a rule matches, only where it is
+//! worth asking: the rule's own regex answers that, so that two engines cannot disagree on what is found.
 
 mod alike;
 mod anchored;
@@ -32,7 +32,6 @@ use std::ops::Range;
 use beside::Beside;
 pub(crate) use plan::sought;
 use plan::{Plan, Spans};
-
 use told::Told;
 
 use crate::limits::{Budget, Exceeded};
@@ -50,6 +49,8 @@ pub(crate) struct Hit {
     pub(crate) back: usize,
     /// and ends no further behind its start.
     pub(crate) on: usize,
+    /// Whether a match stands beside it, and has no part of it.
+    pub(crate) beside: bool,
 }
 
 impl Hit {
@@ -57,6 +58,11 @@ impl Hit {
     pub(crate) fn window(&self, bounds: &Range<usize>) -> Range<usize> {
         let start = self.end.saturating_sub(self.back).max(bounds.start);
         start..self.start.saturating_add(self.on).min(bounds.end).max(start)
+    }
+
+    /// The last place where the match may begin.
+    pub(crate) fn last(&self) -> usize {
+        if self.beside { usize::MAX } else { self.end.saturating_sub(1).max(self.start) }
     }
 }
 
@@ -218,6 +224,9 @@ impl Engine {
 }
 
 #[cfg(test)]
+pub(crate) use atoms::tests::any_regex;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -277,9 +286,10 @@ mod tests {
                 rule.regex.matches(bytes, (0..bytes.len()).into(), rule.group, |whole, _| {
                     let holds = |hit: &Hit| {
                         let window = hit.window(&(0..bytes.len()));
-                        window.start <= whole.start && whole.end <= window.end
+                        window.start <= whole.start && whole.end <= window.end && whole.start <= hit.last()
                     };
-                    if !hits.iter().any(holds) {
+                    // What is empty is nothing that is found.
+                    if !whole.is_empty() && !hits.iter().any(holds) {
                         missed = Some(whole.range());
                     }
                 });

@@ -251,6 +251,7 @@ impl Asked {
             rule: self.rule,
             start: part.start,
             end: part.end,
+            beside: self.beside,
             back: reach.saturating_add(if self.beside { CONTEXT_AFTER } else { 0 }),
             on: reach.saturating_add(if self.beside { CONTEXT_BEFORE } else { 0 }),
         }

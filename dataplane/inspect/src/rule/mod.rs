@@ -18,7 +18,7 @@ pub(crate) use allow::{Allowlist, Matched};
 pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context, stands_alone};
 pub(crate) use entropy::bits_per_byte;
 pub use error::RuleError;
-pub(crate) use pattern::{Group, Pattern};
+pub(crate) use pattern::{Group, Pattern, Window};
 pub use set::{RULES_MAX, RuleSet};
 
 use crate::class::Class;
@@ -90,11 +90,7 @@ impl Rule {
     /// One that a detector serves. No engine looks for it, as it asks for one of no words beside it.
     pub(crate) fn detected(id: String, class: Class, detector: Detector) -> Result<Self, String> {
         let regex = Pattern::parse("")?;
-        Ok(Self {
-            detector: Some(detector),
-            require_context: true,
-            ..Self::new(id, class, regex)
-        })
+        Ok(Self { detector: Some(detector), require_context: true, ..Self::new(id, class, regex) })
     }
 
     /// One that asks for nothing but its regex.

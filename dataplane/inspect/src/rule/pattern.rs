@@ -1,12 +1,13 @@
 //! A regex that is checked when a file of rules is loaded and compiled when it is first needed: of hundreds most
 //! never are.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use regex_automata::meta::{self, Regex};
 use regex_automata::nfa::thompson;
-use regex_automata::util::captures::Captures;
-use regex_automata::{Input, Span};
+use regex_automata::util::primitives::NonMaxUsize;
+use regex_automata::{Anchored, Input, Span};
 use regex_syntax::hir::Hir;
 
 use super::dialect;
@@ -17,6 +18,12 @@ use crate::limits::{Budget, Exceeded};
 const COMPILED_BYTES_MAX: usize = 8 << 20;
 /// Of which a search by lazily built automata may keep this much.
 const CACHE_BYTES_MAX: usize = 2 << 20;
+
+/// Where a match may begin at no more places than these, each is asked by itself: what does not begin there ends soon, and
+/// what may begin anywhere is looked for to the end.
+const BEGINS_FEW: usize = 4;
+/// Places of groups that take no memory of their own.
+const SLOTS_FEW: usize = 16;
 
 /// A regex over bytes: `\w`, `\d`, `\s` and `\b` are ASCII's, as in Go without Unicode classes.
 #[derive(Debug)]
@@ -38,12 +45,7 @@ impl Pattern {
             // The message shows the whole regex and points into it.
             format!("its regex cannot be used: {error}")
         })?;
-        Ok(Self {
-            source: source.to_owned(),
-            hir,
-            regex: OnceLock::new(),
-            gapped: OnceLock::new(),
-        })
+        Ok(Self { source: source.to_owned(), hir, regex: OnceLock::new(), gapped: OnceLock::new() })
     }
 
     /// The same of one for an allowlist, with what is wrong with its size.
@@ -103,43 +105,58 @@ impl Pattern {
             found(whole, secret);
             Ok(())
         };
+        let window = Window { span, last: usize::MAX };
         // Without a limit it does not fail.
-        let _ = self.matches_within(text, span, group, 0, &mut Budget::unlimited(), told);
+        let _ = self.matches_within(text, window, group, 0, &mut Budget::unlimited(), told);
     }
 
-    /// The same as long as the budget lasts. No match has more bytes than `longest`.
+    /// The same of those that begin where one may, as long as the budget lasts. No match has more bytes than `longest`.
     pub(crate) fn matches_within(
         &self,
         text: &[u8],
-        span: Span,
+        Window { span, last }: Window,
         group: Group,
         longest: usize,
         budget: &mut Budget,
         mut found: impl FnMut(Span, Span, &mut Budget) -> Result<(), Exceeded>,
     ) -> Result<(), Exceeded> {
+        let mut from = span.start;
         if let Some(gapped) = self.gapped() {
-            let (mut memory, mut from) = (Memory::default(), span.start);
-            while let Some(one) = gapped.find(text, (from..span.end).into(), &mut memory, budget)? {
+            let mut memory = Memory::default();
+            while from <= last
+                && let Some(one) =
+                    gapped.find(text, (from..span.end).into(), &mut memory, budget)?
+            {
                 found(one, one, budget)?;
                 from = one.end;
             }
             return Ok(());
         }
         let Some(regex) = self.regex() else { return Ok(()) };
-        let mut captures = regex.create_captures();
-        let mut from = span.start;
-        while from <= span.end {
-            regex.search_captures(&Input::new(text).range(from..span.end), &mut captures);
-            let Some(whole) = captures.get_match() else { return budget.spend(span.end - from) };
+        let mut groups = Groups::of(regex, group);
+        while from <= span.end.min(last) {
+            let Some((whole, secret)) = groups.next(regex, text, from..span.end, last, budget)?
+            else {
+                break;
+            };
             // A longer match was looked for behind its end.
-            let looked_at = whole.end().saturating_add(longest).min(span.end);
+            let looked_at = whole.end.saturating_add(longest).min(span.end);
             budget.spend(looked_at - from)?;
-            found(whole.span(), group.of(&captures).unwrap_or(whole.span()), budget)?;
+            found(whole, secret.unwrap_or(whole), budget)?;
             // An empty match would be found for ever.
-            from = whole.end().max(whole.start() + 1);
+            from = whole.end.max(whole.start + 1);
         }
         Ok(())
     }
+}
+
+/// Where matches are looked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// They are within this,
+    pub(crate) span: Span,
+    /// and none of those that are asked for begins behind this.
+    pub(crate) last: usize,
 }
 
 /// `None` where it is too large.
@@ -160,18 +177,109 @@ pub(crate) enum Group {
     Number(usize),
 }
 
-impl Group {
-    fn of(self, captures: &Captures) -> Option<Span> {
-        match self {
-            Self::Number(index) => captures.get_group(index),
-            Self::First => (1..captures.group_len()).find_map(|index| captures.get_group(index)),
+/// Room for the places of the groups of a match.
+struct Groups {
+    group: Group,
+    few: [Option<NonMaxUsize>; SLOTS_FEW],
+    many: Vec<Option<NonMaxUsize>>,
+    /// How many are asked for.
+    slots: usize,
+}
+
+impl Groups {
+    fn of(regex: &Regex, group: Group) -> Self {
+        let groups = match group {
+            Group::First => regex.captures_len(),
+            Group::Number(number) => regex.captures_len().min(number + 1),
+        };
+        let slots = 2 * groups;
+        let many = if slots > SLOTS_FEW { vec![None; slots] } else { Vec::new() };
+        Self { group, few: [None; SLOTS_FEW], many, slots }
+    }
+
+    /// The first match, and its group.
+    fn next(
+        &mut self,
+        regex: &Regex,
+        text: &[u8],
+        range: Range<usize>,
+        last: usize,
+        budget: &mut Budget,
+    ) -> Result<Option<(Span, Option<Span>)>, Exceeded> {
+        let room = if self.many.is_empty() { &mut self.few[..] } else { &mut self.many };
+        let Some(slots) = room.get_mut(..self.slots) else { return Ok(None) };
+        let input = Input::new(text).range(range.clone());
+        let begins = range.start..=last.min(range.end);
+        let is_found = if last.min(range.end) - range.start < BEGINS_FEW {
+            let mut found = false;
+            for at in begins {
+                let here = input.clone().range(at..range.end).anchored(Anchored::Yes);
+                found = regex.search_slots(&here, slots).is_some();
+                if found {
+                    break;
+                }
+                budget.spend(range.end - at)?;
+            }
+            found
+        } else {
+            let found = regex.search_slots(&input, slots).is_some();
+            if !found {
+                budget.spend(range.len())?;
+            }
+            found
+        };
+        if !is_found {
+            return Ok(None);
         }
+        let (groups, _) = slots.as_chunks();
+        let span = |[start, end]: &[Option<NonMaxUsize>; 2]| {
+            Some(Span { start: (*start)?.get(), end: (*end)?.get() })
+        };
+        let secret = match self.group {
+            Group::Number(index) => groups.get(index).and_then(span),
+            Group::First => groups.iter().skip(1).find_map(span),
+        };
+        Ok(groups.first().and_then(span).map(|whole| (whole, secret)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::engine::any_regex;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1000))]
+
+        #[test]
+        fn what_begins_where_one_may_is_found_in_either_way(
+            regex in any_regex(), text in "[a-c0-2 .-]{0,16}", start in 0_usize..12, last in 0_usize..20,
+        ) {
+            let pattern = Pattern::parse(&regex).expect("a regex");
+            let span = Span { start: start.min(text.len()), end: text.len() };
+            for group in [Group::First, Group::Number(0)] {
+                let mut expected = Vec::new();
+                pattern.matches(text.as_bytes(), span, group, |whole, secret| {
+                    if whole.start <= last {
+                        expected.push((whole, secret));
+                    }
+                });
+                let mut found = Vec::new();
+                let told = |whole, secret, _: &mut Budget| {
+                    found.push((whole, secret));
+                    Ok(())
+                };
+                let (window, budget) = (Window { span, last }, &mut Budget::unlimited());
+                let done = pattern.matches_within(text.as_bytes(), window, group, 0, budget, told);
+                prop_assert_eq!(done, Ok(()));
+                // The last may begin further behind, as the others are looked for to the end.
+                found.retain(|(whole, _)| whole.start <= last);
+                prop_assert_eq!(found, expected, "{}", regex);
+            }
+        }
+    }
 
     fn found(source: &str, group: Group, text: &str, span: std::ops::Range<usize>) -> Vec<String> {
         let pattern = Pattern::parse(source).expect("a regex");
