@@ -4,10 +4,10 @@ use std::mem::MaybeUninit;
 
 use crate::error::HeadError;
 use crate::fields::{self, Facts, Field, Side};
-use crate::message::{FIELDS_MAX, Framing, HeadLimits, Verb, Version};
+use crate::message::{FIELDS_MAX, Framing, HeadLimits, Verb, Version, reason};
 use crate::plain;
 use crate::scan::{HeadScan, ScanRule};
-use crate::span::Span;
+use crate::span::{Span, offset};
 
 /// A response head, parsed in place and reusable. After an error the connection is unusable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +65,21 @@ impl ResponseHead {
         let mut fields = std::mem::take(&mut self.fields);
         fields.clear();
         *self = Self { fields, ..Self::default() };
+    }
+
+    /// Gives it another status, with the reason phrase of that, which is put behind all else in `buf`.
+    pub fn set_status(&mut self, buf: &mut Vec<u8>, status: u16) {
+        self.status = status;
+        self.reason = appended(buf, reason(status));
+    }
+
+    /// Adds a field, whose line is put behind all else in `buf`.
+    pub fn add(&mut self, buf: &mut Vec<u8>, name: &str, value: &str) {
+        let name = appended(buf, name);
+        buf.extend_from_slice(b": ");
+        let value = appended(buf, value);
+        buf.extend_from_slice(b"\r\n");
+        self.fields.push(Field::new(name, value, offset(buf.len())));
     }
 
     /// The value of the first field called `name`, without regard to case.
@@ -156,6 +171,13 @@ impl ResponseHead {
         self.keep_alive =
             facts.keep_alive && !suspect && !tunnel && self.framing != Framing::UntilClose;
     }
+}
+
+/// Appends a text; where it stands.
+fn appended(buf: &mut Vec<u8>, text: &str) -> Span {
+    let start = buf.len();
+    buf.extend_from_slice(text.as_bytes());
+    Span::new(start, buf.len())
 }
 
 /// httparse hides a reason that is not ASCII; it is passed on as it was.

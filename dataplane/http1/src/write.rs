@@ -307,6 +307,22 @@ mod tests {
     };
 
     #[test]
+    fn what_is_put_into_a_head_is_written_with_what_stays_of_it() {
+        let mut buffer = b"HTTP/1.1 201 Created\r\nContent-Type: a\r\nX-B: 2\r\n\r\nbody".to_vec();
+        let mut head = ResponseHead::new();
+        head.parse(&buffer, &HeadLimits::default(), Verb::Post).unwrap().unwrap();
+        head.fields.remove(0);
+        head.set_status(&mut buffer, 404);
+        head.add(&mut buffer, "Content-Type", "b/c");
+        assert_eq!(head.value(&buffer, "content-type"), Some(&b"b/c"[..]));
+        let mut out = Vec::new();
+        write_response(&mut out, &buffer, &head, &RESPONSE);
+        let expected =
+            "HTTP/1.1 404 Not Found\r\nX-B: 2\r\nContent-Type: b/c\r\nContent-Length: 2\r\n\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
     fn fields_pass_in_order_and_case_and_those_of_the_hop_do_not() {
         let head = b"POST /a HTTP/1.1\r\nX-a:  1 \r\nCONNECTION: x-B, close\r\nhost: a\r\n\
             x-b: 2\r\nx-C: 3\r\nTE: trailers\r\nX-D: 4\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\

@@ -55,8 +55,7 @@ async fn call<'v>(
     let Some(pool) = view.pools.get(route.remote) else { return Ok(Next::Close) };
     if let Some(guard) = &route.guard {
         guard::request(down, shard, view, guard).map_err(|refused| {
-            let guard::Refused { stop, id } = refused;
-            let answer = Answer::blocked(ErrorKind::RequestBlocked, id.as_deref(), &stop);
+            let answer = Answer::blocked(&refused.asked, &refused.stop);
             Box::new(Sorry::Refused { answer, keep: true })
         })?;
     } else if route.guarded_elsewhere {
@@ -123,13 +122,8 @@ impl Sorry<'_> {
                 let name = &pool.remote.config.name;
                 tracing::warn!(upstream = name, error = %failure, "call failed");
                 let (kind, refusal) = failure.kind();
-                let answer = match failure {
-                    Failure::Stopped(stop) => Answer::blocked(kind, id, &stop),
-                    failure => {
-                        let message = format!("upstream `{name}`: {failure}");
-                        Answer::error(kind, refusal, id, &message)
-                    }
-                };
+                let message = format!("upstream `{name}`: {failure}");
+                let answer = Answer::error(kind, refusal, id, &message);
                 answer.write(down, shard, keep).await;
                 if keep { Next::Keep } else { Next::Close }
             }

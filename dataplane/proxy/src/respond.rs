@@ -7,7 +7,7 @@ use penstock_mcp::{ErrorKind, write_string};
 use penstock_metrics::{Metric, Refusal};
 
 use crate::downstream::Downstream;
-use crate::guard::Stop;
+use crate::guard::{Asked, Stop};
 use crate::shard::Shard;
 
 /// The interim answer to `Expect: 100-continue`.
@@ -52,11 +52,13 @@ impl Answer {
         Self { status: kind.status(), refusal, aloud: false, content_type, body, allow: None }
     }
 
-    /// The same for what is not passed on, under [`ErrorKind::status_to`] its request.
-    pub(crate) fn blocked(kind: ErrorKind, id: Option<&[u8]>, stop: &Stop) -> Self {
-        let mut answer = Self::error(kind, Refusal::Blocked, id, "");
-        answer.status = kind.status_to(id);
-        answer.body = blocked(kind, id, stop);
+    /// The same for a request that is not passed on.
+    pub(crate) fn blocked(asked: &Asked, stop: &Stop) -> Self {
+        let kind = ErrorKind::RequestBlocked;
+        let mut answer = Self::error(kind, Refusal::Blocked, None, "");
+        answer.status = asked.status(kind);
+        answer.body.clear();
+        asked.write(kind, stop, &mut answer.body);
         answer
     }
 

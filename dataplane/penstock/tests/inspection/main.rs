@@ -4,6 +4,7 @@
 mod common;
 
 mod answers;
+mod blocked;
 mod broken;
 mod heads;
 mod identity;

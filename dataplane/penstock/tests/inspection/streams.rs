@@ -43,6 +43,9 @@ fn notification(text: &str) -> String {
     format!(r#"{{"jsonrpc":"2.0","method":"notifications/message","params":{{"data":"{text}"}}}}"#)
 }
 
+/// What stands in the place of a request of the server's.
+const UNKNOWN: &str = r#"{"jsonrpc":"2.0","id":"s1","method":"penstock/blocked"}"#;
+
 fn elicitation(text: &str) -> String {
     format!(
         r#"{{"jsonrpc":"2.0","id":"s1","method":"elicitation/create","params":{{"message":"{text}"}}}}"#
@@ -90,13 +93,14 @@ fn a_blocked_answer_is_an_error_of_its_id_and_what_nobody_waits_for_is_left_out(
     );
     let got = passed(&events, BLOCK, &call(1));
     let lines: Vec<&str> = got.split("\n\n").collect();
-    assert_eq!(lines.len(), 6, "{got}");
+    assert_eq!(lines.len(), 7, "{got}");
     assert_eq!(lines[0], "id: 1", "from where on it can be resumed: {got}");
-    assert!(lines[1].starts_with(&format!("id: 2\ndata: {}", error("\"x\""))), "{got}");
-    assert_eq!(lines[2], format!("data: {}", notification("fine")));
-    assert!(lines[3].starts_with(&format!("event: message\ndata: {}", error("1"))), "{got}");
-    assert!(lines[4].starts_with(&format!("data: [{}", error("3"))), "{got}");
-    assert!(lines[4].contains(&format!(",{}", error("4"))) && lines[4].ends_with(']'), "{got}");
+    assert_eq!(lines[1], format!("data: {UNKNOWN}"), "the agent answers it: {got}");
+    assert!(lines[2].starts_with(&format!("id: 2\ndata: {}", error("\"x\""))), "{got}");
+    assert_eq!(lines[3], format!("data: {}", notification("fine")));
+    assert!(lines[4].starts_with(&format!("event: message\ndata: {}", error("1"))), "{got}");
+    assert!(lines[5].starts_with(&format!("data: [{}", error("3"))), "{got}");
+    assert!(lines[5].contains(&format!(",{}", error("4"))) && lines[5].ends_with(']'), "{got}");
     assert!(got.contains("rule `acme-key`") && got.contains(r#""direction":"response""#), "{got}");
 }
 
@@ -145,6 +149,56 @@ fn a_blocked_answer_does_not_say_the_id_in_which_something_was_found() {
         assert!(got.contains(r#"{"jsonrpc":"2.0","id":7,"error":{"code":-31018"#), "{got}");
         assert!(!got.contains(&KEY[1..]), "{got}");
     }
+}
+
+#[test]
+fn of_a_batch_in_a_stream_each_message_has_something_in_its_place() {
+    let events = format!(
+        "data: [{},{},{}]\n\n",
+        notification("fine"),
+        elicitation("fine"),
+        response("2", KEY)
+    );
+    let got = passed(&events, BLOCK, &call(1));
+    let error = r#"{"jsonrpc":"2.0","id":2,"error":{"code":-31018"#;
+    assert!(got.starts_with(&format!("data: [{UNKNOWN},{error}")), "{got}");
+}
+
+#[test]
+fn a_message_that_nobody_can_read_is_answered_to_every_request_of_a_batch() {
+    let one = |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list"}}"#);
+    let batch = crate::common::post(&format!("[{},{}]", one(3), one(4)));
+    let got = passed(&format!("data: {KEY} is no JSON\n\n"), BLOCK, &batch);
+    let error = |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-31018"#);
+    assert!(got.starts_with(&format!("data: [{}", error(3))), "{got}");
+    assert!(got.contains(&format!(",{}", error(4))), "{got}");
+}
+
+/// An id in which something is found cannot be said again, not even to be answered.
+#[test]
+fn a_request_of_the_server_s_that_nothing_can_answer_is_told_in_the_log() {
+    let id = format!("\"{KEY}\"");
+    let event = format!("data: {}\n\n", elicitation("fine").replace("\"s1\"", &id));
+    let penstock = guarded(streaming(&event), BLOCK);
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    client.until(b"\r\n\r\n0\r\n\r\n");
+    penstock
+        .logs("blocked rule=\"acme-key\" action=\"block\" server=\"up\" direction=\"response\"");
+    penstock.logs("instead=\"nothing\"");
+    says_nothing_of_it(&penstock);
+}
+
+#[test]
+fn what_tells_of_a_body_is_not_passed_on_with_a_stream() {
+    let head = HEAD.replace("\r\n\r\n", "\r\nETag: \"1\"\r\nRepr-Digest: a\r\n\r\n");
+    let event = format!("data: {}\n\n", response("1", KEY));
+    let answer = [head.as_bytes(), &chunk(&event), b"0\r\n\r\n"].concat();
+    let penstock = guarded(always(answer), "");
+    let mut client = penstock.connect();
+    client.send(&call(1));
+    let head = String::from_utf8(client.until(b"\r\n\r\n")).expect("text");
+    assert!(!head.contains("ETag") && !head.contains("Digest"), "{head}");
 }
 
 #[test]

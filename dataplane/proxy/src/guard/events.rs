@@ -7,9 +7,10 @@ use penstock_http1::{Event, parse_event};
 use penstock_inspect::Side;
 use penstock_mcp::{ErrorKind, Kind, Message, ScanLimits};
 
+use super::asked::together;
 use super::lines::{lines, with_data, write_data};
 use super::look::{Eyes, Looked, Place, Stop};
-use super::{Guard, Holding};
+use super::{Asked, Guard, Holding, Instead};
 use crate::downstream::Downstream;
 use crate::respond::blocked;
 use crate::shard::{Shard, View};
@@ -17,8 +18,8 @@ use crate::shard::{Shard, View};
 /// What is held of a stream, and whom it answers.
 pub(crate) struct Watch {
     guard: Arc<Guard>,
-    /// The request that the stream answers, as raw JSON.
-    id: Option<Vec<u8>>,
+    /// The requests that the stream answers.
+    asked: Asked,
     /// The event under way.
     held: Vec<u8>,
     counted: Holding,
@@ -34,9 +35,13 @@ enum Rest {
 
 impl Watch {
     pub(crate) fn new(guard: &Arc<Guard>, down: &Downstream, shard: &Rc<Shard>) -> Self {
-        let id = down.message.reply_id().map(|id| id.of(down.body()).to_vec());
-        let counted = Holding::new(shard);
-        Self { guard: Arc::clone(guard), id, held: Vec::new(), counted, rest: None }
+        Self {
+            guard: Arc::clone(guard),
+            asked: Asked::of(down),
+            held: Vec::new(),
+            counted: Holding::new(shard),
+            rest: None,
+        }
     }
 
     /// Takes what came, of which events end at `ends`, and appends to `out` what may go to the agent.
@@ -116,12 +121,11 @@ impl Watch {
             }
             Some(stop) => {
                 // Whether it was the answer nobody has read, and the agent must not wait for what never comes.
-                if let Some(id) = &self.id {
-                    let error = blocked(ErrorKind::AnswerBlocked, Some(id), &stop);
+                let error = self.asked.answer(ErrorKind::AnswerBlocked, &stop);
+                if let Some(error) = told(error, &stop, eyes) {
                     write_data(&error, b"\n", out);
                     out.push(b'\n');
                 }
-                left_out(&stop, eyes);
                 self.rest = Some(Rest::Drops);
             }
         }
@@ -165,47 +169,45 @@ impl Watch {
         }
     }
 
-    /// What stands in the place of a message that does not pass: an error where it answers something.
+    /// What stands in the place of a message that does not pass, where somebody waits for something: of an answer an
+    /// error, of a request of the server's another request, [`UNKNOWN`] to every agent.
     fn instead(&self, data: &[u8], stop: &Stop, eyes: &Eyes<'_>) -> Option<Vec<u8>> {
-        let error = |id: &[u8]| blocked(ErrorKind::AnswerBlocked, Some(id), stop);
+        const KIND: ErrorKind = ErrorKind::AnswerBlocked;
         let mut message = Message::new();
         let limits = eyes.view.world.limits();
         let limits = ScanLimits { depth: limits.json_depth, batch: limits.batch_messages };
-        let errors: Vec<Vec<u8>> = if message.scan(data, &limits).is_ok() {
-            let responses = message.envelopes().iter().filter(|one| one.kind == Kind::Response);
-            // An id in which something is to be found is not said again.
-            let clean = |id: &&[u8]| {
-                let alone = [b"{\"id\":", *id, b"}"].concat();
-                matches!(eyes.look(&alone, Place::Message, &mut |_| {}), Looked::Clean)
-            };
-            let of = |id: penstock_mcp::Span| Some(id.of(data)).filter(clean);
-            let ids = responses.map(|one| one.id.and_then(of).or(self.id.as_deref()));
-            ids.flatten().map(error).collect()
-        } else {
-            self.id.as_deref().map(error).into_iter().collect()
-        };
-        if errors.is_empty() {
-            left_out(stop, eyes);
-            return None;
+        if message.scan(data, &limits).is_err() {
+            return told(self.asked.answer(KIND, stop), stop, eyes);
         }
-        if message.is_batch() {
-            return Some([b"[", errors.join(&b","[..]).as_slice(), b"]"].concat());
+        let mut messages = Vec::new();
+        for one in message.envelopes() {
+            let id = one.id.map(|id| id.of(data)).filter(|id| eyes.may_say(id));
+            match (one.kind, id) {
+                (Kind::Response, Some(id)) => messages.push(blocked(KIND, Some(id), stop)),
+                (Kind::Response, None) => messages.extend(self.asked.errors(KIND, stop)),
+                (Kind::Request, Some(id)) => messages.push(unknown(id)),
+                (Kind::Request, None) | (Kind::Notification, _) => {}
+            }
         }
-        errors.into_iter().next()
+        told(together(&messages, message.is_batch()), stop, eyes)
     }
 }
 
-fn left_out(stop: &Stop, eyes: &Eyes<'_>) {
-    if !eyes.shard.evidence.take(eyes.shard.timers.now_ms()) {
-        return;
-    }
-    tracing::warn!(
-        target: "inspection",
-        server = eyes.guard.server,
-        agent = eyes.agent,
-        why = %stop,
-        "a message of a stream was left out; where it asked for something, the server gets no answer"
-    );
+/// A method that no agent has: what a server asks under it is answered by an error, `Method not found`.
+const UNKNOWN: &str = "penstock/blocked";
+
+/// A request of the server's of whose own nothing is left but the id. The agent answers that it does not know what is
+/// asked, so that the server does not wait.
+fn unknown(id: &[u8]) -> Vec<u8> {
+    let method = format!(r#","method":"{UNKNOWN}"}}"#);
+    [br#"{"jsonrpc":"2.0","id":"#, id, method.as_bytes()].concat()
+}
+
+/// Tells of a message that does not pass, with what stands in its place.
+fn told(instead: Option<Vec<u8>>, stop: &Stop, eyes: &Eyes<'_>) -> Option<Vec<u8>> {
+    let named = if instead.is_some() { Instead::Error } else { Instead::Nothing };
+    eyes.tell_blocked(stop, named);
+    instead
 }
 
 fn data_of(event: &Event, raw: &[u8]) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use penstock_inspect::{Action, Opened, Side, Told};
 use penstock_metrics::{Direction, Metric};
 
-use super::look::{Eyes, Place};
+use super::look::{Eyes, Place, Stop};
 
 /// Lines that a shard writes of findings at once,
 const LINES_AT_ONCE: u64 = 200;
@@ -68,6 +68,51 @@ pub(super) fn tell(eyes: &Eyes<'_>, place: Place, action: Action, told: &Told<'_
         agent,
         "found",
     );
+}
+
+/// What is in the place of a message that does not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instead {
+    /// An error to whoever waits for it.
+    Error,
+    /// Nothing: nobody does.
+    Nothing,
+    /// An end that is none, so that it is seen to be missing.
+    Break,
+}
+
+impl Instead {
+    /// As it is told.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Nothing => "nothing",
+            Self::Break => "break",
+        }
+    }
+}
+
+impl Eyes<'_> {
+    /// Tells of a message that does not pass.
+    pub(crate) fn tell_blocked(&self, stop: &Stop, instead: Instead) {
+        let Self { guard, shard, side, agent, .. } = self;
+        if !shard.evidence.take(shard.timers.now_ms()) {
+            shard.cells.inc(Metric::InspectionUnlogged);
+            return;
+        }
+        tracing::warn!(
+            target: "inspection",
+            rule = stop.rule.as_deref(),
+            action = Action::Block.name(),
+            server = guard.server,
+            direction = side.name(),
+            pointer = stop.pointer,
+            instead = instead.name(),
+            agent,
+            why = %stop,
+            "blocked",
+        );
+    }
 }
 
 /// Tells of a value that a tool gets in the place of its placeholder. Which rule found it the placeholder does not say.

@@ -5,11 +5,14 @@ use penstock_http1::{Field, ResponseHead};
 use super::Stop;
 
 const STREAM: &[u8] = b"text/event-stream";
+/// `206 Partial Content`.
+const PARTIAL: u16 = 206;
 
 /// Fields of an answer that would lie of a body that is written anew.
-const OF_THE_BODY: [&str; 7] = [
+const OF_THE_BODY: [&str; 8] = [
     "content-digest",
     "content-md5",
+    "content-range",
     "digest",
     "etag",
     "repr-digest",
@@ -27,6 +30,11 @@ pub(crate) fn is_stream(head: &ResponseHead, buffer: &[u8]) -> bool {
 /// Whether an answer's body is said to be JSON; why it cannot be looked into, where a reader would see another
 /// text than its bytes.
 pub(crate) fn readable(head: &ResponseHead, buffer: &[u8]) -> Result<bool, Stop> {
+    if head.status == PARTIAL {
+        return Err(Stop::because(
+            "it is a part of a body (206) although all of it was asked for, so that it cannot be looked into whole",
+        ));
+    }
     for coding in head.values(buffer, "content-encoding") {
         if !coding.trim_ascii().eq_ignore_ascii_case(b"identity") {
             return Err(Stop::because(

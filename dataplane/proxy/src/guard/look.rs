@@ -157,6 +157,12 @@ impl<'a> Eyes<'a> {
         }
     }
 
+    /// Whether an id may be said again: nothing is to be found in it.
+    pub(super) fn may_say(&self, id: &[u8]) -> bool {
+        let alone = [b"{\"id\":", id, b"}"].concat();
+        matches!(self.look(&alone, Place::Message, &mut |_| {}), Looked::Clean)
+    }
+
     /// Looks with the memory that the shard has for it; fails where it can have none.
     pub(super) fn with_scratch<T>(
         &self,

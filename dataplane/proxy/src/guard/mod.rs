@@ -7,6 +7,7 @@
 //! held (`relay/hold.rs`), and of a stream each event (`events.rs`); of a long body that is no JSON a window
 //! (`pieces.rs`).
 
+mod asked;
 mod events;
 mod evidence;
 mod head;
@@ -23,12 +24,13 @@ use std::sync::Arc;
 use penstock_inspect::{OverLimit, Policy};
 use penstock_metrics::Metric;
 
+pub(crate) use asked::Asked;
 pub(crate) use events::Watch;
-pub(crate) use evidence::Evidence;
+pub(crate) use evidence::{Evidence, Instead};
 pub(crate) use head::{forget_the_body, is_stream, leave_out, readable};
 pub(crate) use look::{Eyes, Looked, Place, Stop, finds};
 pub(crate) use pieces::{Pieces, begins_with, can_be_in_pieces};
-pub(crate) use request::{Refused, request, unname};
+pub(crate) use request::{request, unname};
 
 use crate::shard::Shard;
 

@@ -8,7 +8,7 @@ use penstock_metrics::Metric;
 
 use super::evidence::tell;
 use super::look::{Eyes, Known, Looked, Place, Stop};
-use super::{Guard, Holding, json, wide};
+use super::{Guard, Holding, Instead, json, wide};
 use crate::downstream::Downstream;
 use crate::shard::{Shard, View};
 
@@ -56,6 +56,12 @@ impl Pieces {
             unseen: false,
             _counted: held,
         })
+    }
+
+    /// Tells of a text that is cut where the agent has its beginning.
+    pub(crate) fn tell_cut(&self, stop: &Stop, shard: &Shard, view: &View, down: &Downstream) {
+        let eyes = Eyes::new(&self.guard, shard, view, Side::Response, down);
+        eyes.tell_blocked(stop, Instead::Break);
     }
 
     /// Takes what came, the last of it or not, and appends to `out` what was looked into and may go to the agent.

@@ -5,15 +5,16 @@ use std::rc::Rc;
 use aho_corasick::AhoCorasick;
 use penstock_http1::{Framing, Verb};
 use penstock_inspect::{Form, Opened, Outcome, Side};
-use penstock_mcp::{Era, Kind, Method, ScanLimits};
+use penstock_mcp::{Era, ErrorKind, Kind, Method, ScanLimits};
 
 use super::evidence::tell_opened;
 use super::head::leave_out;
 use super::look::{Eyes, Looked, Place};
-use super::{Guard, Stop};
+use super::{Asked, Guard, Instead, Stop};
 use crate::access::{Noted, printable};
 use crate::downstream::Downstream;
 use crate::pipeline;
+use crate::respond::blocked;
 use crate::shard::{Shard, View};
 
 /// Not passed on: the upstream is to send what can be looked into, and whole.
@@ -26,10 +27,10 @@ const PARAM: &str = "mcp-param-";
 /// What headers repeat is found so often in a body, for each of its bytes, before that is too much.
 const FOUND_TIMES: usize = 8;
 
-/// Why a request does not leave, and the id to answer to.
+/// Why a request does not leave, and whom to answer.
 pub(crate) struct Refused {
     pub(crate) stop: Stop,
-    pub(crate) id: Option<Vec<u8>>,
+    pub(crate) asked: Asked,
 }
 
 /// Looks into a request, and leaves in its place what may go to the upstream.
@@ -39,21 +40,11 @@ pub(crate) fn request(
     view: &View,
     guard: &Guard,
 ) -> Result<(), Refused> {
-    let mut check = Check { guard, shard, view, id: None };
+    let mut check = Check { guard, shard, view, asked: None };
     check.all(down).map_err(|stop| {
-        // Of what a rule stops there is a line for the finding.
-        if stop.rule.is_none() && shard.evidence.take(shard.timers.now_ms()) {
-            tracing::warn!(
-                target: "inspection",
-                server = guard.server,
-                agent = down.caller.agent_name(),
-                why = %stop,
-                "a request is blocked"
-            );
-        }
+        check.eyes(down).tell_blocked(&stop, Instead::Error);
         unname(down, view);
-        let now = || down.message.reply_id().map(|id| id.of(down.body()).to_vec());
-        Refused { stop, id: check.id.or_else(now) }
+        Refused { stop, asked: check.asked.unwrap_or_else(|| Asked::of(down)) }
     })
 }
 
@@ -62,8 +53,8 @@ struct Check<'a> {
     guard: &'a Guard,
     shard: &'a Shard,
     view: &'a View,
-    /// The id to answer to, once another body may say another.
-    id: Option<Vec<u8>>,
+    /// Whom to answer, once another body may say another.
+    asked: Option<Asked>,
 }
 
 impl Check<'_> {
@@ -83,7 +74,7 @@ impl Check<'_> {
             unnamed |= matches!(pointer, "" | "/params" | "/params/name" | "/method");
         };
         let changed = match self.eyes(down).look(down.body(), Place::Message, &mut found) {
-            Looked::Stopped(stop) => return Err(stop),
+            Looked::Stopped(stop) => return self.put_error(down, stop),
             Looked::Clean => None,
             Looked::Changed(body) => Some(body),
         };
@@ -109,7 +100,7 @@ impl Check<'_> {
             let why = format!("what header {name} repeats would be replaced in the body");
             return Err(self.eyes(down).stop(Stop::because(why)));
         }
-        self.id = down.message.reply_id().map(|id| id.of(down.body()).to_vec());
+        self.asked = Some(Asked::of(down));
         down.replace_body(body);
         let limits = self.view.world.limits();
         let limits = ScanLimits { depth: limits.json_depth, batch: limits.batch_messages };
@@ -118,6 +109,17 @@ impl Check<'_> {
         }
         let why = "with what would be replaced in it its headers no longer agree with it";
         Err(self.eyes(down).stop(Stop::because(why)))
+    }
+
+    /// Puts an error in the place of what the agent answers a server with, so that the server does not wait for it.
+    fn put_error(&mut self, down: &mut Downstream, stop: Stop) -> Result<(), Stop> {
+        let response = down.message.single().filter(|one| one.kind == Kind::Response);
+        let id = response.and_then(|one| one.id).map(|id| id.of(down.body()));
+        let eyes = self.eyes(down);
+        let Some(id) = id.filter(|id| eyes.may_say(id)) else { return Err(stop) };
+        let error = blocked(ErrorKind::RequestBlocked, Some(id), &stop);
+        eyes.tell_blocked(&stop, Instead::Error);
+        self.replace(down, error)
     }
 
     /// Gives values in the place of placeholders to a tool that may have them; it is `unnamed` where something was

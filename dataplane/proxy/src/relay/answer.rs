@@ -390,8 +390,12 @@ impl<'a> Relay<'a> {
 
     /// Cuts an answer that cannot be passed on any further.
     fn fault(&mut self, fault: &Fault) -> Then {
-        let upstream = &self.lease.remote().config.name;
-        tracing::warn!(upstream, %fault, "an answer was cut");
+        if let (Fault::Stopped(stop), Kind::Pieces(pieces)) = (fault, &self.kind) {
+            pieces.tell_cut(stop, self.shard, self.view, self.down);
+        } else {
+            let upstream = &self.lease.remote().config.name;
+            tracing::warn!(upstream, %fault, "an answer was cut");
+        }
         match fault {
             Fault::Chunks(_) => {}
             Fault::Event(_) => self.shard.cells.refuse(Refusal::Event),

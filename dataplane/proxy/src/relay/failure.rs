@@ -7,7 +7,6 @@ use penstock_metrics::Refusal;
 
 use super::ask::INTERIM_MAX;
 use super::body::Fault;
-use crate::guard::Stop;
 use crate::upstream::ConnectError;
 
 /// What went wrong between the request and the end of its answer's head.
@@ -39,16 +38,12 @@ pub(crate) enum Failure {
         "too much is held at once to be looked into; try again later, or lower `inspection.message_bytes`"
     )]
     Held,
-    #[error("the answer is blocked: {0}")]
-    Stopped(Stop),
 }
 
 impl Failure {
     pub(crate) fn kind(&self) -> (ErrorKind, Refusal) {
         match self {
-            Self::Stopped(_) | Self::Answer(Fault::Stopped(_)) => {
-                (ErrorKind::AnswerBlocked, Refusal::Blocked)
-            }
+            Self::Answer(Fault::Stopped(_)) => (ErrorKind::AnswerBlocked, Refusal::Blocked),
             Self::Silent | Self::Timeout | Self::Connect(ConnectError::Timeout) => {
                 (ErrorKind::UpstreamTimeout, Refusal::UpstreamSlow)
             }

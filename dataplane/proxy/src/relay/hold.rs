@@ -44,6 +44,7 @@ enum Unheld {
     /// The agent went away.
     Left,
     Failed(Failure),
+    Stopped(Stop),
 }
 
 impl From<Failure> for Unheld {
@@ -54,7 +55,7 @@ impl From<Failure> for Unheld {
 
 impl From<Stop> for Unheld {
     fn from(stop: Stop) -> Self {
-        Self::Failed(Failure::Stopped(stop))
+        Self::Stopped(stop)
     }
 }
 
@@ -81,6 +82,12 @@ impl Exchange<'_> {
                 Ok(Held::Left)
             }
             Err(Unheld::Failed(failure)) => Err(failure),
+            Err(Unheld::Stopped(stop)) => {
+                // What was not read of it is still to come.
+                begun.head.keep_alive = false;
+                self.put_error(begun, guard, &stop);
+                Ok(Held::Whole)
+            }
         }
     }
 
@@ -89,6 +96,7 @@ impl Exchange<'_> {
             self.shard.cells.inc(Metric::InspectionBlocked);
         })?;
         if is_stream(&begun.head, &self.buffer) {
+            forget_the_body(&mut begun.head.fields, &self.buffer);
             return Ok(Held::Whole);
         }
         let mut held = Holding::new(self.shard);
@@ -127,8 +135,8 @@ impl Exchange<'_> {
             }
             Looked::Stopped(stop) => {
                 // It was read to its end: another answer can come behind it.
-                self.clean = begun.head.keep_alive && self.buffer.len() == end;
-                return Err(stop.into());
+                begun.head.keep_alive &= self.buffer.len() == end;
+                self.put_error(begun, guard, &stop);
             }
         }
         Ok(Held::Whole)

@@ -2,6 +2,7 @@
 
 mod answer;
 mod ask;
+mod blocked;
 mod body;
 mod failure;
 mod hold;
