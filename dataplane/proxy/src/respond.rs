@@ -157,6 +157,9 @@ pub(crate) fn blocked(kind: ErrorKind, id: Option<&[u8]>, stop: &Stop) -> Vec<u8
     }
     data.extend_from_slice(b",\"pointer\":");
     write_string(&stop.pointer, &mut data);
+    if let Some(place) = stop.place.beside() {
+        data.extend_from_slice(format!(",\"place\":\"{place}\"").as_bytes());
+    }
     data.extend_from_slice(format!(",\"direction\":\"{direction}\"}}").as_bytes());
     let mut body = Vec::with_capacity(256);
     let message = format!("the {what} is blocked: {stop}");

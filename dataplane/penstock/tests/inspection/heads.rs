@@ -39,9 +39,12 @@ fn a_query_and_the_headers_of_the_protocol_pass_as_they_are_or_not_at_all() {
         assert_eq!(status, expected, "{}", String::from_utf8_lossy(&request));
         assert!(body.contains(r#""code":-31017"#), "{body}");
         assert!(body.contains(&format!("rule `acme-key` in the {place}")), "{body}");
+        // No pointer leads there.
+        assert!(body.contains(&format!(r#""pointer":"","place":"{place}","#)), "{body}");
         assert!(!body.contains(KEY), "{body}");
     }
     assert!(told.try_recv().is_err());
+    penstock.logs("blocked rule=\"acme-key\" action=\"block\" server=\"up\" direction=\"request\" place=\"query\"");
     // What is only reported passes.
     assert_eq!(client.ask(&with_query("n=9999000011112222")).0, 200);
     let (head, _) = told.recv_timeout(PATIENCE).expect("it was forwarded");

@@ -106,6 +106,7 @@ impl Eyes<'_> {
             action = Action::Block.name(),
             server = guard.server,
             direction = side.name(),
+            place = stop.place.name(),
             pointer = stop.pointer,
             instead = instead.name(),
             agent,

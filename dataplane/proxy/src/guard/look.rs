@@ -44,7 +44,7 @@ pub(crate) enum Place {
 
 impl Place {
     /// As it is told.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Message | Self::Body { .. } => "body",
             Self::Query => "query",
@@ -52,6 +52,11 @@ impl Place {
             Self::Event => "event",
             Self::Wide => "text in UTF-16 or UTF-32",
         }
+    }
+
+    /// The same of what is no body, so that no pointer leads to it.
+    pub(crate) fn beside(self) -> Option<&'static str> {
+        (!self.can_change()).then(|| self.name())
     }
 
     /// Whether something else may stand there: all but bodies passes as it came, or not at all.
@@ -75,6 +80,8 @@ pub(crate) enum Looked {
 pub(crate) struct Stop {
     why: String,
     pub(crate) rule: Option<Arc<str>>,
+    pub(crate) place: Place,
+    /// Within a body.
     pub(crate) pointer: String,
 }
 
@@ -87,7 +94,7 @@ impl fmt::Display for Stop {
 impl Stop {
     /// One that no rule asks for.
     pub(crate) fn because(why: impl Into<String>) -> Self {
-        Self { why: why.into(), rule: None, pointer: String::new() }
+        Self { why: why.into(), rule: None, place: Place::Message, pointer: String::new() }
     }
 
     pub(super) fn by(blocked: Blocked, place: Place) -> Self {
@@ -96,9 +103,8 @@ impl Stop {
             Why::Limit(Exceeded::Bytes { .. }) => " (`inspection.message_bytes`)",
             _ => "",
         };
-        let place =
-            if place.can_change() { String::new() } else { format!(" in the {}", place.name()) };
-        Self { why: format!("{blocked}{key}{place}"), rule, pointer: blocked.pointer }
+        let beside = place.beside().map_or_else(String::new, |name| format!(" in the {name}"));
+        Self { why: format!("{blocked}{key}{beside}"), rule, place, pointer: blocked.pointer }
     }
 }
 
