@@ -82,7 +82,7 @@ pub(crate) enum Encoding {
 }
 
 /// Something that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// The rule's place in the set.
     pub(crate) rule: usize,

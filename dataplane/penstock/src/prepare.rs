@@ -53,7 +53,9 @@ impl Prepared {
         before: Option<&Self>,
     ) -> Result<Option<Self>, String> {
         let Some(of) = &snapshot.inspection else { return Ok(None) };
-        let (keys, key) = keys(of, before)?;
+        let same_key = before.filter(|before| before.key == of.key);
+        let keys = same_key.map_or_else(|| keys(of), |before| Ok(Arc::clone(&before.keys)))?;
+        let key = of.key.clone();
         if let Some(before) = before.filter(|before| before.holds_for(of)) {
             named::missing(snapshot, of, path, &before.read.known)?;
             let same = before.clone();
@@ -157,16 +159,13 @@ impl Prepared {
     }
 }
 
-fn keys(of: &Inspection, before: Option<&Prepared>) -> Result<(Arc<Keys>, Option<Secret>), String> {
-    if let Some(before) = before.filter(|before| before.key == of.key) {
-        return Ok((Arc::clone(&before.keys), of.key.clone()));
-    }
+/// What values are sealed and told by. Why it cannot be, for a person.
+pub(crate) fn keys(of: &Inspection) -> Result<Arc<Keys>, String> {
     let keys = match &of.key {
         Some(key) => Keys::from_text(key.expose()),
         None => Keys::random(),
     };
-    keys.map(|keys| (Arc::new(keys), of.key.clone()))
-        .map_err(|error| format!("`inspection.key`: {error}"))
+    keys.map(Arc::new).map_err(|error| format!("`inspection.key`: {error}"))
 }
 
 /// The rules that a configuration is about; nothing where nothing is to be looked for. Why they are none, for a person.

@@ -203,9 +203,12 @@ impl Policy {
             let place = walk.as_mut().map(|walk| walk.place(one.range.start, &hidden));
             let Place { pointer, fixed } = place.unwrap_or_default();
             let value = scratch.secret(message, finding);
+            // Nothing can take its place there.
+            let invalid = fixed && is_put_by(one.action);
             tell(&Told {
+                finding,
                 rule,
-                action: one.action,
+                action: if invalid { Action::Block } else { one.action },
                 pointer: &pointer,
                 start: one.range.start,
                 bytes: value.len(),
@@ -214,7 +217,7 @@ impl Policy {
             let id = || Arc::from(rule.id.as_str());
             let why = match one.action {
                 Action::Block => Some(Why::Rule(id())),
-                action if fixed && !blocks && is_put_by(action) => Some(Why::Invalid(id())),
+                _ if invalid && !blocks => Some(Why::Invalid(id())),
                 _ => None,
             };
             if let (None, Some(why)) = (&blocked, why) {

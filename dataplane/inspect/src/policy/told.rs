@@ -7,10 +7,13 @@ use super::Action;
 use crate::class::Class;
 use crate::limits::Exceeded;
 use crate::rule::Rule;
+use crate::scan::Finding;
 
 /// A finding as log, metrics and errors may tell it.
 #[derive(Debug, Clone, Copy)]
 pub struct Told<'a> {
+    /// The finding: of several that overlap the one that counts.
+    pub finding: &'a Finding,
     /// The rule that found it.
     pub rule: &'a Rule,
     /// What became of it.

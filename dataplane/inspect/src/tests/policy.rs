@@ -154,6 +154,10 @@ fn a_number_that_a_tool_promised_is_not_replaced_by_text() {
     let said = blocked(&policy, Side::Response, &message("4111111111111111"));
     assert_eq!(said.why, Why::Invalid("payment-card".into()));
     assert_eq!(said.pointer, "/result/structuredContent/card");
+    // What is told is what was done.
+    let number = message("4111111111111111");
+    let (_, told) = inspected(&policy, Side::Response, number.as_bytes());
+    assert_eq!(told.iter().map(|one| one.1).collect::<Vec<_>>(), [Action::Block]);
     let text = changed(&policy, &message("\"4111111111111111\""));
     assert_eq!(text, message("\"[REDACTED:payment-card]\""));
     let elsewhere = r#"{"id":1,"result":{"card":4111111111111111}}"#;

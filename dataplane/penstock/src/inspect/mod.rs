@@ -4,11 +4,12 @@ mod input;
 mod masked;
 mod place;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
 
-use penstock_inspect::{EngineKind, Finding, Inspector, Limits, Rule, Scratch, spliced};
+use penstock_inspect::{EngineKind, Finding, Inspector, Limits, Policy, Scratch, Side, spliced};
 use serde_json::json;
 
 pub(crate) use self::input::form_of;
@@ -32,16 +33,18 @@ pub(crate) fn run(
     let paint = if args.redact { Paint::for_stderr(color) } else { Paint::for_stdout(color) };
     let mut any = false;
     while let Some(message) = input.next()? {
+        let becomes = looking.becomes(&message, &mut scratch);
         let all = inspector.scan(message.bytes, message.form, &mut scratch);
         let all = all.map_err(|error| message.failure(&error.to_string()))?.to_vec();
-        let told: Vec<Finding> = all.iter().filter(|one| looking.tells(one)).cloned().collect();
-        any |= !told.is_empty();
+        let found: Vec<Finding> = all.iter().filter(|one| looking.tells(one)).cloned().collect();
         if args.redact {
-            print_bytes(&looking.redacted(&message, &told, &scratch))?;
+            print_bytes(&looking.redacted(&message, &found, &scratch))?;
         }
+        let told = looking.told(&found, &becomes);
         if told.is_empty() {
             continue;
         }
+        any = true;
         let masks = Masks::new(message.bytes, &all, &scratch);
         let text = if args.json {
             looking.as_json(&message, &told, &masks, &scratch)
@@ -60,14 +63,16 @@ pub(crate) fn run(
 /// What is looked for, and what of that is told.
 struct Looking {
     /// With the built-in rules in any case: what they find is not told then, and not shown either.
-    inspector: Inspector,
-    /// By their ids the rules of which is told, with what becomes of what they find, where a configuration says so.
-    told: HashMap<String, Option<Actions>>,
+    inspector: Arc<Inspector>,
+    /// By their ids the rules of which is told, with what becomes of what they find by themselves.
+    told: HashMap<String, Actions>,
+    /// What becomes of messages, where a configuration says so.
+    policy: Option<Policy>,
 }
 
 impl Looking {
     fn new(args: &InspectArgs, config: Option<&Path>, color: Color) -> Result<Self, Failure> {
-        let chosen = Chosen::new(args.rules.as_deref(), config, args.server.as_deref(), color)?;
+        let mut chosen = Chosen::new(args.rules.as_deref(), config, args.server.as_deref(), color)?;
         let set = &chosen.set;
         for id in &args.rule {
             if !set.rules().iter().any(|rule| rule.id == *id) {
@@ -78,23 +83,52 @@ impl Looking {
             (args.rule.is_empty() || args.rule.contains(&rule.id))
                 && (args.class.is_empty() || args.class.contains(&rule.class))
         });
-        let becomes = |rule: &Rule| chosen.configured.then(|| chosen.actions(rule));
-        let told = narrowed.map(|rule| (rule.id.clone(), becomes(rule)));
+        let told = narrowed.map(|rule| (rule.id.clone(), chosen.actions(rule)));
         // Of what is ignored `serve` tells nobody.
-        let told = told.filter(|(_, actions)| !actions.is_some_and(Actions::are_none)).collect();
-        let others = args.rules.is_some() || chosen.configured;
-        let set = if others { chosen.set.and(rules::load(None)?) } else { chosen.set };
+        let is_told = |actions: Actions| !chosen.configured() || !actions.are_none();
+        let told = told.filter(|(_, actions)| is_told(*actions)).collect();
+        let others = args.rules.is_some() || chosen.configured();
+        let own: HashSet<String> = set.rules().iter().map(|rule| rule.id.clone()).collect();
+        let set = std::mem::take(&mut chosen.set);
+        let set = if others { set.and(rules::load(None)?) } else { set };
         let inspector = Inspector::new(set, EngineKind::BEST, Limits::default());
-        Ok(Self { inspector: inspector.map_err(|error| rules::engine(&error))?, told })
+        let inspector = Arc::new(inspector.map_err(|error| rules::engine(&error))?);
+        let policy = chosen.policy(&own, &inspector).transpose();
+        let policy = policy.map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+        Ok(Self { inspector, told, policy })
     }
 
     fn tells(&self, finding: &Finding) -> bool {
         self.inspector.rule(finding).is_some_and(|rule| self.told.contains_key(&rule.id))
     }
 
-    /// What a configuration says that becomes of what a rule finds.
-    fn actions(&self, rule: &Rule) -> Option<Actions> {
-        self.told.get(&rule.id).copied().flatten()
+    /// What `serve` would do with a message, were it a request and were it a response.
+    fn becomes(&self, message: &Message<'_>, scratch: &mut Scratch) -> HashMap<Finding, Actions> {
+        let mut becomes: HashMap<Finding, Actions> = HashMap::new();
+        for (policy, side) in self.policy.iter().flat_map(|of| Side::ALL.map(|side| (of, side))) {
+            policy.inspect(side, message.bytes, message.form, scratch, &mut |told| {
+                becomes.entry(told.finding.clone()).or_default().put(side, told.action);
+            });
+        }
+        becomes
+    }
+
+    /// What a person is told of findings: of those that overlap the one that counts, with what becomes of it where a
+    /// configuration says so.
+    fn told<'f>(
+        &self,
+        all: &'f [Finding],
+        becomes: &HashMap<Finding, Actions>,
+    ) -> Vec<(&'f Finding, Option<Actions>)> {
+        if self.policy.is_none() {
+            return self.inspector.distinct(all).map(|finding| (finding, None)).collect();
+        }
+        let told = |finding: &'f Finding| {
+            let alone = self.told.get(&self.inspector.rule(finding)?.id)?;
+            let actions = becomes.get(finding)?.or_ignored(*alone);
+            Some((finding, Some(actions)))
+        };
+        all.iter().filter_map(told).collect()
     }
 
     /// The message, with what ends its line.
@@ -112,17 +146,17 @@ impl Looking {
     fn as_text(
         &self,
         message: &Message<'_>,
-        told: &[Finding],
+        told: &[(&Finding, Option<Actions>)],
         masks: &Masks<'_>,
         paint: Paint,
     ) -> String {
         let mut text = String::new();
         let mut places = Places::new(message.bytes, message.line);
-        for finding in self.inspector.distinct(told) {
+        for (finding, actions) in told {
             let Some(rule) = self.inspector.rule(finding) else { continue };
             let (line, column) = places.of(finding.source().start);
             let place = format!("{}:{line}:{column}:", message.name);
-            let actions = self.actions(rule).map(|actions| format!(", {}", actions.told()));
+            let actions = actions.map(|actions| format!(", {}", actions.told()));
             // Writing to a String does not fail.
             let _ = writeln!(
                 text,
@@ -140,14 +174,14 @@ impl Looking {
     fn as_json(
         &self,
         message: &Message<'_>,
-        told: &[Finding],
+        told: &[(&Finding, Option<Actions>)],
         masks: &Masks<'_>,
         scratch: &Scratch,
     ) -> String {
         let plain = Paint::for_stdout(Color::Never);
         let mut text = String::new();
         let mut places = Places::new(message.bytes, message.line);
-        for finding in self.inspector.distinct(told) {
+        for (finding, actions) in told {
             let Some(rule) = self.inspector.rule(finding) else { continue };
             let source = finding.source();
             let (line, column) = places.of(source.start);
@@ -166,7 +200,7 @@ impl Looking {
                 "in_context": finding.in_context(),
                 "excerpt": masks.around(&source, plain),
             });
-            if let (Some(actions), Some(told)) = (self.actions(rule), told.as_object_mut()) {
+            if let (Some(actions), Some(told)) = (actions, told.as_object_mut()) {
                 told.insert("action".to_owned(), actions.as_json());
             }
             let _ = writeln!(text, "{told}");

@@ -19,7 +19,7 @@ pub(super) fn run(
     let chosen = Chosen::new(args.rules.as_deref(), config, args.server.as_deref(), color)?;
     let Some(rule) = chosen.set.rules().iter().find(|rule| rule.id == args.id) else {
         let built_in = load(None)?;
-        if chosen.configured && built_in.rules().iter().any(|rule| rule.id == args.id) {
+        if chosen.configured() && built_in.rules().iter().any(|rule| rule.id == args.id) {
             let message = format!(
                 "`{}` is built in, and not looked for: the configuration disables it, or `built_in` is false",
                 args.id
@@ -31,7 +31,7 @@ pub(super) fn run(
     };
     let actions = chosen.actions(rule);
     // What the built-in rules find in an example is masked too.
-    let others = args.rules.is_some() || chosen.configured;
+    let others = args.rules.is_some() || chosen.configured();
     let set = if others { chosen.set.and(load(None)?) } else { chosen.set };
     let inspector = inspector(set, EngineKind::BEST)?;
     let mut scratch = inspector.scratch().map_err(|error| super::engine(&error.to_string()))?;

@@ -230,3 +230,48 @@ fn check_warns_where_nothing_is_left_to_look_for() {
     assert!(told.starts_with("warning: `inspection` finds nothing"), "{told}");
     assert!(told.contains(place(&folder, "\"*\"").trim_end_matches(": ")), "{told}");
 }
+
+#[test]
+fn inspect_tells_what_serve_would_do_where_rules_overlap() {
+    let inspection = "{ built_in: false, rules: [own.toml], actions: [\
+                      { rule: acme-line, direction: request, action: block }, \
+                      { rule: acme-line, action: report }, { class: card, action: redact }] }";
+    let folder = folder("{ one: up }", inspection);
+    let line = "[[rules]]\nid = 'acme-line'\nregex = 'number 9999[0-9]{12} of'\n";
+    folder.write("own.toml", &format!("{OWN}\n{line}"));
+    folder.write("in.txt", "number 9999000011112222 of Ada\n");
+    let output = folder.penstock(&["inspect", "-c", "p.yaml", "in.txt"]);
+    let masked = "<26 characters> Ada";
+    assert_eq!(
+        stdout(&output),
+        format!(
+            "in.txt:1:1: acme-line (secret, request: block): {masked}\n\
+             in.txt:1:8: acme-number (card, response: redact): {masked}\n"
+        )
+    );
+    let output = folder.penstock(&["inspect", "-c", "p.yaml", "--json", "in.txt"]);
+    let first: serde_json::Value =
+        serde_json::from_str(stdout(&output).lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first["action"], json!({ "request": "block", "response": null }));
+}
+
+#[test]
+fn inspect_tells_that_what_cannot_be_sealed_is_redacted_or_blocked() {
+    let inspection =
+        "{ built_in: false, rules: [own.toml], actions: [{ class: card, action: tokenise }] }";
+    let folder = folder("{ one: up }", inspection);
+    let answer = |text: &str| {
+        let result = r#"{"jsonrpc":"2.0","id":1,"result":{"structuredContent":{"n":9999000011112222},"content":["TEXT"]}}"#;
+        result.replace("TEXT", text)
+    };
+    for (text, action) in
+        [("9999000011112222", "tokenise"), ("OTk5OTAwMDAxMTExMjIyMiBpcyBpdA==", "redact")]
+    {
+        folder.write("in.json", &answer(text));
+        let output = folder.penstock(&["inspect", "-c", "p.yaml", "in.json"]);
+        let told = stdout(&output);
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(lines[0].contains("acme-number (card, block)"), "{told}");
+        assert!(lines[1].contains(&format!("acme-number (card, {action})")), "{told}");
+    }
+}

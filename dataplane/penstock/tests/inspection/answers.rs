@@ -246,6 +246,33 @@ fn a_number_in_a_result_is_looked_into() {
     says_nothing_of_it(&penstock);
 }
 
+/// What is told is what was done, not what was to be done.
+#[test]
+fn a_number_that_cannot_be_sealed_is_told_and_counted_as_blocked() {
+    let body =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"structuredContent":{{"n":{NUMBER}}}}}}}"#);
+    let admin = crate::common::free_port();
+    let penstock = crate::setup(always(ok(&body)), ", actions: [{ action: tokenise }]")
+        .more(&format!("\nadmin: {{ address: {admin} }}"))
+        .start();
+    let (_, got) = penstock.connect().ask(&call(1));
+    assert!(got.contains("no placeholder would be valid"), "{got}");
+    penstock.logs("found rule=\"acme-number\" class=\"card\" action=\"block\"");
+    let of = |action: &str| {
+        crate::broken::metric(
+            admin,
+            &format!(
+                "penstock_inspection_findings_total{{shard=\"0\",class=\"card\",action=\"{action}\""
+            ),
+        )
+    };
+    assert!(of("block").ends_with(" 1"));
+    let log = penstock.log();
+    assert!(!log.contains("action=\"tokenise\""), "{log}");
+    // A line for the finding, one for the message, with the same fields in both directions.
+    penstock.logs("blocked rule=\"acme-number\" action=\"block\" server=\"up\" direction=\"response\" place=\"body\" pointer=\"/result/structuredContent/n\" instead=\"error\"");
+}
+
 #[test]
 fn an_answer_without_a_body_is_as_it_was() {
     for (answer, status) in [
