@@ -60,6 +60,13 @@ fn every_problem_of_a_wrong_file_is_said_where_it_is_and_how_to_mend_it() {
     }
 }
 
+/// Without the error there would be a key.
+#[test]
+fn of_a_key_that_cannot_be_read_nothing_else_is_said() {
+    let row = rows().into_iter().find(|row| row.name.starts_with("a key that cannot be read"));
+    assert_eq!(problems(&row.expect("a row").file).len(), 1);
+}
+
 #[test]
 fn no_problem_shows_a_secret() {
     for row in rows() {

@@ -90,7 +90,9 @@ pub(super) fn check_tokens(file: &Fields<'_>, inspection: &Inspection, servers: 
     // What no server opens needs no key that lasts, and each opens only its own.
     let opened = looked_into().any(|own| !own.open_for.is_empty() && seals(own));
     let Some(entry) = file.entry("inspection") else { return };
-    if opened && inspection.key.is_none() {
+    // One that is wrong has been said.
+    let Kind::Map(keys) = &entry.value.kind else { return };
+    if opened && !keys.iter().any(|entry| entry.key == "key") {
         let message =
             "`tokenise` without `inspection.key`: no placeholder can be opened after a restart";
         let help = "write `key: \"${file:/etc/penstock/inspection.key}\"`; `openssl rand -hex 32` \
@@ -130,7 +132,11 @@ fn rule_files(fields: &Fields<'_>) -> Vec<std::path::PathBuf> {
 fn key(fields: &Fields<'_>) -> Option<Secret> {
     let text = fields.text("key")?;
     let chars = text.value.chars().count();
-    if chars < INSPECTION_KEY_CHARS_MIN {
+    if is_path(&text.written) {
+        let message = format!("`{}` is a path, which would be the key itself", fields.named("key"));
+        let help = "write `key: \"${file:PATH}\"`: what stands in the file is the key then";
+        fields.cx.error(&text.span, message, help);
+    } else if chars < INSPECTION_KEY_CHARS_MIN {
         let s = if chars == 1 { "" } else { "s" };
         let message = format!("`{}` has {chars} character{s}", fields.named("key"));
         let help = format!(
@@ -140,6 +146,13 @@ fn key(fields: &Fields<'_>) -> Option<Secret> {
         fields.cx.error(&text.span, message, &help);
     }
     Some(Secret::new(text.value))
+}
+
+/// Whether a key is written as nobody writes one: neither hex digits nor base64 have a dot.
+fn is_path(written: &str) -> bool {
+    let refers = written.contains("${");
+    let rooted = written.starts_with('/') || written.starts_with("~/");
+    !refers && (rooted || written.contains('/') && written.contains('.'))
 }
 
 fn open_for(fields: &Fields<'_>) -> Vec<String> {
