@@ -63,8 +63,10 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
 pub(crate) struct Compiled {
     /// What of servers is looked into, and by what.
     looked_into: Option<String>,
-    /// What the file says of rules and probably does not mean.
-    warnings: Vec<Problem>,
+    /// How many rules are looked for, where any are.
+    pub(crate) rules: Option<usize>,
+    /// What the file says of rules and probably does not mean, and rules that do not do what they say.
+    pub(crate) warnings: Vec<Problem>,
     /// What of files of rules cannot be kept.
     notes: Vec<String>,
 }
@@ -82,9 +84,12 @@ pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Compiled, Fail
         let (of, all) = (guards.iter().flatten().count(), count(guards.len(), "server"));
         let looked_into =
             format!("{of} of {all}, {} rules, {}", prepared.rules(), prepared.engine().name());
+        let mut warnings = prepared.warnings(snapshot, path);
+        warnings.extend(prepared.failures());
         Compiled {
             looked_into: Some(looked_into),
-            warnings: prepared.warnings(snapshot, path),
+            rules: Some(prepared.rules()),
+            warnings,
             notes: prepared.notes().to_vec(),
         }
     });

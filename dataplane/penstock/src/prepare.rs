@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use penstock_config::{
     ActionVerb, Direction, FindingAction, Findings, Inspection, InspectionEngine, Kept, Problem,
-    Secret, ServerInspection, Snapshot,
+    Secret, ServerInspection, Severity, Snapshot,
 };
 use penstock_inspect::{
-    Action, Class, EngineKind, Entry, Inspector, Keep, Keys, Limits, Of, OverLimit, Policy,
+    Action, Class, EngineKind, Entry, Inspector, Keep, Keys, Limits, Of, OverLimit, Policy, Rule,
     RuleSet, Settings, Side,
 };
 use penstock_proxy::{Guard, Guards};
@@ -127,6 +127,25 @@ impl Prepared {
         named::warnings(snapshot, &self.of, path, self.inspector.rules())
     }
 
+    /// The rules of its files that do not do what their examples say, for who reads what `check` says.
+    pub(crate) fn failures(&self) -> Vec<Problem> {
+        let failures = rules::failures(&self.inspector, |rule| !rule.is_built_in());
+        // Without memory to look with nothing is served either, and that is said.
+        let problem = |(rule, what): (&Rule, String)| {
+            let (file, line) = rule.place.as_ref()?;
+            Some(Problem {
+                severity: Severity::Warning,
+                file: PathBuf::from(&**file),
+                line: *line,
+                column: 1,
+                message: format!("rule `{}`: {what}", rule.id),
+                help: Some(format!("mend the regex or the example; `penstock rules test {file}`")),
+                excerpt: None,
+            })
+        };
+        failures.unwrap_or_default().into_iter().filter_map(problem).collect()
+    }
+
     pub(crate) fn engine(&self) -> EngineKind {
         self.inspector.engine()
     }
@@ -194,8 +213,17 @@ fn load(
     read: &mut Read,
 ) -> Result<RuleSet, String> {
     let mut set = RuleSet::default();
+    let mut left_out = Vec::new();
     for file in &of.rules {
-        let more = rules::load_noting(file, &mut read.files)?;
+        let mut more = rules::load_noting(file, &mut read.files)?;
+        if !of.built_in && more.rules().iter().any(Rule::is_built_in) {
+            more = more.without_built_in();
+            left_out.push(format!(
+                "{}: what `extend.useDefault` brings is left out, and what the file changes of it: the configuration \
+                 says `built_in: false`",
+                file.display()
+            ));
+        }
         if let Some(id) = more.differing(&set).first() {
             let file = file.display();
             return Err(format!(
@@ -215,7 +243,7 @@ fn load(
         read.files.push((names.clone(), list));
     }
     read.known = set.rules().iter().map(|rule| rule.id.clone()).collect();
-    read.notes = set.notes().to_vec();
+    read.notes = [set.notes(), &left_out].concat();
     named::missing(snapshot, of, path, &read.known)?;
     let ids = of.disable.iter().map(|rule| rule.id.as_str());
     set = set.without(ids).map_err(|error| error.to_string())?;

@@ -62,6 +62,10 @@ impl Names {
         Ok(Self { search, count })
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Where they stand in a text, by themselves; of one within another the longer.
     pub(crate) fn found(&self, text: &[u8]) -> Vec<Range<usize>> {
         let hits = self.search.find_overlapping_iter(text).map(|hit| hit.range());

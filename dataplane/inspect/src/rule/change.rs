@@ -11,6 +11,8 @@ use crate::validate::Validator;
 #[derive(Debug)]
 pub(super) struct Change {
     pub(super) id: String,
+    /// The line of its id.
+    pub(super) line: usize,
     pub(super) description: String,
     pub(super) class: Option<Class>,
     pub(super) secret_group: usize,

@@ -14,10 +14,12 @@ pub enum RuleError {
         message: String,
     },
     /// A rule that cannot work as it is written.
-    #[error("{file}: rule `{rule}`: {what}")]
+    #[error("{file}:{line}: rule `{rule}`: {what}")]
     Rule {
         /// The file's name.
         file: String,
+        /// The line of its id, from 1.
+        line: usize,
         /// The rule's id, or its place in the file.
         rule: String,
         /// What is wrong, and what to write instead.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::allow::{Allowlist, Target};
 use super::change::Change;
@@ -55,7 +56,7 @@ pub(super) struct Extend {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RuleForm {
-    id: String,
+    id: Spanned<String>,
     #[serde(default)]
     description: String,
     /// A rule without one is about a file's path.
@@ -167,7 +168,7 @@ impl File {
     }
 
     /// What it says, as it is used; each rule says what is wrong with it, if something is.
-    pub(super) fn read(self, name: &str) -> Result<Own, RuleError> {
+    pub(super) fn read(self, name: &str, text: &str) -> Result<Own, RuleError> {
         let of_file = |what| RuleError::Form { file: name.to_owned(), message: what };
         let mut own = Own::default();
         for form in self.allowlist.into_iter().chain(self.allowlists) {
@@ -176,13 +177,21 @@ impl File {
             own.allowed.push(Allowed { rules, allowlist });
         }
         own.rules.reserve(self.rules.len());
+        let file: Arc<str> = name.into();
+        // They stand in their order.
+        let (mut line, mut counted) = (1, 0);
         for (index, form) in self.rules.into_iter().enumerate() {
-            let id = if form.id.is_empty() { format!("#{}", index + 1) } else { form.id.clone() };
-            let wrong =
-                |what: String| RuleError::Rule { file: name.to_owned(), rule: id.clone(), what };
+            let id = form.id.get_ref().clone();
+            let rule = if id.is_empty() { format!("#{}", index + 1) } else { id };
+            let before = text.get(counted..form.id.span().start).unwrap_or_default();
+            (line, counted) = (line + before.matches('\n').count(), counted + before.len());
+            let wrong = |what| RuleError::Rule { file: name.to_owned(), line, rule, what };
             own.of_files.note(&form);
-            match form.read().map_err(wrong)? {
-                Some(Read::Rule(rule)) => own.rules.push(*rule),
+            match form.read(line).map_err(wrong)? {
+                Some(Read::Rule(mut rule)) => {
+                    rule.place = Some((Arc::clone(&file), line));
+                    own.rules.push(*rule);
+                }
                 Some(Read::Change(change)) => own.changes.push(*change),
                 None => {}
             }
@@ -217,6 +226,7 @@ pub(super) struct OfFiles {
     silent: Vec<String>,
     anywhere: Vec<String>,
     alone: Vec<String>,
+    in_words: Vec<String>,
 }
 
 /// So many ids stand in a note.
@@ -224,7 +234,8 @@ const NOTED_MAX: usize = 5;
 
 impl OfFiles {
     fn note(&mut self, form: &RuleForm) {
-        let id = || form.id.clone();
+        let id = || form.id.get_ref().clone();
+        self.in_words.extend(form.id.get_ref().contains(char::is_whitespace).then(id));
         if form.skip_report {
             self.silent.push(id());
         } else if form.is_of_path() {
@@ -247,6 +258,7 @@ impl OfFiles {
             said(&self.silent, "`skipReport` asks that nothing is told", "left out"),
             said(&self.anywhere, "a message has no `path`", "looked for in every one"),
             said(&self.alone, "`required` has no meaning here", "found without what it asks for"),
+            said(&self.in_words, "blanks are in their ids", "to be named between quotes"),
         ];
         all.into_iter().flatten().collect()
     }
@@ -262,6 +274,17 @@ pub(super) fn shown(ids: &[String]) -> String {
     }
 }
 
+/// A byte has no more.
+const BITS_A_BYTE_MAX: f64 = 8.0;
+
+/// An id has no more: a placeholder is read back up to some length.
+const ID_BYTES_MAX: usize = 128;
+
+/// Whether a character would say something else in a placeholder or in a pattern of ids.
+fn is_of_no_id(one: char) -> bool {
+    one.is_control() || matches!(one, '[' | ']' | '*' | '"' | '\\')
+}
+
 enum Read {
     Rule(Box<Rule>),
     Change(Box<Change>),
@@ -273,13 +296,30 @@ impl RuleForm {
         self.path.is_some() && self.regex.is_none() && self.detector.is_none()
     }
 
-    /// `None` of one that is left out.
-    fn read(mut self) -> Result<Option<Read>, String> {
-        if self.id.is_empty() {
+    /// `None` of one that is left out. Its id stands on this line.
+    fn read(mut self, line: usize) -> Result<Option<Read>, String> {
+        let id = self.id.get_ref();
+        if id.is_empty() {
             return Err("it has no `id`".into());
+        }
+        if let Some(wrong) = id.chars().find(|one| is_of_no_id(*one)) {
+            return Err(format!(
+                "its id has {wrong:?} in it; write letters, digits and dashes: it stands in `[REDACTED:id]`, and in a \
+                 configuration `*` is anything"
+            ));
+        }
+        if id.len() > ID_BYTES_MAX {
+            let bytes = id.len();
+            return Err(format!("its id has {bytes} bytes; it may have {ID_BYTES_MAX}"));
         }
         if self.skip_report || self.is_of_path() {
             return Ok(None);
+        }
+        if let Some(bits) = self.entropy.filter(|bits| !(0.0..=BITS_A_BYTE_MAX).contains(bits)) {
+            return Err(format!(
+                "its entropy is {bits}; write bits a byte, from 0 to {BITS_A_BYTE_MAX}: a word has less than 3, and 20 \
+                 random letters and digits about 4"
+            ));
         }
         let action = self.action()?;
         if let Some(name) = self.detector.take() {
@@ -299,7 +339,8 @@ impl RuleForm {
             allowlists.extend(form.allowlist()?.map(Arc::new));
         }
         let change = Change {
-            id: self.id,
+            id: self.id.into_inner(),
+            line,
             description: self.description,
             class: self.class,
             secret_group: self.secret_group,
@@ -317,6 +358,11 @@ impl RuleForm {
         };
         let Some(pattern) = self.regex else { return Ok(Some(Read::Change(Box::new(change)))) };
         let regex = Pattern::parse(&pattern)?;
+        if regex.hir().properties().minimum_len() == Some(0) {
+            return Err("its regex matches where nothing stands, so that it is found everywhere; write what must \
+                        be there, as `+` in the place of `*`"
+                .into());
+        }
         let mut rule = Rule::new(change.id.clone(), Class::Secret, regex);
         change.to(&mut rule)?;
         Ok(Some(Read::Rule(Box::new(rule))))
@@ -364,7 +410,7 @@ impl RuleForm {
             ));
         }
         let class = self.class.unwrap_or(Class::Injection);
-        let rule = Rule::detected(self.id, class, detector)?;
+        let rule = Rule::detected(self.id.into_inner(), class, detector)?;
         let Self { description, examples, counterexamples, .. } = self;
         Ok(Rule { description, examples, counterexamples, ..rule })
     }

@@ -40,6 +40,8 @@ const HEADS_COMMON: [&str; 7] =
 pub struct Rule {
     /// Unique in its set, as `github-oauth-token`.
     pub id: String,
+    /// The file that it stands in, and the line of its id there, from 1; nothing of one that penstock brings.
+    pub place: Option<(Arc<str>, usize)>,
     /// What it finds, for a person.
     pub description: String,
     /// What kind of thing that is; actions are chosen by it.
@@ -82,6 +84,11 @@ impl Rule {
         self.regex.source()
     }
 
+    /// Whether penstock brings it.
+    pub fn is_built_in(&self) -> bool {
+        self.place.is_none()
+    }
+
     /// What finds it in the place of a regex, by its name.
     pub fn detector(&self) -> Option<&'static str> {
         self.detector.as_ref().map(Detector::name)
@@ -98,6 +105,7 @@ impl Rule {
         Self {
             action: None,
             id,
+            place: None,
             description: String::new(),
             class,
             detector: None,
@@ -157,6 +165,8 @@ impl Rule {
     }
 
     fn wrong(&self, file: &str, what: &str) -> RuleError {
-        RuleError::Rule { file: file.to_owned(), rule: self.id.clone(), what: what.to_owned() }
+        let line = self.place.as_ref().map_or(1, |(_, line)| *line);
+        let (file, rule) = (file.to_owned(), self.id.clone());
+        RuleError::Rule { file, line, rule, what: what.to_owned() }
     }
 }

@@ -24,6 +24,8 @@ const CACHE_BYTES_MAX: usize = 2 << 20;
 const BEGINS_FEW: usize = 4;
 /// Places of groups that take no memory of their own.
 const SLOTS_FEW: usize = 16;
+/// No text has one; TOML's `"\b"` is one.
+const BACKSPACE: char = '\u{8}';
 
 /// A regex over bytes: `\w`, `\d`, `\s` and `\b` are ASCII's, as in Go without Unicode classes.
 #[derive(Debug)]
@@ -39,6 +41,11 @@ pub(crate) struct Pattern {
 impl Pattern {
     /// Why it cannot be used, for a person.
     pub(crate) fn parse(source: &str) -> Result<Self, String> {
+        if source.contains(BACKSPACE) {
+            return Err("its regex has a backspace, which `\\b` is between double quotes: write it between single \
+                        quotes, as in '\\bacme'"
+                .into());
+        }
         let mut parser = regex_syntax::ParserBuilder::new();
         let read = dialect::of_go(source);
         let hir = parser.unicode(false).utf8(false).build().parse(&read).map_err(|error| {

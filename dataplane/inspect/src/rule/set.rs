@@ -35,14 +35,16 @@ impl RuleSet {
     pub fn built_in() -> Result<Self, RuleError> {
         let mut set = Self::default();
         for (name, text) in BUILT_IN {
-            let own = File::parse(name, text)?.read(name)?;
+            let own = File::parse(name, text)?.read(name, text)?;
             let mut part = Self { rules: own.rules, notes: Vec::new() };
             for allowed in own.allowed {
                 part.allow(name, &allowed)?;
             }
             set.take(name, part.rules)?;
         }
-        set.rules.iter_mut().for_each(|rule| rule.keywords_within = true);
+        for rule in &mut set.rules {
+            (rule.place, rule.keywords_within) = (None, true);
+        }
         Ok(set)
     }
 
@@ -88,7 +90,7 @@ impl RuleSet {
             }
         }
         others.rules.retain(|rule| !extend.disabled_rules.contains(&rule.id));
-        let own = file.read(name)?;
+        let own = file.read(name, text)?;
         let mut seen = HashSet::new();
         if let Some(twice) = own.rules.iter().find(|rule| !seen.insert(rule.id.as_str())) {
             return Err(twice.wrong(name, "its id is another rule's of this file, too"));
@@ -98,6 +100,10 @@ impl RuleSet {
         }
         let notes = own.of_files.notes(name);
         let mut set = Self { rules: own.rules, notes }.and(others);
+        if set.rules.is_empty() && set.notes.is_empty() {
+            set.notes
+                .push(format!("{name}: it has no rules; write `[[rules]]`, or do not name it"));
+        }
         for change in own.changes {
             set.change(name, change)?;
         }
@@ -128,9 +134,8 @@ impl RuleSet {
 
     /// Changes a rule that is there already.
     fn change(&mut self, name: &str, change: Change) -> Result<(), RuleError> {
-        let id = change.id.clone();
-        let wrong =
-            |what: String| RuleError::Rule { file: name.to_owned(), rule: id.clone(), what };
+        let (file, line, id) = (name.to_owned(), change.line, change.id.clone());
+        let wrong = |what: String| RuleError::Rule { file, line, rule: id, what };
         let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == change.id) else {
             return Err(wrong(
                 "it has no `regex`, and no such rule is extended that it would change; write a `regex`, or for one of \
@@ -183,6 +188,13 @@ impl RuleSet {
         Ok(all)
     }
 
+    /// Without those that penstock brings, whatever files have changed of them.
+    #[must_use]
+    pub fn without_built_in(mut self) -> Self {
+        self.rules.retain(|rule| !rule.is_built_in());
+        self
+    }
+
     /// Ids of its rules that another set has for another regex.
     pub fn differing(&self, other: &Self) -> Vec<String> {
         let regexes: HashMap<&str, &str> =
@@ -213,11 +225,15 @@ impl RuleSet {
         let names = Names::parse(list).map_err(|NameError { line, what }| {
             if line == 0 { form(what) } else { form(format!("line {line}: {what}")) }
         })?;
+        let mut notes = Vec::new();
+        if names.is_empty() {
+            notes.push(format!("{file}: it has no names; write one a line, or do not name it"));
+        }
         let detector = Detector::Names(Arc::new(names));
         let rule = Rule::detected("name".into(), Class::Name, detector).map_err(form)?;
         let description = "Name of a person in the dictionary".into();
         let rules = vec![Rule { description, ..rule }];
-        Ok(Self { rules, notes: Vec::new() }.and(self))
+        Ok(Self { rules, notes }.and(self))
     }
 
     /// With one more behind all others, which is the engine's alone.
@@ -445,7 +461,7 @@ withinColumns = 80
         let error = |text: &str| load(text).expect_err("it is wrong").to_string();
         let large = "[[rules]]\nid = 'huge'\nregex = '(?:[a-z]{1000}x?){900}'\n";
         let said = error(large);
-        assert!(said.starts_with("own.toml: rule `huge`: its regex is too large"), "{said}");
+        assert!(said.starts_with("own.toml:2: rule `huge`: its regex is too large"), "{said}");
         let allowed = "[[rules]]\nid = 'a'\nregex = 'a'\n\
                        [rules.allowlist]\nregexes = ['(?:[a-z]{1000}x?){900}']\n";
         let said = error(allowed);
@@ -472,7 +488,8 @@ withinColumns = 80
     #[test]
     fn what_cannot_work_is_told_with_its_rule() {
         let error = |text: &str| load(text).expect_err("it is wrong").to_string();
-        assert!(error("[[rules]]\nid = 'a'\nregex = '('\n").starts_with("own.toml: rule `a`: "));
+        let broken = "[[rules]]\nid = 'a'\nregex = 'a'\n\n[[rules]]\nregex = '('\nid = 'b'\n";
+        assert!(error(broken).starts_with("own.toml:7: rule `b`: its regex"), "{}", error(broken));
         assert!(error("[[rules]]\nregex = 'a'\n").contains("missing field `id`"));
         assert!(error("[[rule]]\nid = 'a'\n").contains("unknown field `rule`"));
         let twice = "[[rules]]\nid = 'a'\nregex = 'a'\n[[rules]]\nid = 'a'\nregex = 'b'\n";
@@ -484,5 +501,27 @@ withinColumns = 80
         assert!(error(group).contains("its regex has 1 group"));
         let validator = "[[rules]]\nid = 'a'\nregex = 'a'\nvalidator = 'lun'\n";
         assert!(error(validator).contains("no validator `lun`; there are: luhn, "));
+        let allowed = "[[rules]]\nid = 'a'\nregex = 'a'\n[rules.allowlist]\nregexes = [\"\\bx\"]\n";
+        assert!(error(allowed).contains("`allowlist`: its regex has a backspace"));
+    }
+
+    #[test]
+    fn an_id_is_no_longer_than_a_placeholder_that_is_read_back_has_room_for() {
+        let of =
+            |bytes: usize| load(&format!("[[rules]]\nid = '{}'\nregex = 'a'\n", "i".repeat(bytes)));
+        assert!(of(128).is_ok());
+        let error = of(129).expect_err("it is too long").to_string();
+        assert!(error.contains("its id has 129 bytes; it may have 128"), "{error}");
+    }
+
+    #[test]
+    fn the_built_in_rules_go_with_what_a_file_has_changed_of_them() {
+        let own = "[extend]\nuseDefault = true\npath = 'base.toml'\n\
+                   [[rules]]\nid = 'jwt'\naction = 'block'\n[[rules]]\nid = 'own'\nregex = 'x{9}'\n";
+        let set = load(own).expect("a file").without_built_in();
+        assert_eq!(
+            set.rules().iter().map(|rule| &rule.id[..]).collect::<Vec<_>>(),
+            ["own", "base"]
+        );
     }
 }

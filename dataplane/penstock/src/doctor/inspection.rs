@@ -5,8 +5,9 @@ use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
 use super::Check;
 use crate::version::inspect_engine;
 
-/// Whether the engine takes the built-in rules on this processor.
-pub(super) fn engine() -> Check {
+/// Whether the engine takes the built-in rules on this processor. A configuration, where there is one that looks for any,
+/// looks for so many `rules`.
+pub(super) fn engine(rules: Option<usize>) -> Check {
     let name = "inspect engine";
     let set = RuleSet::built_in().map_err(|error| error.to_string());
     let prepared = set.and_then(|set| Inspector::new(set, EngineKind::BEST, Limits::default()));
@@ -24,7 +25,11 @@ pub(super) fn engine() -> Check {
             Check::failed(name, format!("{} cannot be used: {error}", inspect_engine()), fix)
         }
         Ok(inspector) => {
-            let detail = format!("{}, {} rules", inspect_engine(), inspector.rules().len());
+            let rules = rules.map_or_else(
+                || format!("{} rules built in", inspector.rules().len()),
+                |rules| format!("{rules} rules of the configuration"),
+            );
+            let detail = format!("{}, {rules}", inspect_engine());
             if EngineKind::BEST == EngineKind::Vectorscan {
                 return Check::ok(name, detail);
             }

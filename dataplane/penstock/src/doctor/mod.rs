@@ -57,13 +57,13 @@ impl Check {
 }
 
 pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, color: Color) -> Result<Exit, Failure> {
-    let (configuration, snapshot) = configuration(config);
+    let (configuration, snapshot, rules) = configuration(config);
     let snapshot = snapshot.as_ref();
     let mut checks = vec![
         host::kernel(),
         host::ring(snapshot.map(|snapshot| snapshot.backend)),
         host::shards(snapshot.map(|snapshot| snapshot.shards)),
-        inspection::engine(),
+        inspection::engine(rules),
         configuration,
     ];
     if let Some(snapshot) = snapshot {
@@ -81,33 +81,39 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, color: Color) -> Res
     Ok(if failed { Exit::Unavailable } else { Exit::Done })
 }
 
-fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>) {
+/// What is to be said of it, itself where it is valid, and how many rules it looks for, where it does for any.
+fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>, Option<usize>) {
     let name = "configuration";
     let path = match locate::configuration(named) {
         Ok(path) => path,
         Err(failure) => {
             let fix = "`penstock init` writes a first one; `--config FILE` names another";
-            return (Check::degraded(name, failure.message(), fix), None);
+            return (Check::degraded(name, failure.message(), fix), None, None);
         }
     };
     match penstock_config::load(&path) {
         Ok(Loaded { snapshot, warnings }) => {
-            let detail =
-                format!("{}, {}", path.display(), report::count(warnings.len(), "warning"));
-            let check = if let Err(failure) = check::compile(&path, &snapshot) {
-                let fix = "mend the file that it names, or name another";
-                Check::failed(name, failure.message(), fix)
-            } else if warnings.is_empty() {
-                Check::ok(name, path.display().to_string())
-            } else {
-                Check::degraded(name, detail, format!("penstock check {}", path.display()))
+            let shown = path.display();
+            let compiled = match check::compile(&path, &snapshot) {
+                Ok(compiled) => compiled,
+                Err(failure) => {
+                    let fix = "mend the file that it names, or name another";
+                    return (Check::failed(name, failure.message(), fix), Some(snapshot), None);
+                }
             };
-            (check, Some(snapshot))
+            let warnings = warnings.len() + compiled.warnings.len();
+            let check = if warnings == 0 {
+                Check::ok(name, shown.to_string())
+            } else {
+                let detail = format!("{shown}, {}", report::count(warnings, "warning"));
+                Check::degraded(name, detail, format!("penstock check {shown}"))
+            };
+            (check, Some(snapshot), compiled.rules)
         }
         Err(errors) => {
             let failure = report::refusal(&errors, Paint::for_stdout(Color::Never));
             let fix = format!("penstock check {}", path.display());
-            (Check::failed(name, failure.message(), fix), None)
+            (Check::failed(name, failure.message(), fix), None, None)
         }
     }
 }

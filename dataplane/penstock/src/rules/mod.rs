@@ -23,6 +23,7 @@ const ALIKE_MAX: usize = 5;
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
 pub(crate) use chosen::{Actions, Chosen};
+pub(crate) use test::failures;
 
 pub(crate) fn run(
     command: &RulesCommand,

@@ -24,7 +24,10 @@ pub(super) fn run(
     inspector.rules().iter().for_each(|rule| report.warnings_of(rule));
     for kind in EngineKind::BUILT {
         inspector = inspector.on(*kind).map_err(|error| super::engine(&error))?;
-        report.every_text(&inspector)?;
+        let failures = failures(&inspector, |_| true).map_err(|error| super::engine(&error))?;
+        for (rule, what) in &failures {
+            report.error(rule, what);
+        }
     }
     let of = |rule: &Rule| rule.examples.len() + rule.counterexamples.len();
     let (rules, texts) = (inspector.rules().len(), inspector.rules().iter().map(of).sum());
@@ -48,6 +51,37 @@ pub(super) fn run(
     Ok(if errors == 0 { Exit::Done } else { Exit::Found })
 }
 
+/// What some rules do not find of their examples, or find of their counterexamples; a sentence each. A text is told by
+/// its number: it may be a secret.
+pub(crate) fn failures(
+    inspector: &Inspector,
+    which: impl Fn(&Rule) -> bool,
+) -> Result<Vec<(&Rule, String)>, String> {
+    let mut scratch = inspector.scratch().map_err(|error| error.to_string())?;
+    let engine = inspector.engine().name();
+    let mut is_found = |rule: &Rule, text: &str| {
+        let findings = inspector.scan(text.as_bytes(), Form::Text, &mut scratch);
+        let found = findings.map_err(|error| error.to_string())?;
+        let of_rule = |one| inspector.rule(one).is_some_and(|other| other.id == rule.id);
+        Ok::<bool, String>(found.iter().any(of_rule))
+    };
+    let mut failures = Vec::new();
+    for rule in inspector.rules().iter().filter(|rule| which(rule)) {
+        for (text, number) in rule.examples.iter().zip(1..) {
+            if !is_found(rule, text)? {
+                let why = rule.refusal(text.as_bytes());
+                failures.push((rule, format!("example {number} is not found by {engine}: {why}")));
+            }
+        }
+        for (text, number) in rule.counterexamples.iter().zip(1..) {
+            if is_found(rule, text)? {
+                failures.push((rule, format!("counterexample {number} is found by {engine}")));
+            }
+        }
+    }
+    Ok(failures)
+}
+
 struct Report {
     name: String,
     paint: Paint,
@@ -57,34 +91,6 @@ struct Report {
 }
 
 impl Report {
-    fn every_text(&mut self, inspector: &Inspector) -> Result<(), Failure> {
-        let mut scratch = inspector.scratch().map_err(|error| super::engine(&error.to_string()))?;
-        let engine = inspector.engine().name();
-        let mut is_found = |rule: &Rule, text: &str| {
-            let findings = inspector.scan(text.as_bytes(), Form::Text, &mut scratch);
-            let found = findings.map_err(|error| super::engine(&error.to_string()))?;
-            let of_rule = |one| inspector.rule(one).is_some_and(|other| other.id == rule.id);
-            Ok::<bool, Failure>(found.iter().any(of_rule))
-        };
-        // A text is told by its number: it may be a secret.
-        for rule in inspector.rules() {
-            for (index, text) in rule.examples.iter().enumerate() {
-                if !is_found(rule, text)? {
-                    let why = rule.refusal(text.as_bytes());
-                    let number = index + 1;
-                    self.error(rule, &format!("example {number} is not found by {engine}: {why}"));
-                }
-            }
-            for (index, text) in rule.counterexamples.iter().enumerate() {
-                if is_found(rule, text)? {
-                    let number = index + 1;
-                    self.error(rule, &format!("counterexample {number} is found by {engine}"));
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn warnings_of(&mut self, rule: &Rule) {
         if rule.examples.is_empty() {
             self.warning(rule, "it has no examples, so that nothing shows that it works");

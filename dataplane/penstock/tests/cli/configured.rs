@@ -275,3 +275,73 @@ fn inspect_tells_that_what_cannot_be_sealed_is_redacted_or_blocked() {
         assert!(lines[1].contains(&format!("acme-number (card, {action})")), "{told}");
     }
 }
+
+#[test]
+fn the_configuration_s_word_on_built_in_rules_is_the_last() {
+    let folder = folder("{ one: up }", "{ built_in: false, rules: [own.toml] }");
+    let change = "[[rules]]\nid = 'jwt'\naction = 'block'\n";
+    folder.write("own.toml", &format!("[extend]\nuseDefault = true\n{change}{OWN}"));
+    let output = folder.penstock(&["check", "p.yaml"]);
+    let told = stdout(&output);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(told.contains("own.toml: what `extend.useDefault` brings is left out"), "{told}");
+    assert!(told.contains("looks into 1 of 1 server, 3 rules"), "{told}");
+    let doctor = stdout(&folder.penstock(&["doctor", "-c", "p.yaml"]));
+    assert!(doctor.contains(", 3 rules of the configuration"), "{doctor}");
+    folder.write("p.yaml", &format!("{HEAD}servers: {{ one: up }}\n"));
+    let doctor = stdout(&folder.penstock(&["doctor", "-c", "p.yaml"]));
+    assert!(doctor.contains(" rules built in"), "{doctor}");
+}
+
+#[test]
+fn check_warns_of_rules_that_do_not_do_what_their_examples_say() {
+    let folder = folder("{ one: up }", "{ built_in: false, rules: [own.toml] }");
+    let wrong = "[[rules]]\nid = 'acme-badge'\nregex = 'badge-[0-9]{6}'\n\
+                 examples = ['badge-123']\ncounterexamples = ['badge-123456']\n";
+    folder.write("own.toml", &format!("{OWN}\n{wrong}"));
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let told = stdout(&output);
+    for what in ["example 1 is not found by", "counterexample 1 is found by"] {
+        let warning = format!("warning: rule `acme-badge`: {what}");
+        assert!(told.contains(&warning), "{told}");
+    }
+    assert!(told.contains("own.toml:20:1"), "{told}");
+    assert!(!told.contains("badge-123"), "{told}");
+    let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+    assert_eq!(document["problems"][0]["line"], 20);
+}
+
+#[test]
+fn check_says_what_is_wrong_with_a_rule_where_it_stands_and_what_to_write() {
+    let folder = folder("{ one: up }", "{ built_in: false, rules: [own.toml] }");
+    for (rule, says) in [
+        ("id = 'a'\nregex = 'x*'", "rule `a`: its regex matches where nothing stands"),
+        ("id = 'a'\nregex = \"\\bacme\"", "rule `a`: its regex has a backspace"),
+        ("id = 'a'\nregex = 'x'\nentropy = 9", "rule `a`: its entropy is 9; write bits a byte"),
+        ("id = 'a'\nregex = 'x'\nentropy = -1", "rule `a`: its entropy is -1"),
+        ("id = 'a*'\nregex = 'x'", "rule `a*`: its id has '*' in it"),
+        ("id = 'a]'\nregex = 'x'", "rule `a]`: its id has ']' in it"),
+    ] {
+        folder.write("own.toml", &format!("# of Acme\n[[rules]]\n{rule}\n"));
+        let output = folder.penstock(&["check", "p.yaml"]);
+        assert_eq!(code(&output), 78, "{rule}");
+        let told = stderr(&output);
+        assert!(told.contains(&format!("own.toml:3: {says}")), "{told}");
+    }
+}
+
+#[test]
+fn check_says_of_what_it_reads_that_it_is_empty() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml], names: names.txt }");
+    folder.write("own.toml", "# later\n");
+    folder.write("names.txt", "# later\n\n");
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    let told = stdout(&output);
+    assert!(told.contains("own.toml: it has no rules"), "{told}");
+    assert!(told.contains("names.txt: it has no names"), "{told}");
+    folder.write("own.toml", "[[rules]]\nid = 'key of acme'\nregex = 'x{9}'\n");
+    let told = stdout(&folder.penstock(&["check", "p.yaml"]));
+    assert!(told.contains("blanks are in their ids, so that this rule is to be named between quotes: `key of acme`"), "{told}");
+}

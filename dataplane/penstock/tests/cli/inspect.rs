@@ -211,7 +211,7 @@ fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
     let folder = Folder::new();
     folder.write("a.txt", TOKEN);
     let cases = [
-        ("[[rules]]\nid = 'a'\nregex = '('\n", "wrong.toml: rule `a`: its regex cannot be used"),
+        ("[[rules]]\nid = 'a'\nregex = '('\n", "wrong.toml:2: rule `a`: its regex cannot be used"),
         ("[[rules]]\nid = 'a'\nregexp = 'x'\n", "unknown field `regexp`"),
         ("[[rules]]\nid = 'a'\nregex = 'x'\nvalidator = 'lun'\n", "no validator `lun`"),
         ("[extend]\npath = 'absent.toml'\n", "wrong.toml: `extend.path`: cannot read absent.toml"),
