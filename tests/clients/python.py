@@ -1,45 +1,11 @@
-"""The client of the Python SDK, in both eras.
-
-Usage: python.py BASE [SERVER...], as the scripts beside it.
-"""
-
-import sys
-from collections.abc import Awaitable, Callable
+"""The client of the Python SDK, in both eras."""
 
 import anyio
 from mcp import Client, MCPError
+from suite import BASE, goes_on_after_a_block, run, test, text_of
 
-LIMIT_SECONDS = 15
 # What the SDK's `mode` calls the newest revision of each era.
 LEGACY, MODERN = "legacy", "2026-07-28"
-# `own.toml` of the suite has rules for these; a server behind `guarded` is blocked what has one of them.
-IN_REQUEST = "SUITE-0123456789"
-IN_ANSWER = {"a": 4000, "b": 111}
-REQUEST_BLOCKED, ANSWER_BLOCKED = -31017, -31018
-
-if len(sys.argv) < 2:
-    sys.exit("usage: python.py BASE [SERVER...]")
-BASE, ONLY = sys.argv[1], sys.argv[2:]
-failed = 0
-
-
-async def test(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Runs one test and prints how it went; a failed test does not end the script."""
-    global failed
-    try:
-        with anyio.fail_after(LIMIT_SECONDS):
-            await run()
-        print(f"ok {name}", flush=True)
-    except Exception as error:
-        failed += 1
-        while isinstance(error, ExceptionGroup):
-            error = error.exceptions[0]
-        why = f"{type(error).__name__}: {error}".replace("\n", " ")
-        print(f"not ok {name}: {why}", flush=True)
-
-
-def text_of(result) -> str:
-    return "".join(getattr(part, "text", "") for part in result.content)
 
 
 async def everything(server: str) -> None:
@@ -143,35 +109,16 @@ async def fixture() -> None:
 async def guarded(server: str) -> None:
     async def goes_on() -> None:
         async with Client(f"{BASE}/{server}") as client:
-            for tool, arguments, code in (
-                ("echo", {"message": IN_REQUEST}, REQUEST_BLOCKED),
-                ("get-sum", IN_ANSWER, ANSWER_BLOCKED),
-            ):
-                try:
-                    result = await client.call_tool(tool, arguments)
-                except MCPError as error:
-                    assert error.error.code == code, error
-                else:
-                    raise AssertionError(f"{tool} was not blocked: {result}")
-                result = await client.call_tool("echo", {"message": f"after {code}"})
-                assert text_of(result) == f"Echo: after {code}", text_of(result)
+            await goes_on_after_a_block(client, MCPError)
 
     await test(f"python {server} goes on after a request and an answer are blocked", goes_on)
 
 
-async def main() -> None:
-    servers = {
-        "web": lambda: everything("web"),
-        "everything": lambda: everything("everything"),
-        "time": time,
-        "fixture": fixture,
-        "guarded": lambda: guarded("guarded"),
-        "guarded-program": lambda: guarded("guarded-program"),
-    }
-    for name, run in servers.items():
-        if not ONLY or name in ONLY:
-            await run()
-
-
-anyio.run(main)
-sys.exit(1 if failed else 0)
+run({
+    "web": lambda: everything("web"),
+    "everything": lambda: everything("everything"),
+    "time": time,
+    "fixture": fixture,
+    "guarded": lambda: guarded("guarded"),
+    "guarded-program": lambda: guarded("guarded-program"),
+})
