@@ -2,7 +2,15 @@
 
 import anyio
 from mcp import Client, MCPError
-from suite import BASE, goes_on_after_a_block, run, test, text_of
+from suite import (
+    BASE,
+    a_server_does_not_wait,
+    goes_on_after_a_block,
+    never_sampled,
+    run,
+    test,
+    text_of,
+)
 
 # What the SDK's `mode` calls the newest revision of each era.
 LEGACY, MODERN = "legacy", "2026-07-28"
@@ -111,7 +119,13 @@ async def guarded(server: str) -> None:
         async with Client(f"{BASE}/{server}") as client:
             await goes_on_after_a_block(client, MCPError)
 
+    async def asked() -> None:
+        url = f"{BASE}/{server}"
+        async with Client(url, mode=LEGACY, sampling_callback=never_sampled) as client:
+            await a_server_does_not_wait(client)
+
     await test(f"python {server} goes on after a request and an answer are blocked", goes_on)
+    await test(f"python {server} answers what is blocked of the server's own requests", asked)
 
 
 run({

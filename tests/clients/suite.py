@@ -1,4 +1,4 @@
-"""What the clients in Python share: arguments, a line a test, and a server that blocks.
+"""What the clients in Python share: arguments, a line a test, and servers of which something is blocked.
 
 Usage of each: NAME.py BASE [SERVER...], as the scripts beside it.
 """
@@ -65,3 +65,14 @@ async def goes_on_after_a_block(client, blocked: type[Exception]) -> None:
             raise AssertionError(f"{tool} was not blocked: {result}")
         result = await client.call_tool("echo", {"message": f"after {code}"})
         assert text_of(result) == f"Echo: after {code}", text_of(result)
+
+
+async def never_sampled(*_):
+    """What a client gives a server that may ask it for a sample: here no such request gets through."""
+    raise AssertionError("a blocked request of the server's was not kept from the client")
+
+
+async def a_server_does_not_wait(client) -> None:
+    """The server, whose request is blocked, gets an error for it from the client, and ends the call by that."""
+    result = await client.call_tool("trigger-sampling-request", {"prompt": "hello"})
+    assert "MCP error -3260" in text_of(result), text_of(result)

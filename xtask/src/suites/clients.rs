@@ -22,7 +22,8 @@ const READY: Duration = Duration::from_secs(20);
 const BUILD: Duration = Duration::from_mins(20);
 /// For one client; the slowest takes a few seconds.
 const LIMIT: Duration = Duration::from_secs(90);
-/// What is blocked at the servers behind `guarded`: of what a client sends, and of what a server answers.
+/// What is blocked at the servers behind `guarded`: of what a client sends, of what a server answers, and of what it
+/// asks a client for.
 const RULES: &str = "\
 [[rules]]
 id = 'suite-request'
@@ -30,6 +31,9 @@ regex = 'SUITE-[0-9]{10}'
 [[rules]]
 id = 'suite-answer'
 regex = 'sum of 4000 and 111'
+[[rules]]
+id = 'suite-asked'
+regex = 'You are a helpful test server'
 ";
 
 pub(super) fn run(run: &Run) -> Result<Outcome> {
