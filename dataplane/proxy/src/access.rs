@@ -1,5 +1,7 @@
 //! The access log's line of a call.
 
+use penstock_inspect::Form;
+
 use crate::downstream::Downstream;
 use crate::guard::finds;
 use crate::identity::Identity;
@@ -33,7 +35,9 @@ impl Noted {
             verb: printable(down.head.method.of(&down.buffer)),
             // One that no server has may be anything.
             path: match route {
-                None if view.world.guards().any(|guard| finds(guard, path, view)) => "-".to_owned(),
+                None if view.world.guards().any(|guard| finds(guard, path, Form::Text, view)) => {
+                    "-".to_owned()
+                }
                 _ => printable(path),
             },
             method: text(envelope.and_then(|one| one.method.as_ref())),

@@ -285,7 +285,7 @@ fn a_block_in_the_middle_ends_the_answer_as_none_that_is_whole() {
             assert!(!got.data.is_empty() && cut.as_bytes().starts_with(&got.data));
             assert!(got.data.len() < cut.len() - KEY.len(), "nothing of it has gone out");
         }
-        penstock.logs("instead=\"break\" why=rule `acme-key`");
+        penstock.logs("instead=\"break\" tool=\"t\" why=rule `acme-key`");
         says_nothing_of_it(&penstock);
     }
     // At its end, when all of it has come.

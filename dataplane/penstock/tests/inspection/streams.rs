@@ -316,6 +316,8 @@ fn a_stream_that_rests_is_looked_into_as_any_other() {
     go.send(()).expect("the upstream waits");
     let got = String::from_utf8(client.until(b"0\r\n\r\n")).expect("text");
     assert!(got.contains(r#"data: {"jsonrpc":"2.0","id":1,"error":{"code":-31018"#), "{got}");
+    // Nor is the tool forgotten.
+    penstock.logs("instead=\"error\" tool=\"t\"");
     says_nothing_of_it(&penstock);
 }
 

@@ -200,6 +200,30 @@ fn findings_are_counted_and_told_and_never_shown() {
     assert!(!metrics.contains(KEY) && !metrics.contains(NUMBER));
 }
 
+/// In both directions, beside what is found and what is blocked; unless something is found in its name.
+#[test]
+fn the_tool_is_told_unless_something_is_found_in_its_name() {
+    let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":["{KEY}"]}}"#);
+    let more = ", actions: [{ class: card, action: block }, { action: report }]";
+    let penstock = guarded(always(ok(&answer)), more);
+    let of = |tool: &str, value: &str| {
+        let call = call_with(1, &format!(r#"{{"a":"{value}"}}"#));
+        post(&call.replace(r#""name":"t""#, &format!(r#""name":"{tool}""#)))
+    };
+    let mut client = penstock.connect();
+    let lines = |says: &str| penstock.log().lines().filter(|line| line.contains(says)).count();
+    assert!(client.ask(&of("search", KEY)).1.contains(KEY));
+    penstock.logs("direction=\"response\"");
+    assert!(client.ask(&of("pay", NUMBER)).1.contains("-31017"));
+    penstock.logs("blocked rule=\"acme-number\"");
+    assert_eq!((lines("tool=\"search\""), lines("tool=\"pay\"")), (2, 2), "{}", penstock.log());
+    assert!(client.ask(&of(KEY, KEY)).1.contains(KEY));
+    let found = || lines("inspection: found");
+    eventually("three more", || found() == 3 + 3);
+    assert_eq!(lines("tool="), 4);
+    says_nothing_of_it(&penstock);
+}
+
 #[test]
 fn the_built_in_rules_hold_where_nothing_else_is_said() {
     // As a vendor writes one; the last characters are no example's.

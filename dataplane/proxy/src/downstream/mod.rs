@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock_http1::{Framing, RequestHead, Verb};
-use penstock_mcp::Era;
+use penstock_mcp::{Envelope, Era, Kind, Method};
 use penstock_metrics::Metric;
 
 use crate::access::Noted;
@@ -263,8 +263,15 @@ impl Downstream {
     /// Whether a stream is what is asked for, so that long silence is to be expected.
     pub(crate) fn asks_for_stream(&self) -> bool {
         !self.rules.forward && self.head.verb == Verb::Get
-            || self.message.single().and_then(|one| one.known)
-                == Some(penstock_mcp::Method::SubscriptionsListen)
+            || self.message.single().and_then(|one| one.known) == Some(Method::SubscriptionsListen)
+    }
+
+    /// The tool that is called.
+    pub(crate) fn tool(&self) -> Option<String> {
+        let called =
+            |one: &&Envelope| one.kind == Kind::Request && one.known == Some(Method::ToolsCall);
+        let call = self.message.single().filter(called)?;
+        Some(call.name?.decode(self.body()).into_owned())
     }
 
     /// Tells the agent that nothing follows.

@@ -20,6 +20,8 @@ pub(crate) struct Watch {
     guard: Arc<Guard>,
     /// The requests that the stream answers.
     asked: Asked,
+    /// The tool that they call.
+    calls: Option<Arc<str>>,
     /// The event under way.
     held: Vec<u8>,
     counted: Holding,
@@ -38,6 +40,7 @@ impl Watch {
         Self {
             guard: Arc::clone(guard),
             asked: Asked::of(down),
+            calls: down.tool().map(Arc::from),
             held: Vec::new(),
             counted: Holding::new(shard),
             rest: None,
@@ -54,8 +57,9 @@ impl Watch {
         view: &View,
         down: &Downstream,
     ) {
-        let guard = Arc::clone(&self.guard);
+        let (guard, calls) = (Arc::clone(&self.guard), self.calls.clone());
         let eyes = Eyes::new(&guard, shard, view, Side::Response, down);
+        let eyes = Eyes { calls: calls.as_deref(), ..eyes };
         let mut from = 0;
         for end in ends {
             let piece = came.get(from..*end).unwrap_or_default();
@@ -73,8 +77,9 @@ impl Watch {
         view: &View,
         down: &Downstream,
     ) {
-        let guard = Arc::clone(&self.guard);
+        let (guard, calls) = (Arc::clone(&self.guard), self.calls.clone());
         let eyes = Eyes::new(&guard, shard, view, Side::Response, down);
+        let eyes = Eyes { calls: calls.as_deref(), ..eyes };
         self.end(&[], out, &eyes);
     }
 

@@ -2,10 +2,11 @@
 
 use std::cell::Cell;
 
-use penstock_inspect::{Action, Opened, Side, Told};
+use penstock_inspect::{Action, Form, Opened, Side, Told};
+use penstock_mcp::write_string;
 use penstock_metrics::{Direction, Metric};
 
-use super::look::{Eyes, Place, Stop};
+use super::look::{Eyes, Place, Stop, finds};
 
 /// Lines that a shard writes of findings at once,
 const LINES_AT_ONCE: u64 = 200;
@@ -43,31 +44,80 @@ pub(super) fn direction(side: Side) -> Direction {
     }
 }
 
-/// Tells of a finding, with what becomes of it.
-pub(super) fn tell(eyes: &Eyes<'_>, place: Place, action: Action, told: &Told<'_>) {
-    let Eyes { guard, shard, side, agent, .. } = eyes;
-    let (class, action) = (told.rule.class.name(), action.name());
-    shard.cells.finding(class, action, direction(*side));
-    if !shard.evidence.take(shard.timers.now_ms()) {
-        shard.cells.inc(Metric::InspectionUnlogged);
-        return;
+/// What the log tells of a finding.
+pub(super) struct Line {
+    rule: String,
+    class: &'static str,
+    action: &'static str,
+    place: Place,
+    pointer: String,
+    at: usize,
+    bytes: usize,
+    fingerprint: u64,
+}
+
+/// Longer names are no tool's (MCP 2025-11-25, "Tool Names").
+const TOOL_BYTES_MAX: usize = 128;
+
+impl Eyes<'_> {
+    /// Counts a finding with what becomes of it; its line, where one more may be written.
+    pub(super) fn line(&self, place: Place, action: Action, told: &Told<'_>) -> Option<Line> {
+        let Self { shard, side, .. } = self;
+        let (class, action) = (told.rule.class.name(), action.name());
+        shard.cells.finding(class, action, direction(*side));
+        if !shard.evidence.take(shard.timers.now_ms()) {
+            shard.cells.inc(Metric::InspectionUnlogged);
+            return None;
+        }
+        Some(Line {
+            rule: told.rule.id.clone(),
+            class,
+            action,
+            place,
+            pointer: told.pointer.to_owned(),
+            at: told.start,
+            bytes: told.bytes,
+            fingerprint: u64::from_be_bytes(told.fingerprint),
+        })
     }
-    let fingerprint = u64::from_be_bytes(told.fingerprint);
-    tracing::info!(
-        target: "inspection",
-        rule = told.rule.id,
-        class,
-        action,
-        server = guard.server,
-        direction = side.name(),
-        place = place.name(),
-        pointer = told.pointer,
-        at = told.start,
-        bytes = told.bytes,
-        fingerprint = format_args!("{fingerprint:016x}"),
-        agent,
-        "found",
-    );
+
+    /// Writes what a look has found, once it has ended: the tool's name is looked into by itself.
+    pub(super) fn tell(&self, lines: Vec<Line>) {
+        if lines.is_empty() {
+            return;
+        }
+        let Self { guard, side, agent, .. } = self;
+        let tool = self.tool();
+        for Line { rule, class, action, place, pointer, at, bytes, fingerprint } in lines {
+            tracing::info!(
+                target: "inspection",
+                rule,
+                class,
+                action,
+                server = guard.server,
+                direction = side.name(),
+                place = place.name(),
+                pointer,
+                at,
+                bytes,
+                fingerprint = format_args!("{fingerprint:016x}"),
+                tool,
+                agent,
+                "found",
+            );
+        }
+    }
+
+    /// The tool that is called, or has answered, where nothing is found in its name: the agent may write anything.
+    fn tool(&self) -> Option<String> {
+        let name = self.calls.map_or_else(|| self.down.tool(), |name| Some(name.to_owned()))?;
+        let mut alone = b"{\"name\":".to_vec();
+        write_string(&name, &mut alone);
+        alone.push(b'}');
+        let plain =
+            name.len() <= TOOL_BYTES_MAX && !finds(self.guard, &alone, Form::Json, self.view);
+        plain.then_some(name)
+    }
 }
 
 /// What is in the place of a message that does not pass.
@@ -109,6 +159,7 @@ impl Eyes<'_> {
             place = stop.place.name(),
             pointer = stop.pointer,
             instead = instead.name(),
+            tool = self.tool(),
             agent,
             why = %stop,
             "blocked",

@@ -9,7 +9,6 @@ use penstock_inspect::{
 };
 use penstock_metrics::Metric;
 
-use super::evidence::tell;
 use super::{Guard, json, wide};
 use crate::downstream::Downstream;
 use crate::shard::{Shard, View};
@@ -23,6 +22,9 @@ pub(crate) struct Eyes<'a> {
     pub(crate) side: Side,
     /// The agent's name, where it is known.
     pub(crate) agent: Option<&'a str>,
+    pub(super) down: &'a Downstream,
+    /// The tool that was called, where its request may be forgotten.
+    pub(super) calls: Option<&'a str>,
 }
 
 /// What of a request or an answer it is.
@@ -117,7 +119,7 @@ impl<'a> Eyes<'a> {
         side: Side,
         down: &'a Downstream,
     ) -> Self {
-        Self { guard, shard, view, side, agent: down.caller.agent_name() }
+        Self { guard, shard, view, side, agent: down.caller.agent_name(), down, calls: None }
     }
 
     /// Looks into a text. `found` is told the pointer of each finding.
@@ -198,7 +200,7 @@ impl<'a> Eyes<'a> {
         known: &mut Known,
         found: &mut dyn FnMut(&str),
     ) -> Looked {
-        let mut unchangeable = None;
+        let (mut unchangeable, mut lines) = (None, Vec::new());
         let mut told = |told: &Told<'_>| {
             let changes = matches!(told.action, Action::Redact(_) | Action::Tokenise);
             let stops = changes && !place.can_change();
@@ -207,12 +209,14 @@ impl<'a> Eyes<'a> {
             }
             found(told.pointer);
             if known.is_new(told) {
-                tell(self, place, if stops { Action::Block } else { told.action }, told);
+                let action = if stops { Action::Block } else { told.action };
+                lines.extend(self.line(place, action, told));
             }
         };
         let outcome = self.with_scratch(|scratch| {
             self.guard.policy.inspect(self.side, text, form, scratch, &mut told)
         });
+        self.tell(lines);
         known.looked = true;
         let outcome = match outcome {
             Ok(outcome) => outcome,
@@ -291,7 +295,7 @@ impl<'a> Eyes<'a> {
 }
 
 /// Whether anything is found in a text that goes nowhere but into a log.
-pub(crate) fn finds(guard: &Guard, text: &[u8], view: &View) -> bool {
+pub(crate) fn finds(guard: &Guard, text: &[u8], form: Form, view: &View) -> bool {
     let inspector = guard.policy.inspector();
     let mut kept = view.scratch.borrow_mut();
     let scratch = match &mut *kept {
@@ -301,7 +305,7 @@ pub(crate) fn finds(guard: &Guard, text: &[u8], view: &View) -> bool {
             Err(_) => return true,
         },
     };
-    inspector.scan(text, Form::Text, scratch).map_or(true, |found| !found.is_empty())
+    inspector.scan(text, form, scratch).map_or(true, |found| !found.is_empty())
 }
 
 /// Whether a text begins with the mark of UTF-16 or UTF-32; some readers of JSON tell them by that, or by zeros.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use penstock_inspect::{Blocked, Exceeded, Form, Side, Told, Windows};
 use penstock_metrics::Metric;
 
-use super::evidence::tell;
 use super::look::{Eyes, Known, Looked, Place, Stop};
 use super::{Guard, Holding, Instead, json, wide};
 use crate::downstream::Downstream;
@@ -121,10 +120,12 @@ impl Pieces {
 impl Eyes<'_> {
     /// Appends to `out` what of the next window may pass; why a part of it was not looked into, where it passes so.
     fn release(&self, windows: &mut Windows, out: &mut Vec<u8>) -> Result<Option<Exceeded>, Stop> {
-        let mut tell = |told: &Told<'_>| tell(self, PLACE, told.action, told);
+        let mut lines = Vec::new();
+        let mut tell = |told: &Told<'_>| lines.extend(self.line(PLACE, told.action, told));
         let released = self.with_scratch(|scratch| {
             self.guard.policy.release(self.side, windows, scratch, &mut tell, out)
         });
+        self.tell(lines);
         let stopped = |blocked: Blocked| self.stop_by(blocked, PLACE);
         match released {
             Ok(released) => released.map_err(stopped),

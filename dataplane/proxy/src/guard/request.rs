@@ -5,7 +5,7 @@ use std::rc::Rc;
 use aho_corasick::AhoCorasick;
 use penstock_http1::{Framing, Verb};
 use penstock_inspect::{Form, Opened, Outcome, Side};
-use penstock_mcp::{Era, ErrorKind, Kind, Method, ScanLimits};
+use penstock_mcp::{Era, ErrorKind, Kind, ScanLimits};
 
 use super::evidence::tell_opened;
 use super::head::leave_out;
@@ -125,22 +125,17 @@ impl Check<'_> {
     /// Gives values in the place of placeholders to a tool that may have them; it is `unnamed` where something was
     /// found in its name.
     fn open(&mut self, down: &mut Downstream, unnamed: bool) -> Result<(), Stop> {
-        let is_call = |one: &&penstock_mcp::Envelope| {
-            one.kind == Kind::Request && one.known == Some(Method::ToolsCall)
-        };
-        let call = down.message.single().filter(is_call);
-        let Some(tool) = call.and_then(|one| one.name) else { return Ok(()) };
+        if !self.guard.policy.opens() {
+            return Ok(());
+        }
+        let Some(tool) = down.tool() else { return Ok(()) };
         let mut opened: Vec<Opened> = Vec::new();
-        let outcome = {
-            let tool = tool.decode(down.body());
-            let mut tell = |one| opened.push(one);
-            self.guard.policy.open(down.body(), Form::Json, Some(&tool), &mut tell)
-        };
+        let mut tell = |one| opened.push(one);
+        let outcome = self.guard.policy.open(down.body(), Form::Json, Some(&tool), &mut tell);
         match outcome {
             Outcome::Unchanged | Outcome::Passed(_) => Ok(()),
             Outcome::Changed(body) => {
-                let tool = tool.decode(down.body());
-                let tool = if unnamed { String::new() } else { tool.into_owned() };
+                let tool = if unnamed { String::new() } else { tool };
                 self.replace(down, body)?;
                 for one in &opened {
                     tell_opened(&self.eyes(down), &tool, one);
