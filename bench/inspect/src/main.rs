@@ -80,7 +80,12 @@ fn main() -> Result<()> {
         println!("{}: {} pieces", shelf.name, shelf.pieces.len());
     }
     println!("with something in them: {} pieces; left out: {}", stock.hits.len(), stock.left_out);
-    let speeds = speed::measure(&best, &stock, seed, seconds)?;
+    let files = Stock::of_files(&best)?;
+    for shelf in &files.shelves {
+        println!("files, {}: {} pieces", shelf.name, shelf.pieces.len());
+    }
+    println!("left out: {}", files.left_out);
+    let speeds = speed::measure(&best, (&stock, &files), seed, seconds)?;
     let start_up = start_up::measure(&best, &stock, seed)?;
     table::print(&speeds, &start_up);
     if let Some(file) = &arguments.json {

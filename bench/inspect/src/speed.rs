@@ -63,6 +63,8 @@ impl Way {
 /// Messages of one size with so many hits.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
+    /// What they are made of.
+    pub(crate) of: &'static str,
     pub(crate) size: usize,
     pub(crate) per_mille: usize,
     messages: usize,
@@ -105,17 +107,20 @@ struct Bench {
 /// Measures each way at each size with each share of hits, by turns, for so many seconds each.
 pub(crate) fn measure(
     best: &Arc<Inspector>,
-    stock: &Stock,
+    (corpus, files): (&Stock, &Stock),
     seed: u64,
     seconds: f64,
 ) -> Result<Vec<Row>> {
     let mut bench = Bench::new(best)?;
     let mut rows = Vec::new();
-    for size in SIZES {
-        for per_mille in PER_MILLE {
-            eprintln!("inspect: {} B, hits in {per_mille} of 1000 pieces", size.0);
-            let messages = Messages::make(stock, best, seed, size, per_mille)?;
-            rows.push(bench.row(&messages, (size.0, per_mille), seconds)?);
+    let mixes = [("files", files, &PER_MILLE[..1]), ("corpus", corpus, &PER_MILLE[..])];
+    for (of, stock, shares) in mixes {
+        for size in SIZES {
+            for per_mille in shares {
+                eprintln!("inspect: {of}, {} B, hits in {per_mille} of 1000 pieces", size.0);
+                let messages = Messages::make(stock, best, seed, size, *per_mille)?;
+                rows.push(bench.row(of, &messages, (size.0, *per_mille), seconds)?);
+            }
         }
     }
     Ok(rows)
@@ -135,6 +140,7 @@ impl Bench {
 
     fn row(
         &mut self,
+        of: &'static str,
         messages: &Messages,
         (size, per_mille): (usize, usize),
         seconds: f64,
@@ -161,6 +167,7 @@ impl Bench {
         }
         let bytes = precise(messages.bytes());
         Ok(Row {
+            of,
             size,
             per_mille,
             messages: messages.all.len(),

@@ -1,4 +1,8 @@
-//! What messages are made of: the texts of the labelled corpus, by what a tool answers with.
+//! What messages are made of: the texts of the labelled corpus that look like something and are nothing, by what a tool
+//! answers with; or the files of this repository, as a coding agent reads them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use penstock_inspect::{Form, Inspector, Scratch};
@@ -84,6 +88,16 @@ const SOURCES: [Source; 7] = [
     },
 ];
 
+/// Where the files of this repository are, and of a hundred messages how many hold them.
+const FILES: [(&str, usize, &[&str], &str); 4] = [
+    ("Rust", 50, &["dataplane/http1/src", "dataplane/mcp/src", "dataplane/proxy/src"], "rs"),
+    ("documents", 30, &["docs"], "md"),
+    ("scripts", 10, &["tests/clients"], "py"),
+    ("lock files", 10, &[""], "lock"),
+];
+/// A piece of a file is of whole lines, and no longer, but for one line.
+const PIECE_BYTES: usize = 1500;
+
 /// A text, as it stands in a message.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {
@@ -164,6 +178,30 @@ impl Stock {
         Ok(stock)
     }
 
+    /// The files of this repository, piece by piece.
+    pub(crate) fn of_files(inspector: &Inspector) -> Result<Self> {
+        let mut scratch = inspector.scratch()?;
+        let mut stock = Self { shelves: Vec::new(), hits: Vec::new(), left_out: 0 };
+        for (name, percent, folders, ending) in FILES {
+            let mut pieces = Vec::new();
+            for file in files(folders, ending)? {
+                let text = fs::read_to_string(&file)
+                    .with_context(|| format!("cannot read {}", file.display()))?;
+                for piece in cut(&text) {
+                    let piece = Piece::new(piece.to_owned())?;
+                    if is_found_in(&piece, inspector, &mut scratch)? {
+                        stock.left_out += 1;
+                    } else {
+                        pieces.push(piece);
+                    }
+                }
+            }
+            ensure!(!pieces.is_empty(), "there are no {name} to use");
+            stock.shelves.push(Shelf { name, percent, records: false, pieces });
+        }
+        Ok(stock)
+    }
+
     /// The source of an answer.
     pub(crate) fn shelf(&self, random: &mut Random) -> Option<&Shelf> {
         let mut at = random.below(self.shelves.iter().map(|shelf| shelf.percent).sum());
@@ -185,6 +223,40 @@ impl Piece {
         let (escaped, escaped_record) = (escaped(&text)?, escaped(&record)?);
         Ok(Self { text, escaped, record, escaped_record })
     }
+}
+
+/// All with this ending, in order.
+fn files(folders: &[&str], ending: &str) -> Result<Vec<PathBuf>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut all = Vec::new();
+    for folder in folders {
+        let folder = root.join(folder);
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|own| own == ending) {
+                all.push(path);
+            }
+        }
+    }
+    all.sort_unstable();
+    Ok(all)
+}
+
+/// A text in pieces of whole lines.
+fn cut(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if end > start && end + line.len() - start > PIECE_BYTES {
+            pieces.extend(text.get(start..end));
+            start = end;
+        }
+        end += line.len();
+    }
+    pieces.extend(text.get(start..end).filter(|last| !last.is_empty()));
+    pieces
 }
 
 /// As it stands between the quotes of a string of JSON.
@@ -220,6 +292,18 @@ mod tests {
             let kind = format!("\"kind\": \"{NEGATIVE}{kind}\"");
             assert!(CORPUS.contains(&kind), "{kind} is not in the corpus");
         }
+    }
+
+    #[test]
+    fn a_file_is_cut_between_its_lines_and_nothing_of_it_is_lost() {
+        let text = ["a\n", &"b\n".repeat(1000), &"c".repeat(2000), "\nd"].concat();
+        let pieces = cut(&text);
+        assert_eq!(pieces.concat(), text);
+        assert_eq!(
+            pieces.iter().map(|piece| piece.len()).collect::<Vec<_>>(),
+            [1500, 502, 2001, 1]
+        );
+        assert_eq!(FILES.iter().map(|(_, percent, ..)| percent).sum::<usize>(), 100);
     }
 
     #[test]

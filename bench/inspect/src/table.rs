@@ -17,6 +17,7 @@ pub(crate) fn print(rows: &[Row], started: &[Started]) {
 
 fn speeds(rows: &[Row]) -> String {
     let heads = [
+        "made of",
         "message",
         "pieces with hits",
         "found a MiB",
@@ -34,6 +35,7 @@ fn speeds(rows: &[Row]) -> String {
         let rate = |way| row.speed(way).map_or(f64::NAN, |speed| speed.gb_a_second);
         let micros = row.speed(Way::Scan).map_or(f64::NAN, |speed| speed.us_a_message);
         lines.push(vec![
+            row.of.to_owned(),
             size(row.size),
             format!("{} %", row.per_mille / 10),
             format!("{:.0}", row.findings_a_mebibyte),
@@ -91,7 +93,8 @@ fn notes(rows: &[Row]) -> Vec<String> {
         };
         if [Way::Scan, Way::Words, Way::Policy, Way::Portable].into_iter().any(disturbed) {
             notes.push(format!(
-                "WARNING: the core was shared at {}, hits in {} % of pieces: these numbers are not to be kept",
+                "WARNING: the core was shared at {}, {}, hits in {} % of pieces: these numbers are not to be kept",
+                row.of,
                 size(row.size),
                 row.per_mille / 10
             ));
