@@ -5,7 +5,7 @@
 //! hundreds of rules at once and tells where a match may be (`engine`); the rule's own regex, its entropy, its
 //! validator and its context, to which the head of a table's column belongs (`table`), then say whether it is one
 //! (`ask`, `confirm`). What no regex finds is detected (`detect`). What is found is cut out of the message's own bytes
-//! (`redact`), or what else an operator wants becomes of the message (`policy`). A text that comes in pieces is looked
+//! (`redact`), and what comes there is written as the strings are that it stands in (`string`), or what else an operator wants becomes of the message (`policy`). A text that comes in pieces is looked
 //! into in windows (`windows`). Nothing here does I/O.
 
 #![forbid(unsafe_code)]
@@ -26,6 +26,7 @@ mod policy;
 mod redact;
 mod rule;
 mod scan;
+mod string;
 mod structure;
 mod table;
 mod validate;

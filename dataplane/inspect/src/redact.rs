@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use crate::layer::base64;
-use crate::scan::{Encoding, Finding, Form, Scratch};
+use crate::scan::{Encoding, Finding, Form, Scratch, Text, Within};
+use crate::string::{Nests, is_json};
 use crate::structure::{cell_at, cells};
 
 /// In a message, what comes in the place of some of its bytes.
@@ -43,58 +44,110 @@ impl Scratch {
         findings: &[Finding],
         mut with: impl FnMut(&Finding) -> Option<Vec<u8>>,
     ) -> Vec<Splice> {
-        let mut edits: Vec<Vec<Splice>> = Vec::new();
-        edits.resize_with(self.texts.len(), Vec::new);
+        let mut found: Vec<Vec<Splice>> = Vec::new();
+        found.resize_with(self.texts.len(), Vec::new);
+        let mut encoded = found.clone();
         for finding in findings {
-            let Some(list) = edits.get_mut(finding.text) else { continue };
+            let Some(list) = found.get_mut(finding.text) else { continue };
             list.extend(with(finding).map(|with| Splice { range: finding.secret.clone(), with }));
         }
         let mut outermost = Vec::new();
         // A text stands behind the one that it is in.
-        for index in (0..self.texts.len()).rev() {
-            let own = joined(std::mem::take(edits.get_mut(index).unwrap_or(&mut Vec::new())));
-            let Some(text) = self.texts.get(index).filter(|_| !own.is_empty()) else { continue };
-            let bytes = text.bytes(message);
-            match &text.within {
-                None => outermost.extend(own.into_iter().map(|edit| {
-                    let Splice { range, with } = quoted(bytes, edit);
-                    Splice { range: text.source(range), with }
-                })),
-                Some(within) => {
-                    let Some(outer) = edits.get_mut(within.text) else { continue };
-                    match &within.encoding {
-                        Encoding::Base64 { run, alphabet } => {
-                            let own: Vec<_> =
-                                own.into_iter().map(|edit| quoted(bytes, edit)).collect();
-                            let with = base64::encode(&spliced(bytes, &own), *alphabet);
-                            outer.push(Splice { range: run.clone(), with });
-                        }
-                        Encoding::Escaped => outer.extend(own.into_iter().map(|edit| {
-                            let Splice { range, with } = quoted(bytes, edit);
-                            Splice { range: text.source(range), with: escaped(&with) }
-                        })),
-                        Encoding::Folded | Encoding::Unseen | Encoding::Marked => {
-                            outer.extend(own.into_iter().map(|edit| Splice {
-                                range: text.source(edit.range),
-                                with: edit.with,
-                            }));
-                        }
-                        Encoding::Wide(order) => outer.extend(own.into_iter().map(|edit| {
-                            let Splice { range, with } = quoted(bytes, edit);
-                            Splice { range: text.source(range), with: order.encode(&with) }
-                        })),
-                        Encoding::Percent => outer.extend(own.into_iter().map(|edit| {
-                            let Splice { range, with } = quoted(bytes, edit);
-                            Splice { range: text.source(range), with: percent(&with) }
-                        })),
-                    }
-                }
+        for (index, own) in found.into_iter().enumerate().rev() {
+            let inner = std::mem::take(encoded.get_mut(index).unwrap_or(&mut Vec::new()));
+            let Some(text) = self.texts.get(index) else { continue };
+            if own.is_empty() && inner.is_empty() {
+                continue;
             }
+            let bytes = text.bytes(message);
+            let Some(Within { text: outer, encoding }) = &text.within else {
+                outermost.extend(of_message(message, form, text, own, inner));
+                continue;
+            };
+            let all = match encoding {
+                Encoding::Base64 { .. } | Encoding::Wide(_) | Encoding::Percent => {
+                    let form = if is_json(bytes) { Form::Json } else { Form::Text };
+                    Written::of(bytes, form, own).with(inner)
+                }
+                // Strings of strings, one within the other: what keeps them apart is not known any more.
+                Encoding::Escaped => Written::of(bytes, Form::Text, own).with(inner),
+                Encoding::Folded | Encoding::Unseen | Encoding::Marked => {
+                    joined([own, inner].concat())
+                }
+            };
+            let Some(outer) = encoded.get_mut(*outer) else { continue };
+            let written: &dyn Fn(Vec<u8>) -> Vec<u8> = match encoding {
+                Encoding::Base64 { run, alphabet } => {
+                    let with = base64::encode(&spliced(bytes, &all), *alphabet);
+                    outer.push(Splice { range: run.clone(), with });
+                    continue;
+                }
+                Encoding::Escaped => &|with| escaped(&with),
+                Encoding::Folded | Encoding::Unseen | Encoding::Marked => &|with| with,
+                Encoding::Wide(order) => &|with| order.encode(&with),
+                Encoding::Percent => &|with| percent(&with),
+            };
+            outer.extend(all.into_iter().map(|Splice { range, with }| Splice {
+                range: text.source(range),
+                with: written(with),
+            }));
         }
-        match form {
-            Form::Text => joined(outermost),
-            Form::Json => within_values(message, joined(outermost)),
+        joined(outermost)
+    }
+}
+
+/// What is cut out of the message itself, by its own bytes; `inner` of what is encoded in it.
+fn of_message(
+    message: &[u8],
+    form: Form,
+    text: &Text,
+    mut own: Vec<Splice>,
+    mut inner: Vec<Splice>,
+) -> Vec<Splice> {
+    for edit in own.iter_mut().chain(&mut inner) {
+        edit.range = text.source(edit.range.clone());
+    }
+    let Written { numbers, texts, others } = Written::of(message, form, own);
+    inner.extend(others);
+    let inner = match form {
+        Form::Text => inner,
+        Form::Json => within_values(message, joined(inner)),
+    };
+    Written { numbers, texts, others: Vec::new() }.with(inner)
+}
+
+/// What comes in the place of findings, as it is written in the text that they are in.
+struct Written {
+    /// Of numbers that were values: with quotes.
+    numbers: Vec<Splice>,
+    /// Of what is in one string, or in none.
+    texts: Vec<Splice>,
+    /// Of anything else it is not known.
+    others: Vec<Splice>,
+}
+
+impl Written {
+    fn of(text: &[u8], form: Form, edits: Vec<Splice>) -> Self {
+        let mut all = Self { numbers: Vec::new(), texts: Vec::new(), others: Vec::new() };
+        if edits.is_empty() {
+            return all;
         }
+        let mut nests = Nests::new(text, form);
+        for edit in edits {
+            let Some(spot) = nests.spot(edit.range.clone()) else {
+                all.others.push(edit);
+                continue;
+            };
+            let of = if spot.is_number() { &mut all.numbers } else { &mut all.texts };
+            of.push(spot.splice(&String::from_utf8_lossy(&edit.with)));
+        }
+        all
+    }
+
+    /// With what is encoded in the same text. Of what is found in both ways a number's quotes are kept, then what the
+    /// encoding asks for.
+    fn with(self, inner: Vec<Splice>) -> Vec<Splice> {
+        joined([self.numbers, inner, self.texts, self.others].concat())
     }
 }
 
@@ -109,23 +162,6 @@ pub(crate) fn joined(mut edits: Vec<Splice>) -> Vec<Splice> {
         meets
     });
     edits
-}
-
-/// A number that stands as a value in JSON is replaced by a string.
-fn quoted(text: &[u8], edit: Splice) -> Splice {
-    let found = text.get(edit.range.clone()).unwrap_or_default();
-    let number =
-        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
-    let before = text.get(..edit.range.start).unwrap_or_default();
-    let behind = text.get(edit.range.end..).unwrap_or_default();
-    let blank = |byte: &&u8| !byte.is_ascii_whitespace();
-    let alone = matches!(before.iter().rfind(blank), Some(b':' | b',' | b'['))
-        && matches!(behind.iter().find(blank), Some(b',' | b'}' | b']'));
-    if alone && found.iter().all(number) {
-        Splice { with: [b"\"", edit.with.as_slice(), b"\""].concat(), ..edit }
-    } else {
-        edit
-    }
 }
 
 /// Edits of a JSON text that leave it valid: within strings, or a whole value.
@@ -157,8 +193,7 @@ fn in_part(message: &[u8], part: &Range<usize>, edit: &Splice) -> Option<Splice>
     } else if string {
         Some(Splice { range, with: escaped(&edit.with) })
     } else {
-        let unquoted = edit.with.strip_prefix(b"\"").and_then(|with| with.strip_suffix(b"\""));
-        let text = escaped(unquoted.unwrap_or(&edit.with));
+        let text = escaped(&edit.with);
         Some(Splice { range: inner, with: [b"\"", text.as_slice(), b"\""].concat() })
     }
 }
@@ -169,6 +204,8 @@ fn escaped(text: &[u8]) -> Vec<u8> {
     for byte in text {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', *byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
             0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
             _ => out.push(*byte),
         }

@@ -143,6 +143,93 @@ pub(crate) fn neighbours(text: &[u8], cells: &[Cell], at: usize) -> Option<Range
     Some(start..end)
 }
 
+/// No number is longer,
+const NUMBER_BYTES_MAX: usize = 64;
+/// and no further behind where its array begins.
+const ARRAY_BYTES_MAX: usize = 4096;
+
+/// How a quote is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quote {
+    /// In a string that is within so many strings.
+    Escaped(usize),
+    /// In a URL, or in HTML.
+    Spelled(&'static str),
+}
+
+const SPELLED: [&str; 3] = ["%22", "&quot;", "&#34;"];
+
+/// A number that stands as a value of JSON in what is no JSON as a whole, as on lines of it and in prose: how the quotes
+/// of its key are written, and all of the number that a part of a text is of.
+pub(crate) fn bare(text: &[u8], part: &Range<usize>) -> Option<(Quote, Range<usize>)> {
+    let number = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(*byte);
+    if !text.get(part.clone())?.iter().all(|byte| number(&byte)) {
+        return None;
+    }
+    let before = text.get(..part.start)?.iter().rev().take(NUMBER_BYTES_MAX).take_while(number);
+    let behind = text.get(part.end..)?.iter().take(NUMBER_BYTES_MAX).take_while(number);
+    let all = part.start - before.count()..part.end + behind.count();
+    let closes = text.get(all.end..)?.trim_ascii_start().first()?;
+    let before = text.get(..all.start)?.trim_ascii_end();
+    let quote = match (before.last()?, closes) {
+        (b':', b',' | b'}') => quote_of(before.strip_suffix(b":")?)?,
+        (b',' | b'[', b',' | b']') => quote_of_array(before)?,
+        _ => return None,
+    };
+    Some((quote, all))
+}
+
+/// How the quote is written with which a text ends.
+fn quote_of(text: &[u8]) -> Option<Quote> {
+    let text = text.trim_ascii_end();
+    let Some(text) = text.strip_suffix(b"\"") else {
+        let spelled = SPELLED.iter().find(|quote| text.ends_with(quote.as_bytes()))?;
+        return Some(Quote::Spelled(spelled));
+    };
+    let escapes = text.iter().rev().take(NUMBER_BYTES_MAX).take_while(|byte| **byte == b'\\');
+    // None, one, three, seven: each of them and the quote is escaped once more in each string.
+    let bytes = escapes.count() + 1;
+    bytes.is_power_of_two().then(|| Quote::Escaped(bytes.ilog2() as usize))
+}
+
+/// The same of the array that is open where a text ends: by its key, by the string that it is all of, or as the first
+/// on its line.
+fn quote_of_array(text: &[u8]) -> Option<Quote> {
+    let near = text.len().saturating_sub(ARRAY_BYTES_MAX);
+    let (mut string, mut closed) = (false, 0_usize);
+    let mut quote = None;
+    for (at, byte) in text.iter().enumerate().skip(near).rev() {
+        match byte {
+            b'"' => string = !string,
+            _ if string => {}
+            b']' | b'}' => closed += 1,
+            b'[' | b'{' if closed > 0 => closed -= 1,
+            b'{' => break,
+            b'[' => {
+                let all = text.get(..at)?;
+                let before = all.trim_ascii_end();
+                let line = all.get(before.len()..)?;
+                match before.last() {
+                    Some(b':') => return quote_of(before.strip_suffix(b":")?),
+                    Some(b'"') => {
+                        return match quote_of(before)? {
+                            Quote::Escaped(strings) => Some(Quote::Escaped(strings + 1)),
+                            Quote::Spelled(_) => None,
+                        };
+                    }
+                    // It may be in another.
+                    None => quote = Some(Quote::Escaped(0)),
+                    Some(_) if line.contains(&b'\n') => quote = Some(Quote::Escaped(0)),
+                    Some(b'[' | b',') => {}
+                    Some(_) => break,
+                }
+            }
+            _ => {}
+        }
+    }
+    quote
+}
+
 /// Whether a text may be JSON: what it begins with may. A line of a log that begins with `[10:39]` and a section that
 /// does with `[default]` are none.
 pub(crate) fn may_be_json(text: &[u8]) -> bool {
@@ -241,6 +328,53 @@ mod tests {
         cells(long.as_bytes(), &mut all);
         let part = neighbours(long.as_bytes(), &all, 1000).expect("a part");
         assert!(part.len() <= 2 * NEIGHBOURS_BYTES_MAX + 12, "{part:?}");
+    }
+
+    #[test]
+    fn a_number_is_a_value_where_its_key_or_its_array_says_so() {
+        let card = "4111111111111111";
+        let told = |text: &str| {
+            let at = text.find(card).expect("it is there");
+            let told = bare(text.as_bytes(), &(at..at + card.len()));
+            told.map(|(quote, all)| (quote, text[all].to_owned()))
+        };
+        for (text, strings, number) in [
+            (r#"{"n":0,"card":4111111111111111}"#, 0, card),
+            ("{\"n\":0}\n{\"card\" : 4111111111111111 }\n", 0, card),
+            (
+                "it says:\n  \"card\": -4111111111111111.5e3,\n  \"n\": 1\n",
+                0,
+                "-4111111111111111.5e3",
+            ),
+            ("{\n \"cards\": [\n  7,\n  4111111111111111,\n  8\n ]\n}", 0, card),
+            ("x\n[\n  4111111111111111\n]", 0, card),
+            (r#"[[1,"]"],["[",4111111111111111]]"#, 0, card),
+            (r#"say {\"a\":[{"x":1},4111111111111111]}"#, 1, card),
+            (r#"{\\\"card\\\": 4111111111111111}"#, 2, card),
+            (r#"{"text":"[1, 4111111111111111, 2]"}"#, 1, card),
+        ] {
+            assert_eq!(told(text), Some((Quote::Escaped(strings), number.to_owned())), "{text}");
+        }
+        for quote in SPELLED {
+            let text = format!("{{{quote}card{quote}:{card},{quote}n{quote}:1}}");
+            assert_eq!(told(&text), Some((Quote::Spelled(quote), card.to_owned())), "{text}");
+        }
+        for text in [
+            r#"{"note": "cards, 4111111111111111, ok"}"#,
+            r#"{"notes": ["a ] or [", "cards, 4111111111111111, ok"]}"#,
+            "a, 4111111111111111, b",
+            "card: 4111111111111111, and [2]",
+            "1,4111111111111111,2\n",
+            r#"{"card":"4111111111111111"}"#,
+            r#"x\\":4111111111111111,"#,
+            r#""card":4111111111111111 of [x]"#,
+        ] {
+            assert_eq!(told(text), None, "{text}");
+        }
+        let long = format!("[{}{card}]", "1,".repeat(ARRAY_BYTES_MAX));
+        assert_eq!(told(&long), None);
+        let long = format!("\"a\":{card}{}}}", "1".repeat(2 * NUMBER_BYTES_MAX));
+        assert_eq!(told(&long), None);
     }
 
     #[test]

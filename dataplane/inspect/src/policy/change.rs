@@ -5,11 +5,11 @@ use serde::de::IgnoredAny;
 use super::keys::Sealed;
 use super::placeholder::{SEALED, is_put_by, redacted};
 use super::settle::Settled;
-use super::string::{Nests, Spot, Stands, quote, written};
 use super::told::{Blocked, Outcome, Why};
 use super::{Action, Keep, Policy};
 use crate::redact::{Splice, joined, spliced};
 use crate::scan::{Encoding, Finding, Form, Scratch};
+use crate::string::Nests;
 
 /// Where a message is cut, and what comes there.
 pub(super) struct Change {
@@ -40,7 +40,7 @@ impl Change {
                 *encoded |= is_encoded(finding, scratch);
             }
         }
-        let mut nests = (form == Form::Json).then(|| Nests::new(message));
+        let mut nests = Nests::new(message, form);
         let mut splices = Vec::new();
         // Of what is cut out where it is encoded: what comes there.
         let mut within: Vec<Option<String>> = vec![None; settled.len()];
@@ -48,17 +48,10 @@ impl Change {
         for ((one, encoded), within) in all.filter(|((one, ..), _)| is_put_by(one.action)) {
             let Some(finding) = found.get(one.finding) else { continue };
             let Some(rule) = policy.inspector.rule(finding) else { continue };
-            let spot = match &mut nests {
-                _ if encoded => None,
-                Some(nests) => nests.spot(one.range.clone()),
-                None => plain(message, one),
-            };
+            let spot = if encoded { None } else { nests.spot(one.range.clone()) };
             let sealed =
                 spot.as_ref().filter(|_| one.action == Action::Tokenise).and_then(|spot| {
-                    let stood = match spot.stands {
-                        Stands::Bare => Sealed::Number,
-                        Stands::Within | Stands::Whole => Sealed::Text,
-                    };
+                    let stood = if spot.is_number() { Sealed::Number } else { Sealed::Text };
                     let token = policy.keys.seal(&policy.server, rule.class, stood, &spot.text)?;
                     Some(format!("{SEALED}{}:{token}]", rule.class))
                 });
@@ -68,12 +61,9 @@ impl Change {
             let keep = if let Action::Redact(keep) = one.action { keep } else { Keep::Nothing };
             let placeholder =
                 sealed.unwrap_or_else(|| redacted(rule, keep, scratch.secret(message, finding)));
-            match (spot, form) {
-                (None, _) => *within = Some(placeholder),
-                (Some(spot), Form::Json) => splices.push(in_json(spot, &placeholder)),
-                (Some(spot), Form::Text) => {
-                    splices.push(Splice { range: spot.source, with: placeholder.into_bytes() });
-                }
+            match spot {
+                Some(spot) => splices.push(spot.splice(&placeholder)),
+                None => *within = Some(placeholder),
             }
         }
         let encoded = within.iter().any(Option::is_some);
@@ -123,26 +113,6 @@ fn is_encoded(finding: &Finding, scratch: &Scratch) -> bool {
         index = within.text;
     }
     false
-}
-
-/// Where no strings are.
-fn plain(message: &[u8], one: &Settled) -> Option<Spot> {
-    let source = one.range.clone();
-    let text = std::str::from_utf8(message.get(source.clone())?).ok()?.to_owned();
-    Some(Spot { depth: 0, text, stands: Stands::Within, source })
-}
-
-/// A placeholder as it is written in the strings that it comes into; in the place of a number it is one by itself.
-fn in_json(spot: Spot, placeholder: &str) -> Splice {
-    let text = written(placeholder, spot.depth);
-    let with = match spot.stands {
-        Stands::Bare => {
-            let quote = quote(spot.depth);
-            format!("{quote}{text}{quote}")
-        }
-        Stands::Within | Stands::Whole => text,
-    };
-    Splice { range: spot.source, with: with.into_bytes() }
 }
 
 /// All splices, of which those of the message itself take in what they meet of those of what is encoded in it.

@@ -6,11 +6,11 @@ use super::Policy;
 use super::keys::Sealed;
 use super::placeholder::{Placeholder, SEALED};
 use super::pointer::Walk;
-use super::string::{Nests, Spot, Stands, quote, written};
 use super::told::{Blocked, Opened, Outcome, Why};
 use crate::limits::Exceeded;
 use crate::redact::{Splice, spliced};
 use crate::scan::Form;
+use crate::string::{Nests, Spot, Stands, quote, written};
 
 /// Where the arguments of a tool are.
 const ARGUMENTS: [&str; 2] = ["params", "arguments"];
@@ -39,7 +39,7 @@ impl Policy {
         let Some(arguments) = Walk::new(message).value(&ARGUMENTS) else {
             return Outcome::Unchanged;
         };
-        let mut nests = Nests::new(message);
+        let mut nests = Nests::new(message, form);
         let mut splices: Vec<Splice> = Vec::new();
         let mut opened = Vec::new();
         let mut bytes = message.len();

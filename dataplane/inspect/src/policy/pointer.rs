@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::settle::overlaps;
-use super::string::Read;
+use crate::string::Read;
 use crate::structure::string_end;
 
 /// A pointer is no longer: what stands deeper is told by what it is in.

@@ -201,6 +201,30 @@ fn json_within_strings_is_json_again_however_deep() {
 }
 
 #[test]
+fn a_number_on_a_line_of_json_becomes_a_string() {
+    let text =
+        "two of them:\n{\"n\":0,\"card\":4111111111111111}\n{\"cards\":[4111111111111111]}\n";
+    let prose = "a, 4111111111111111, b";
+    let hidden = "[REDACTED:payment-card]";
+    let quoted = text.replace("4111111111111111", &format!("\"{hidden}\""));
+    let with = policy(&[class(Class::Card, REDACT)]);
+    assert_eq!(changed(&with, text), quoted);
+    assert_eq!(changed(&with, prose), prose.replace("4111111111111111", hidden));
+    let message = json!({ "text": text }).to_string();
+    let clean: Value = serde_json::from_str(&changed(&with, &message)).expect("JSON");
+    assert_eq!(clean["text"], quoted);
+    let clean = changed(&with, &base64(text.as_bytes()));
+    let mut decoded = Vec::new();
+    crate::layer::base64::decode(clean.trim_end_matches('=').as_bytes(), &mut decoded);
+    assert_eq!(decoded, quoted.as_bytes());
+    let sealed = changed(&policy(&[class(Class::Card, Action::Tokenise)]), text);
+    for line in sealed.lines().skip(1) {
+        assert!(line.contains("\"[SEALED:card:"), "{sealed}");
+        serde_json::from_str::<Value>(line).expect("JSON");
+    }
+}
+
+#[test]
 fn of_what_overlaps_the_strictest_action_counts() {
     let url = "postgres://ada:Tr0ub4dor3zzQ@db.acme-corp.com/x";
     let message = json!({ "url": url }).to_string();

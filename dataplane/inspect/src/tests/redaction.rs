@@ -81,6 +81,73 @@ proptest! {
     }
 }
 
+const CARD: &str = "4111111111111111";
+const HIDDEN: &str = "[REDACTED:payment-card]";
+
+/// What is left of a text as it is and of what it is in base64.
+fn hidden(text: &str) -> [String; 2] {
+    let clean = |text: &str| {
+        String::from_utf8(redacted(&INSPECTOR, text.as_bytes(), Form::Text)).expect("text")
+    };
+    let run = clean(&super::base64(text.as_bytes()));
+    let mut decoded = Vec::new();
+    crate::layer::base64::decode(run.trim_end_matches('=').as_bytes(), &mut decoded);
+    [clean(text), String::from_utf8(decoded).expect("text")]
+}
+
+#[test]
+fn a_number_gets_quotes_where_it_is_a_value_and_only_there() {
+    let quoted = format!("\"{HIDDEN}\"");
+    for text in [
+        r#"{"note": "cards, 4111111111111111, ok"}"#,
+        "they are, 4111111111111111, two of somebody's",
+        "id,card,name\n7,4111111111111111,jo\n8,,al\n",
+    ] {
+        assert_eq!(hidden(text), [text.replace(CARD, HIDDEN), text.replace(CARD, HIDDEN)]);
+    }
+    for text in [
+        "{\"n\":0,\"s\":\"\\\"x\\\"\"}\n{\"n\":1,\"card\":4111111111111111}\n",
+        "the answer is\n{\n  \"n\": 1,\n  \"card\": 4111111111111111\n}\n",
+        "they are\n[\n  7,\n  4111111111111111,\n  8\n]\n",
+        "{\n  \"cards\": [\n    4111111111111111\n  ]\n}",
+    ] {
+        assert_eq!(hidden(text), [text.replace(CARD, &quoted), text.replace(CARD, &quoted)]);
+    }
+    let escaped = r#"ERROR body="{\"n\":[1, 4111111111111111]}" at 7"#;
+    let expected = escaped.replace(CARD, &format!(r#"\"{HIDDEN}\""#));
+    assert_eq!(hidden(escaped), [expected.clone(), expected]);
+}
+
+/// JSON in strings of JSON, and lines of it, in each of these ways.
+#[test]
+fn a_number_gets_the_quotes_of_the_strings_that_it_is_in() {
+    for inner in [
+        json!({"card": 4_111_111_111_111_111_u64, "note": "a \"b\"\n"}).to_string(),
+        json!([1, 4_111_111_111_111_111_u64]).to_string(),
+        format!("{{\n  \"cards\": [\n    7,\n    {CARD}\n  ]\n}}"),
+    ] {
+        let expected: Value =
+            serde_json::from_str(&inner.replace(CARD, &format!("\"{HIDDEN}\""))).expect("JSON");
+        let mut message = inner.clone();
+        for depth in 0..4 {
+            let out = redacted(&INSPECTOR, message.as_bytes(), Form::Json);
+            let mut clean: Value = serde_json::from_slice(&out).expect("JSON");
+            for _ in 0..depth {
+                clean = serde_json::from_str(clean["t"].as_str().expect("text")).expect("JSON");
+            }
+            assert_eq!(clean, expected, "{message}");
+            message = json!({ "t": message }).to_string();
+        }
+        let lines = json!({ "t": format!("see\n{inner}\nend") }).to_string();
+        let out = redacted(&INSPECTOR, lines.as_bytes(), Form::Json);
+        let clean: Value = serde_json::from_slice(&out).expect("JSON");
+        let text = clean["t"].as_str().expect("text");
+        let part = text.strip_prefix("see\n").and_then(|text| text.strip_suffix("\nend"));
+        let clean: Value = serde_json::from_str(part.expect("the rest")).expect("JSON");
+        assert_eq!(clean, expected, "{lines}");
+    }
+}
+
 /// Around escapes that are far from each other a text is decoded in parts.
 #[test]
 fn what_goes_on_to_the_end_of_a_decoded_part_does_not_go_on_in_the_next() {

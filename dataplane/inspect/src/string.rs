@@ -7,14 +7,16 @@ use std::ops::Range;
 
 use serde::de::IgnoredAny;
 
-use crate::structure::{Cell, cell_at, cells};
+use crate::redact::Splice;
+use crate::scan::Form;
+use crate::structure::{Cell, Quote, bare, cell_at, cells};
 
 /// Strings that are JSON with strings that are JSON: so deep.
 const NEST_MAX: usize = 4;
 
 /// What a string says.
 #[derive(Debug)]
-pub(super) struct Read {
+pub(crate) struct Read {
     text: String,
     /// Its escapes, in order: between two of them text and source go on together.
     escapes: Vec<Escape>,
@@ -33,7 +35,7 @@ struct Escape {
 
 impl Read {
     /// Of the source of a string, without its quotes; `None` where that is no text.
-    pub(super) fn of(source: &[u8]) -> Option<Self> {
+    pub(crate) fn of(source: &[u8]) -> Option<Self> {
         let source = std::str::from_utf8(source).ok()?;
         let mut read = Self { text: String::with_capacity(source.len()), escapes: Vec::new() };
         let mut at = 0;
@@ -49,7 +51,7 @@ impl Read {
         Some(read)
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
@@ -102,7 +104,7 @@ fn escape(source: &str) -> Option<(char, usize)> {
 }
 
 /// As it is written in a string that is within `depth` strings.
-pub(super) fn written(text: &str, depth: usize) -> String {
+pub(crate) fn written(text: &str, depth: usize) -> String {
     let mut out = text.to_owned();
     for _ in 0..=depth {
         // What is text is always written.
@@ -113,7 +115,7 @@ pub(super) fn written(text: &str, depth: usize) -> String {
 }
 
 /// The quote of a string that is within `depth` strings.
-pub(super) fn quote(depth: usize) -> String {
+pub(crate) fn quote(depth: usize) -> String {
     match depth.checked_sub(1) {
         None => "\"".to_owned(),
         Some(around) => written("\"", around),
@@ -122,30 +124,64 @@ pub(super) fn quote(depth: usize) -> String {
 
 /// A part of a message, by the innermost string that it is in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Spot {
-    /// How many strings that string is within.
-    pub(super) depth: usize,
+pub(crate) struct Spot {
+    /// How many strings that string, or the number, is within.
+    pub(crate) depth: usize,
     /// What the part says there.
-    pub(super) text: String,
-    pub(super) stands: Stands,
+    pub(crate) text: String,
+    pub(crate) stands: Stands,
     /// Its bytes of the message; of a number all of it.
-    pub(super) source: Range<usize>,
+    pub(crate) source: Range<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stands {
+pub(crate) enum Stands {
     /// As a part of a string, or as a key.
     Within,
     /// As a whole string that is a value.
     Whole,
     /// As a number.
     Bare,
+    /// The same, among strings whose quotes are written like this.
+    Spelled(&'static str),
+    /// In no string.
+    Apart,
+}
+
+impl Spot {
+    fn number(within: usize, quote: Quote, text: String, source: Range<usize>) -> Self {
+        let (depth, stands) = match quote {
+            Quote::Escaped(strings) => (within + strings, Stands::Bare),
+            Quote::Spelled(quote) => (within, Stands::Spelled(quote)),
+        };
+        Self { depth, text, stands, source }
+    }
+
+    /// Whether it is a number that is a value by itself.
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self.stands, Stands::Bare | Stands::Spelled(_))
+    }
+
+    /// A text in its place, written as its strings are; in the place of a number it is one by itself.
+    pub(crate) fn splice(self, text: &str) -> Splice {
+        let with = match self.stands {
+            Stands::Apart => text.to_owned(),
+            Stands::Within | Stands::Whole => written(text, self.depth),
+            Stands::Bare => {
+                let quote = quote(self.depth);
+                format!("{quote}{}{quote}", written(text, self.depth))
+            }
+            Stands::Spelled(quote) => format!("{quote}{}{quote}", text.replace('"', quote)),
+        };
+        Splice { range: self.source, with: with.into_bytes() }
+    }
 }
 
 /// The strings of a message, and of the JSON in them: those that were asked for last.
-pub(super) struct Nests<'m> {
+pub(crate) struct Nests<'m> {
     message: &'m [u8],
-    cells: Vec<Cell>,
+    /// Where it is JSON.
+    cells: Option<Vec<Cell>>,
     levels: Vec<Level>,
 }
 
@@ -161,28 +197,34 @@ struct Level {
 impl Level {
     fn of(text: &[u8], source: Range<usize>) -> Option<Self> {
         let read = Read::of(text.get(source.clone())?)?;
-        let inner = read.text.as_bytes();
-        let begins = inner.trim_ascii_start().first();
-        let json = matches!(begins, Some(b'{' | b'['))
-            && serde_json::from_slice::<IgnoredAny>(inner).is_ok();
-        let cells = json.then(|| {
-            let mut all = Vec::new();
-            cells(inner, &mut all);
-            all
-        });
+        let cells = is_json(read.text.as_bytes()).then(|| all_cells(read.text.as_bytes()));
         Some(Self { source, read, cells })
     }
 }
 
+/// Whether a text is an object or an array.
+pub(crate) fn is_json(text: &[u8]) -> bool {
+    let begins = text.trim_ascii_start().first();
+    matches!(begins, Some(b'{' | b'[')) && serde_json::from_slice::<IgnoredAny>(text).is_ok()
+}
+
+fn all_cells(text: &[u8]) -> Vec<Cell> {
+    let mut all = Vec::new();
+    cells(text, &mut all);
+    all
+}
+
 impl<'m> Nests<'m> {
-    pub(super) fn new(message: &'m [u8]) -> Self {
-        let mut all = Vec::new();
-        cells(message, &mut all);
-        Self { message, cells: all, levels: Vec::new() }
+    pub(crate) fn new(message: &'m [u8], form: Form) -> Self {
+        let cells = (form == Form::Json).then(|| all_cells(message));
+        Self { message, cells, levels: Vec::new() }
     }
 
-    /// Where a part of the message stands; `None` where it is no part of one string or number.
-    pub(super) fn spot(&mut self, mut range: Range<usize>) -> Option<Spot> {
+    /// Where a part of the message stands; `None` where it is no part of one string or number, or no text.
+    pub(crate) fn spot(&mut self, mut range: Range<usize>) -> Option<Spot> {
+        if self.cells.is_none() {
+            return apart(self.message, range);
+        }
         let mut depth = 0;
         loop {
             let (text, cells) = self.text(depth)?;
@@ -212,6 +254,11 @@ impl<'m> Nests<'m> {
                 depth += 1;
                 continue;
             }
+            if let Some((quote, number)) = bare(level.read.text.as_bytes(), &own) {
+                let text = level.read.text.get(number.clone())?.to_owned();
+                let source = self.source(depth + 1, number);
+                return Some(Spot::number(depth + 1, quote, text, source));
+            }
             let whole = own == (0..level.read.text.len()) && !is_key;
             let stands = if whole { Stands::Whole } else { Stands::Within };
             let text = level.read.text.get(own)?.to_owned();
@@ -221,7 +268,9 @@ impl<'m> Nests<'m> {
 
     /// What is looked at within `depth` strings.
     fn text(&self, depth: usize) -> Option<(&[u8], &[Cell])> {
-        let Some(above) = depth.checked_sub(1) else { return Some((self.message, &self.cells)) };
+        let Some(above) = depth.checked_sub(1) else {
+            return Some((self.message, self.cells.as_deref()?));
+        };
         let above = self.levels.get(above)?;
         Some((above.read.text.as_bytes(), above.cells.as_deref()?))
     }
@@ -235,6 +284,17 @@ impl<'m> Nests<'m> {
     }
 }
 
+/// Where a part of what is no JSON stands: lines of it may be all the same.
+fn apart(text: &[u8], range: Range<usize>) -> Option<Spot> {
+    let told = |range: &Range<usize>| {
+        text.get(range.clone()).and_then(|text| std::str::from_utf8(text).ok()).map(str::to_owned)
+    };
+    match bare(text, &range) {
+        Some((quote, number)) => Some(Spot::number(0, quote, told(&number)?, number)),
+        None => Some(Spot { depth: 0, text: told(&range)?, stands: Stands::Apart, source: range }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -244,7 +304,7 @@ mod tests {
 
     fn spot(message: &str, part: &str) -> Spot {
         let at = message.find(part).expect("it is there");
-        Nests::new(message.as_bytes()).spot(at..at + part.len()).expect("a spot")
+        Nests::new(message.as_bytes(), Form::Json).spot(at..at + part.len()).expect("a spot")
     }
 
     #[test]
@@ -265,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_is_no_part_of_one_value_has_no_spot() {
-        let none = |message: &[u8], range| Nests::new(message).spot(range).is_none();
+        let none = |message: &[u8], range| Nests::new(message, Form::Json).spot(range).is_none();
         assert!(none(br#"{"a":"b"}"#, 2..7));
         assert!(none(br#"["a\nb"]"#, 2..4), "half of an escape");
         assert!(none(br#"["\ud800"]"#, 2..8), "half of a pair is no text");
@@ -300,7 +360,7 @@ mod tests {
             let key = format!("key{0}:{0}", quote(depth));
             let starts = message.find(&key).expect("it is there") + key.len();
             let ends = starts + written(&text, depth).len();
-            let told = Nests::new(message.as_bytes()).spot(starts..ends);
+            let told = Nests::new(message.as_bytes(), Form::Json).spot(starts..ends);
             let told = told.expect("a spot");
             prop_assert_eq!((told.depth, told.text, told.stands), (depth, text, Stands::Whole));
         }
@@ -309,7 +369,7 @@ mod tests {
         fn any_part_of_anything_is_asked_for(message: Vec<u8>, start: usize, length in 0_usize..9) {
             let start = start % (message.len() + 1);
             let end = (start + length).min(message.len());
-            if let Some(told) = Nests::new(&message).spot(start..end) {
+            if let Some(told) = Nests::new(&message, Form::Json).spot(start..end) {
                 prop_assert!(told.source.start <= start && end <= told.source.end);
             }
         }
