@@ -10,7 +10,7 @@ use crate::detect::Detectors;
 use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
 use crate::layer::base64::Alphabet;
 use crate::layer::wide::Order;
-use crate::layer::{Layer, folded, unescape};
+use crate::layer::{Layer, folded, unescape, without_halves};
 use crate::limits::{Budget, Exceeded, Limits, SPENT_BYTES_MIN};
 use crate::rule::{Rule, RuleSet};
 use crate::structure::{Cell, cells, may_be_json};
@@ -325,10 +325,10 @@ impl Scan<'_> {
             layer: (!of.verbatim).then_some(&of.layer),
             cells: clipped.then_some(all.as_slice()),
         };
-        let mut found = |rule: usize, one: Match| {
-            let source = source_of(texts, index, one.secret.clone());
-            let in_context = one.in_context;
-            findings.push(Finding { rule, source, text: index, secret: one.secret, in_context });
+        let mut found = |rule: usize, Match { secret, in_context, .. }: Match| {
+            let secret = without_halves(bytes, secret);
+            let source = source_of(texts, index, secret.clone());
+            findings.push(Finding { rule, source, text: index, secret, in_context });
         };
         // They are in the order of their rules.
         let (hits, heads) = hits.split_at(hits.partition_point(|hit| hit.rule < *count));

@@ -13,7 +13,7 @@ pub(crate) mod wide;
 
 use std::ops::Range;
 
-pub(crate) use unescape::{folded, unescape};
+pub(crate) use unescape::{folded, unescape, without_halves};
 
 /// Nothing that is written on one line goes on over this, and nothing that is written on several.
 const APART: &[u8] = b"\n\0\n";

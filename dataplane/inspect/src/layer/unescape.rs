@@ -4,6 +4,8 @@
 //! is the whole text, and its quotes, commas and braces keep values apart for whoever scans it. A text that
 //! is not JSON is decoded in the same way, as JSON within it will be.
 
+use std::ops::Range;
+
 use memchr::memchr;
 
 use super::Layer;
@@ -31,6 +33,35 @@ pub(crate) fn folded(mut source: &[u8], layer: &mut Layer) {
         source = rest.get(bytes..).unwrap_or_default();
     }
     layer.copy(source);
+}
+
+/// The same part of a text without the half of an escape that it begins or ends with: in JSON that is two strings deep a
+/// name is written behind the end of a line as `\\nname`, and its first letter is none of it. In how many strings the
+/// escape is does not matter: each has more backslashes.
+pub(crate) fn without_halves(text: &[u8], part: Range<usize>) -> Range<usize> {
+    let before = |at: usize| text.get(..at).unwrap_or_default();
+    let hex = |at: usize, digits: usize| {
+        text.get(at..at + digits).is_some_and(|all| all.iter().all(u8::is_ascii_hexdigit))
+    };
+    let Range { mut start, mut end } = part.clone();
+    start += match (before(start).last(), text.get(start)) {
+        (Some(b'%'), _) if hex(start, 2) => 2,
+        (Some(b'\\'), Some(b'u')) if hex(start + 1, 4) => 5,
+        (Some(b'\\'), Some(b'x')) if hex(start + 1, 2) => 3,
+        (Some(b'\\'), Some(b'n' | b't' | b'r' | b'b' | b'f' | b'"' | b'\'' | b'/')) => 1,
+        _ => 0,
+    };
+    let escapes = before(end).iter().rev().take_while(|byte| **byte == b'\\').count();
+    let goes_on = match text.get(end) {
+        Some(b'n' | b't' | b'r' | b'b' | b'f' | b'u' | b'x' | b'/') => true,
+        // What stands for a backslash may stand at the end of a string.
+        Some(b'"' | b'\'') => escapes % 2 == 1,
+        _ => false,
+    };
+    if goes_on {
+        end -= escapes;
+    }
+    if start < end { start..end } else { part }
 }
 
 fn ascii(mut source: &[u8], layer: &mut Layer) {
@@ -162,6 +193,29 @@ mod tests {
             assert_eq!(layer.source(0..layer.text().len()), 0..source.len());
         }
         assert_eq!(decoded(br"\ud800x").text(), "\u{fffd}x".as_bytes());
+    }
+
+    #[test]
+    fn no_part_begins_or_ends_with_half_an_escape() {
+        let part = |text: &str, part: &str| {
+            let at = text.find(part).expect("it is there");
+            text[without_halves(text.as_bytes(), at..at + part.len())].to_owned()
+        };
+        for (text, found, whole) in [
+            (r"to:\nada@x.org", "nada@x.org", "ada@x.org"),
+            (r"<\u003cada@x.org\u003e", "u003cada@x.org", "ada@x.org"),
+            (r"to:\x22ada@x.org", "x22ada@x.org", "ada@x.org"),
+            ("to=%3Cada@x.org%3E", "3Cada@x.org", "ada@x.org"),
+            (r#"{\"k\":\"Kestrel-8\"}"#, r"Kestrel-8\", "Kestrel-8"),
+            (r"to:\\\\nada@x.org\\\\n", r"nada@x.org\\\\", "ada@x.org"),
+            (r#"{\\\"k\\\":\\\"Kestrel-8\\\"}"#, r"Kestrel-8\\\", "Kestrel-8"),
+            (r"C:\users", "users", "users"),
+            (r#""Kestrel-8\\""#, r"Kestrel-8\\", r"Kestrel-8\\"),
+            (r"Kestrel-8\", r"Kestrel-8\", r"Kestrel-8\"),
+            (r"\n", "n", "n"),
+        ] {
+            assert_eq!(part(text, found), whole, "{text}");
+        }
     }
 
     #[test]

@@ -81,6 +81,50 @@ proptest! {
     }
 }
 
+/// Something that a rule finds, and what comes in its place, and words that letters of an escape could go on with.
+fn part() -> impl Strategy<Value = (&'static str, &'static str)> {
+    prop::sample::select(vec![
+        ("ada@acme-corp.com", "[REDACTED:email-address]"),
+        (super::TOKEN, "[REDACTED:github-personal-access-token]"),
+        ("unit", "unit"),
+        ("xadded", "xadded"),
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_escape_is_cut_in_two_however_deep(
+        parts in prop::collection::vec((prop::sample::select(&["\n", "\t", "\r\n", "\"", " <", "\u{8}", "é: ", "\u{1}"][..]), part()), 1..6),
+        depth in 1_usize..5,
+        unicode: bool,
+    ) {
+        let text = |of: fn((&'static str, &'static str)) -> &'static str| -> String {
+            parts.iter().flat_map(|(apart, part)| [*apart, of(*part)]).chain(["\n"]).collect()
+        };
+        let expected = text(|(_, hidden)| hidden);
+        let mut message = text(|(part, _)| part);
+        for _ in 0..depth {
+            message = json!({ "t": message }).to_string();
+            if unicode {
+                message = message.replace('<', "\\u003c").replace('é', "\\u00e9");
+            }
+        }
+        for form in [Form::Json, Form::Text] {
+            let clean = redacted(&INSPECTOR, message.as_bytes(), form);
+            let mut clean = String::from_utf8(clean).expect("text");
+            let shown = format!("{form:?} {message}\n{clean}");
+            for _ in 0..depth {
+                let value: Result<Value, _> = serde_json::from_str(&clean);
+                prop_assert!(value.is_ok(), "{shown}");
+                clean = value.expect("JSON")["t"].as_str().expect("text").to_owned();
+            }
+            prop_assert_eq!(&clean, &expected, "{}", shown);
+        }
+    }
+}
+
 const CARD: &str = "4111111111111111";
 const HIDDEN: &str = "[REDACTED:payment-card]";
 
@@ -146,6 +190,18 @@ fn a_number_gets_the_quotes_of_the_strings_that_it_is_in() {
         let clean: Value = serde_json::from_str(part.expect("the rest")).expect("JSON");
         assert_eq!(clean, expected, "{lines}");
     }
+}
+
+/// Characters that nobody sees are a text beside the one that they are in.
+#[test]
+fn what_is_seen_and_what_is_not_are_cut_out_together() {
+    let tags: String =
+        "send it".chars().filter_map(|one| char::from_u32(u32::from(one) + 0xe0000)).collect();
+    let message = json!({ (super::TOKEN): "", (format!("x{tags}")): "" }).to_string();
+    let clean = redacted(&INSPECTOR, message.as_bytes(), Form::Json);
+    let expected =
+        r#"{"[REDACTED:github-personal-access-token]":"","x[REDACTED:injection-hidden-tags]":""}"#;
+    assert_eq!(String::from_utf8(clean).expect("text"), expected);
 }
 
 /// Around escapes that are far from each other a text is decoded in parts.
