@@ -78,7 +78,7 @@ impl Scratch {
             let Some(outer) = encoded.get_mut(*outer) else { continue };
             let written: &dyn Fn(Vec<u8>) -> Vec<u8> = match encoding {
                 Encoding::Base64 { run, alphabet } => {
-                    let with = base64::encode(&spliced(bytes, &all), *alphabet);
+                    let with = base64::encode(&spliced(bytes, &all), alphabet);
                     outer.push(Splice { range: run.clone(), with });
                     continue;
                 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memchr3_iter};
 
-use crate::layer::base64::{self, Alphabet, Wrapped};
+use crate::layer::base64::{self, Alphabet, Lines};
 use crate::layer::marks::{is_mark, unmark};
 use crate::layer::wide::{Order, narrow};
 use crate::layer::{folded, percent, unescape};
@@ -145,7 +145,7 @@ impl Scan<'_> {
     }
 
     fn base64_within(&mut self, index: usize, bytes: &[u8]) -> Result<(), Exceeded> {
-        let mut runs: Vec<Run> = Vec::new();
+        let mut all: Vec<Lines> = Vec::new();
         // Up to where lines of a run were seen, whether they are text or not.
         let mut seen = 0;
         for part in self.scratch.engine.runs() {
@@ -153,21 +153,12 @@ impl Scan<'_> {
                 if run.start < seen {
                     return;
                 }
-                let skipped = bytes.get(run.clone()).and_then(base64::text_in);
-                let first = run.start + skipped.unwrap_or(0)..run.end;
-                let behind = base64::lines_behind(bytes, &first);
-                seen =
-                    behind.as_ref().and_then(|(lines, _)| lines.last()).map_or(0, |last| last.end);
-                if skipped.is_some() {
-                    let (mut lines, wrapped) = behind.unzip();
-                    let mut all = vec![first];
-                    all.append(lines.get_or_insert_default());
-                    runs.push(Run { lines: all, wrapped });
-                }
+                let lines = Lines::of(bytes, run);
+                seen = lines.lines.last().map_or(seen, |last| last.end);
+                all.extend(lines.texts(bytes));
             });
         }
-        for Run { lines, wrapped } in runs {
-            let (Some(first), Some(last)) = (lines.first(), lines.last()) else { continue };
+        for run in all {
             let url = |line: &Range<usize>| {
                 bytes
                     .get(line.clone())
@@ -175,19 +166,15 @@ impl Scan<'_> {
                     .iter()
                     .any(|byte| matches!(byte, b'-' | b'_'))
             };
-            let behind = bytes.get(last.end..).unwrap_or_default();
-            let signs = behind.iter().take(2).take_while(|byte| **byte == b'=').count();
-            let letters: usize = lines.iter().map(ExactSizeIterator::len).sum();
-            let url_safe = lines.iter().any(url);
+            let (part, signs) = run.run(bytes);
+            let url_safe = run.lines.iter().any(url);
             // Of one that needs no padding it is not known whether it would have some.
-            let padded = signs > 0 || (letters.is_multiple_of(4) && !url_safe);
-            let alphabet = Alphabet { url_safe, padded, wrapped };
-            let run = first.start..last.end + signs;
-            let encoding = Encoding::Base64 { run, alphabet };
-            let mut text = self.text(Some(Within { text: index, encoding }), first.start);
-            for line in &lines {
-                text.layer.base64(line.start, bytes.get(line.clone()).unwrap_or_default());
-            }
+            let padded = signs > 0 || (run.letters().is_multiple_of(4) && !url_safe);
+            let alphabet = Alphabet { url_safe, padded, wrapped: run.wrapped(bytes) };
+            let from = part.start;
+            let encoding = Encoding::Base64 { run: part, alphabet };
+            let mut text = self.text(Some(Within { text: index, encoding }), from);
+            text.layer.base64(bytes, &run.lines);
             self.put(text)?;
         }
         Ok(())
@@ -207,12 +194,6 @@ fn emphasised(bytes: &[u8], run: &Range<usize>) -> Option<Range<usize>> {
     let first = word.iter().take_while(|byte| **byte == b'_').count();
     let last = word.iter().rposition(|byte| !matches!(byte, b'_' | b'.' | b'!' | b'?' | b':'))?;
     (first <= last).then_some(run.start + first..run.start + last + 1)
-}
-
-/// A run of base64, by the lines that it is written on.
-struct Run {
-    lines: Vec<Range<usize>>,
-    wrapped: Option<Wrapped>,
 }
 
 /// What is decoded around an escape: of JSON its line, as a string of JSON has only one, and of a URL what no blank or

@@ -7,7 +7,7 @@ use memchr::memchr_iter;
 use super::wide::Order;
 
 /// Shorter ones hold nothing that would be worth hiding: 18 bytes.
-pub(crate) const RUN_MIN: usize = 24;
+const RUN_MIN: usize = 24;
 /// So much of a run is decoded to see whether it is text,
 const TASTE: usize = 32;
 /// of which no more is unprintable,
@@ -18,13 +18,17 @@ const MARKS_MAX: usize = 8;
 const MARKS_BYTES_MAX: usize = 256;
 /// and in the middle and at the end of a run that is longer than a digest.
 const LONG_MIN: usize = 160;
-/// Lines of base64 that is wrapped are not shorter, but for the last.
-const LINE_MIN: usize = 40;
-/// They are indented by no more.
-const INDENT_MAX: usize = 16;
+/// Lines of base64 that is wrapped are not shorter, but for the last;
+const LINE_MIN: usize = 16;
+/// below a single one that is not longer, no word is taken for the last.
+const LINE_LONG: usize = 40;
+/// No more blanks are behind each, and no more is before it,
+const MARGIN_MAX: usize = 16;
+/// of which a comment begins with so many signs.
+const SIGNS_MAX: usize = 3;
 
 /// How a run was written, so that it can be written like this again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Alphabet {
     /// `-` and `_` in the place of `+` and `/`.
     pub(crate) url_safe: bool,
@@ -34,12 +38,13 @@ pub(crate) struct Alphabet {
     pub(crate) wrapped: Option<Wrapped>,
 }
 
-/// Lines of so many letters, with this between them: the end of a line and an indent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Lines of so many letters, the first of which may be another.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrapped {
-    line: usize,
-    returns: bool,
-    indent: usize,
+    pub(crate) first: usize,
+    pub(crate) line: usize,
+    /// What is between them: blanks, the end of a line, and what each begins with, as an indent or `> `.
+    pub(crate) between: Vec<u8>,
 }
 
 const fn value(byte: u8) -> Option<u8> {
@@ -88,7 +93,7 @@ pub(crate) fn decode(run: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Writes `bytes` as they were written.
-pub(crate) fn encode(bytes: &[u8], alphabet: Alphabet) -> Vec<u8> {
+pub(crate) fn encode(bytes: &[u8], alphabet: &Alphabet) -> Vec<u8> {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let letter = |value: u32| match (value, alphabet.url_safe) {
         (62, false) => b'+',
@@ -111,19 +116,15 @@ pub(crate) fn encode(bytes: &[u8], alphabet: Alphabet) -> Vec<u8> {
             out.push(b'=');
         }
     }
-    match alphabet.wrapped {
-        None => out,
-        Some(Wrapped { line, returns, indent }) => {
-            let mut end = if returns { b"\r\n".to_vec() } else { b"\n".to_vec() };
-            end.resize(end.len() + indent, b' ');
-            out.chunks(line.max(1)).collect::<Vec<_>>().join(end.as_slice())
-        }
-    }
+    let Some(Wrapped { first, line, between }) = &alphabet.wrapped else { return out };
+    let (first, rest) = out.split_at((*first).min(out.len()));
+    let lines = std::iter::once(first).chain(rest.chunks((*line).max(1)));
+    lines.collect::<Vec<_>>().join(between.as_slice())
 }
 
 /// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four places,
 /// as other letters may stand before it, or a path, or bytes that are no text.
-pub(crate) fn text_in(run: &[u8]) -> Option<usize> {
+fn text_in(run: &[u8]) -> Option<usize> {
     let is_text = |from: &usize| is_text(run.get(*from..).unwrap_or_default());
     let mark = |at: &usize| run.get(*at).is_some_and(|byte| !byte.is_ascii_alphanumeric());
     let marks = (4..run.len().min(MARKS_BYTES_MAX)).filter(mark).take(MARKS_MAX);
@@ -207,58 +208,183 @@ fn is_utf8(bytes: &[u8]) -> bool {
     text.is_some_and(|text| !text.chars().any(control))
 }
 
-/// The runs that are long enough in a part of a text in which nothing stands but what a run has and its padding; they are
+/// The runs that are long enough for a line in a part of a text in which nothing stands but what a run has and its padding; they are
 /// told without that.
 pub(crate) fn runs(text: &[u8], part: &Range<usize>, mut found: impl FnMut(Range<usize>)) {
     let mut start = part.start;
     let bytes = text.get(part.clone()).unwrap_or_default();
     for end in memchr_iter(b'=', bytes).chain([bytes.len()]) {
         let end = part.start + end;
-        if end - start >= RUN_MIN {
+        if end - start >= LINE_MIN {
             found(start..end);
         }
         start = end + 1;
     }
 }
 
-/// The lines on which a run goes on that begins with `first`, which is not among them, and how they are wrapped.
-pub(crate) fn lines_behind(
-    text: &[u8],
-    first: &Range<usize>,
-) -> Option<(Vec<Range<usize>>, Wrapped)> {
-    let line = first.len();
-    if line < LINE_MIN || !line.is_multiple_of(4) {
-        return None;
-    }
-    let (next, wrapped) = next_line(text, first.end, line)?;
-    let mut all = vec![next];
-    while let Some(last) = all.last().filter(|last| last.len() == line) {
-        match next_line(text, last.end, line) {
-            Some((next, same)) if same == wrapped => all.push(next),
-            _ => break,
-        }
-    }
-    Some((all, wrapped))
+/// A run by the lines that it is on: all of them but the first and the last have as many letters.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Lines {
+    pub(crate) lines: Vec<Range<usize>>,
+    /// What is between two of them, if there are two.
+    between: Range<usize>,
 }
 
-/// What stands on the line below a place, if that is nothing else than a run and no longer than `line`.
-fn next_line(text: &[u8], end: usize, line: usize) -> Option<(Range<usize>, Wrapped)> {
-    let behind = text.get(end..)?;
-    let (returns, rest) = match behind.strip_prefix(b"\r\n") {
-        Some(rest) => (true, rest),
-        None => (false, behind.strip_prefix(b"\n")?),
+impl Lines {
+    /// The lines on which a run goes on that begins with `first`.
+    pub(crate) fn of(text: &[u8], first: Range<usize>) -> Self {
+        let mut all = Self { lines: vec![first.clone()], between: first.end..first.end };
+        let Some(margin) = margin(text, first.end) else { return all };
+        all.between = first.end..first.end + margin;
+        // What a difference begins its lines with is a letter, too.
+        let at = |at: usize| text.get(at).filter(|byte| matches!(byte, b'+' | b'-'));
+        let begins = first.start == 0 || text.get(first.start - 1) == Some(&b'\n');
+        if begins && at(first.start).is_some() && at(first.start) == at(all.between.end) {
+            all.between.end += 1;
+            all.lines.iter_mut().for_each(|line| line.start += 1);
+        }
+        let between = text.get(all.between.clone()).unwrap_or_default();
+        let mut width = None;
+        while let Some(last) = all.lines.last() {
+            let start = last.end + between.len();
+            if text.get(last.end..start) != Some(between) {
+                break;
+            }
+            let most = width.unwrap_or(usize::MAX);
+            let rest = text.get(start..).unwrap_or_default();
+            let length = rest.iter().take(most).take_while(|byte| is_base64(**byte)).count();
+            let next = start..start + length;
+            let full = length >= width.unwrap_or(last.len());
+            if text.get(next.end).is_some_and(|byte| is_base64(*byte))
+                || !full && !all.ends_with(text, &next)
+            {
+                break;
+            }
+            all.lines.push(next);
+            if !full {
+                break;
+            }
+            width = Some(length);
+        }
+        all
+    }
+
+    /// Whether a line is the last of the run, which is shorter: a word of prose is followed by others, or is no whole
+    /// number of groups.
+    fn ends_with(&self, text: &[u8], line: &Range<usize>) -> bool {
+        let behind = text.get(line.end..).unwrap_or_default();
+        let padding = behind.iter().take(2).take_while(|byte| **byte == b'=').count();
+        let behind = behind.get(padding..).unwrap_or_default().iter();
+        let goes_on = |byte: &&u8| !matches!(byte, b' ' | b'\t' | b'\r' | b',' | b'.' | b';');
+        let ends = behind.take(MARGIN_MAX).find(goes_on);
+        let ends = ends.is_none_or(|byte| {
+            !byte.is_ascii_alphanumeric() && !matches!(byte, b':' | b'-' | b'(')
+        });
+        let letters = text.get(line.clone()).unwrap_or_default();
+        let first = self.lines.first().map_or(0, ExactSizeIterator::len);
+        let short = first < LINE_LONG || !first.is_multiple_of(4);
+        let word = padding == 0
+            && self.lines.len() == 1
+            && short
+            && !letters.iter().any(u8::is_ascii_digit);
+        let total: usize = self.lines.iter().chain([line]).map(ExactSizeIterator::len).sum();
+        ends && !letters.is_empty() && !word && (padding > 0 || total.is_multiple_of(4))
+    }
+
+    /// What of it is text: all of it, from where text begins, or lines that are text by themselves.
+    pub(crate) fn texts(self, text: &[u8]) -> Vec<Self> {
+        if !self.are_apart(text)
+            && let Some(one) = self.text(text)
+        {
+            return vec![one];
+        }
+        if self.lines.len() == 1 {
+            return Vec::new();
+        }
+        let alone = |line: Range<usize>| Self { between: line.end..line.end, lines: vec![line] };
+        self.lines.into_iter().filter_map(|line| alone(line).text(text)).collect()
+    }
+
+    /// From where it is text on, if it is.
+    fn text(&self, text: &[u8]) -> Option<Self> {
+        let mut skipped = match self.lines.as_slice() {
+            _ if self.letters() < RUN_MIN => None,
+            [one] => text_in(text.get(one.clone())?),
+            all => {
+                let line = |line: &Range<usize>| text.get(line.clone()).unwrap_or_default();
+                text_in(&all.iter().map(line).collect::<Vec<_>>().concat())
+            }
+        }?;
+        let mut lines = self.lines.clone();
+        lines.retain_mut(|line| {
+            let part = skipped.min(line.len());
+            skipped -= part;
+            line.start += part;
+            line.start < line.end
+        });
+        Some(Self { lines, between: self.between.clone() })
+    }
+
+    /// Whether each is a run of its own: the second is text by itself, and none as what the first goes on with.
+    fn are_apart(&self, text: &[u8]) -> bool {
+        let [first, second, ..] = self.lines.as_slice() else { return false };
+        let second = text.get(second.clone()).unwrap_or_default();
+        let goes_on = second.get((4 - first.len() % 4) % 4..).unwrap_or_default();
+        is_text(second) && !is_text(goes_on)
+    }
+
+    /// How many letters there are.
+    pub(crate) fn letters(&self) -> usize {
+        self.lines.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// The bytes of the text from its first letter to its last, with the padding behind that, which may be on a line of
+    /// its own; and how many signs that has.
+    pub(crate) fn run(&self, text: &[u8]) -> (Range<usize>, usize) {
+        let start = self.lines.first().map_or(0, |first| first.start);
+        let mut end = self.lines.last().map_or(0, |last| last.end);
+        let between = text.get(self.between.clone()).unwrap_or_default();
+        let mut signs = 0;
+        while signs < 2 {
+            let rest = text.get(end..).unwrap_or_default();
+            let below = rest.strip_prefix(between).filter(|below| below.first() == Some(&b'='));
+            match below {
+                _ if rest.first() == Some(&b'=') => end += 1,
+                Some(_) => end += between.len() + 1,
+                None => break,
+            }
+            signs += 1;
+        }
+        (start..end, signs)
+    }
+
+    /// How it is wrapped, if it is.
+    pub(crate) fn wrapped(&self, text: &[u8]) -> Option<Wrapped> {
+        let [first, second, rest @ ..] = self.lines.as_slice() else { return None };
+        let line = if rest.is_empty() { first.len().max(second.len()) } else { second.len() };
+        let between = text.get(self.between.clone())?.to_vec();
+        Some(Wrapped { first: first.len(), line, between })
+    }
+}
+
+/// How much is between a line that ends here and the letters of the next: blanks, the end of the line, and what may stand
+/// before a line of a quote, a comment or a list.
+fn margin(text: &[u8], end: usize) -> Option<usize> {
+    let rest = text.get(end..text.len().min(end + 2 * MARGIN_MAX))?;
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let blanks = rest.iter().take_while(blank).count();
+    let returns = usize::from(rest.get(blanks) == Some(&b'\r'));
+    let begins = blanks + returns + 1;
+    let line = rest.get(begins..).filter(|_| rest.get(begins - 1) == Some(&b'\n'))?;
+    let mark = |byte: &&u8| {
+        matches!(byte, b' ' | b'\t' | b'>' | b'#' | b'*' | b'|' | b';' | b'%' | b'!' | b':')
     };
-    let indent = rest.iter().take(INDENT_MAX).take_while(|byte| **byte == b' ').count();
-    let start = end + 1 + usize::from(returns) + indent;
-    let letters = text.get(start..)?.iter().take(line + 1);
-    let length = letters.take_while(|byte| is_base64(**byte)).count();
-    let padding =
-        text.get(start + length..)?.iter().take(2).take_while(|byte| **byte == b'=').count();
-    // A word of prose is followed by others, and is no whole number of groups.
-    let after = text.get(start + length + padding);
-    let ends = after.is_none_or(|byte| !matches!(byte, b' ' | b'\t' | b',' | b'.' | b':' | b'-'));
-    let whole = (1..=line).contains(&length) && (length + padding).is_multiple_of(4);
-    (ends && whole).then_some((start..start + length, Wrapped { line, returns, indent }))
+    let marks = line.iter().take_while(mark).count();
+    let behind = line.get(marks..)?;
+    let signs = behind.iter().take_while(|byte| matches!(byte, b'/' | b'-')).count();
+    let blanks = behind.get(signs..)?.iter().take_while(blank).count();
+    let signs = if (1..=SIGNS_MAX).contains(&signs) && blanks > 0 { signs + blanks } else { 0 };
+    Some(begins + marks + signs)
 }
 
 #[cfg(test)]
@@ -271,13 +397,13 @@ mod tests {
 
     #[test]
     fn text_is_found_at_each_of_four_places() {
-        let run = encode(b"a secret that stands in this text", STANDARD);
+        let run = encode(b"a secret that stands in this text", &STANDARD);
         let run = run.strip_suffix(b"=").unwrap_or(&run);
         for before in ["", "x", "xy", "xyz"] {
             let all = [before.as_bytes(), run].concat();
             assert_eq!(text_in(&all), Some(before.len()), "{before}");
         }
-        let run = encode("テキストの中に秘密がある".as_bytes(), STANDARD);
+        let run = encode("テキストの中に秘密がある".as_bytes(), &STANDARD);
         assert_eq!(text_in(&run), Some(0));
         assert_eq!(
             text_in(b"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
@@ -296,7 +422,7 @@ mod tests {
                 bytes.get_mut(at).into_iter().for_each(|place| *place = byte);
             }
             bytes.truncate(24);
-            let run = encode(&bytes, Alphabet { padded: false, ..STANDARD });
+            let run = encode(&bytes, &Alphabet { padded: false, ..STANDARD });
             let mut decoded = Vec::new();
             decode(&run, &mut decoded);
             prop_assert!(may_be_text(&run) || !is_text_decoded(&decoded), "{bytes:?}");
@@ -304,7 +430,7 @@ mod tests {
 
         #[test]
         fn what_is_encoded_is_decoded(bytes: Vec<u8>, url_safe: bool, padded: bool) {
-            let text = encode(&bytes, Alphabet { url_safe, padded, wrapped: None });
+            let text = encode(&bytes, &Alphabet { url_safe, padded, wrapped: None });
             let run: Vec<u8> = text.into_iter().filter(|byte| *byte != b'=').collect();
             let mut decoded = Vec::new();
             decode(&run, &mut decoded);

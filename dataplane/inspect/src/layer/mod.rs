@@ -148,14 +148,39 @@ impl Layer {
         }
     }
 
-    /// Appends what a run of base64 stands for, from where it stands on: each of its bytes came from the group of four
-    /// that it is in.
-    pub(crate) fn base64(&mut self, from: usize, run: &[u8]) {
-        self.pass_to(from);
-        let step = Step { at: self.text.len(), from: self.source_end, how: How::Groups };
-        self.steps.push(step);
-        base64::decode(run, &mut self.text);
-        self.source_end += run.len();
+    /// Appends what a run of base64 stands for that is on these lines of the source: each of its bytes came from the group
+    /// of four that it is in, which may go over the end of a line.
+    pub(crate) fn base64(&mut self, source: &[u8], lines: &[Range<usize>]) {
+        let mut group: Vec<u8> = Vec::with_capacity(4);
+        let mut end = self.source_end;
+        for line in lines {
+            let letters = source.get(line.clone()).unwrap_or_default();
+            let open = if group.is_empty() { 0 } else { 4 - group.len() };
+            let (rest, letters) = letters.split_at(open.min(letters.len()));
+            group.extend_from_slice(rest);
+            end = line.start + rest.len();
+            if group.len() == 4 {
+                self.group(&std::mem::take(&mut group), end);
+            }
+            let (whole, rest) = letters.split_at(letters.len() / 4 * 4);
+            if !letters.is_empty() {
+                self.pass_to(end);
+                self.steps.push(Step { at: self.text.len(), from: end, how: How::Groups });
+                base64::decode(whole, &mut self.text);
+                self.source_end += whole.len();
+                group.extend_from_slice(rest);
+                end = line.end;
+            }
+        }
+        if !group.is_empty() {
+            self.group(&group, end);
+        }
+    }
+
+    fn group(&mut self, letters: &[u8], end: usize) {
+        let mut bytes = Vec::with_capacity(3);
+        base64::decode(letters, &mut bytes);
+        self.decoded(&bytes, end.saturating_sub(self.source_end));
     }
 
     /// Whether nothing in it stood for something else, and nothing was left out.
@@ -244,11 +269,17 @@ mod tests {
         assert_eq!(layer.source(7..9), 25..27);
         let mut layer = Layer::default();
         layer.reset(10, 1024);
-        layer.base64(10, b"YWJjZGVmZw");
+        layer.base64(b"          YWJjZGVmZw", std::slice::from_ref(&(10..20)));
         assert_eq!(layer.text(), b"abcdefg");
         assert_eq!(layer.source(0..1), 10..14, "of base64 a whole group");
         assert_eq!(layer.source(2..4), 10..18);
         assert_eq!(layer.source(6..7), 18..20);
         assert_eq!((layer.text_at(10), layer.text_at(14), layer.text_at(15)), (0, 3, 6));
+        let mut layer = Layer::default();
+        layer.reset(0, 1024);
+        layer.base64(b"YWJjZ\n>GVm\n>Zw", &[0..5, 7..10, 12..14]);
+        assert_eq!(layer.text(), b"abcdefg");
+        assert_eq!((layer.source(0..3), layer.source(3..4)), (0..4, 4..10), "over a line's end");
+        assert_eq!((layer.source(2..6), layer.source(5..7)), (0..10, 4..14));
     }
 }

@@ -163,6 +163,96 @@ fn a_token_stands_in_base64_as_tools_write_it() {
     );
 }
 
+/// What is before and behind each line of base64 that is wrapped.
+const MARGINS: [(&str, &str); 12] = [
+    ("", ""),
+    ("  ", ""),
+    ("\t", ""),
+    ("> ", ""),
+    ("# ", ""),
+    ("// ", ""),
+    (" * ", ""),
+    (">> ", " "),
+    ("+", ""),
+    ("", " "),
+    ("", "\t"),
+    ("    ", "\r"),
+];
+
+/// A text that has the token over the end of a line, in base64 of so many columns, with what is around its lines.
+fn wrapped(text: &str, width: usize, (before, behind): (&str, &str), end: &str) -> String {
+    let run = base64(text.as_bytes());
+    let lines = run.as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line).into_owned());
+    let lines: Vec<String> = lines.map(|line| format!("{before}{line}")).collect();
+    format!("data:\n{}{end}", lines.join(&format!("{behind}\n")))
+}
+
+#[test]
+fn base64_is_one_run_however_it_is_wrapped() {
+    let inspector = inspector(EngineKind::BEST);
+    let mut wrong = Vec::new();
+    for width in 16..=80 {
+        for shift in 0..4 {
+            let lead = "#".repeat(width * 3 / 4 * 2 - 20 + shift);
+            let text = format!("{lead} {TOKEN}\nand what is behind it\n");
+            let (before, behind) = MARGINS[(width * 4 + shift) % MARGINS.len()];
+            let ends = ["", "\n", " \n", "\t\nx", ",\nx", ".\n", "\" x", "</a> x", "\nand so on"];
+            let end = ends[(width + 3 * shift) % ends.len()];
+            let message = wrapped(&text, width, (before, behind), end);
+            let out = redacted_text(&inspector, &message);
+            let told = format!("{width} {shift} {before:?} {behind:?} {end:?}:\n{message}\n{out}");
+            let Some(lines) = out.strip_prefix("data:\n").and_then(|out| out.strip_suffix(end))
+            else {
+                wrong.push(told);
+                continue;
+            };
+            let between = format!("{behind}\n");
+            let mut all = lines.split(&between).peekable();
+            let mut run = String::new();
+            let mut formed = true;
+            while let Some(line) = all.next() {
+                let letters = line.strip_prefix(before);
+                let full = letters.is_some_and(|letters| letters.len() == width);
+                formed &= full || all.peek().is_none() && letters.is_some();
+                run.push_str(letters.unwrap_or_default());
+            }
+            let decoded =
+                ::base64::Engine::decode(&::base64::engine::general_purpose::STANDARD, &run);
+            let expected = text.replace(TOKEN, "[REDACTED:github-personal-access-token]");
+            if !formed || decoded.ok() != Some(expected.into_bytes()) {
+                wrong.push(told);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}: {}", wrong.len(), 65 * 4, wrong.join("\n---\n"));
+}
+
+#[test]
+fn a_line_that_is_none_of_a_run_stays_as_it_is() {
+    let inspector = inspector(EngineKind::BEST);
+    let one = base64(format!("user: jo, and the token is {TOKEN}").as_bytes());
+    let one = one.trim_end_matches('=');
+    for (before, behind) in [
+        ("", "\nThanks\nand bye"),
+        ("", "\ndata of it\n"),
+        ("", "\n\nmore"),
+        ("an identifier:\nzzzz0000yyyy1111xxxx\n", "\n"),
+    ] {
+        let out = redacted_text(&inspector, &format!("{before}{one}{behind}"));
+        assert!(out.starts_with(before) && out.ends_with(behind) && !out.contains(one), "{out}");
+    }
+    // Each is a run of its own, of as many letters, which are no whole number of groups.
+    let runs: Vec<String> = (0..4)
+        .map(|number| base64(format!("number {number} is {TOKEN}").as_bytes()))
+        .map(|run| run.trim_end_matches('=').to_owned())
+        .collect();
+    assert!(runs.iter().all(|run| run.len() % 4 != 0));
+    let text = runs.join("\n");
+    let all = found(&inspector, text.as_bytes(), Form::Text);
+    let tokens = all.iter().filter(|(_, secret, _)| secret == TOKEN).count();
+    assert!(tokens >= 4, "{all:?}");
+}
+
 #[test]
 fn base64_is_written_again_as_it_was() {
     let inspector = inspector(EngineKind::BEST);

@@ -73,7 +73,7 @@ fn a_token_is_found_however_it_is_written() {
 
 fn base64(bytes: &[u8]) -> String {
     let alphabet = crate::layer::base64::Alphabet { url_safe: false, padded: true, wrapped: None };
-    String::from_utf8(crate::layer::base64::encode(bytes, alphabet)).expect("text")
+    String::from_utf8(crate::layer::base64::encode(bytes, &alphabet)).expect("text")
 }
 
 #[test]
