@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr_iter, memchr3_iter};
+use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
 use crate::layer::base64::{self, Alphabet, Lines};
 use crate::layer::marks::{is_mark, unmark};
@@ -48,9 +48,10 @@ impl Scan<'_> {
         let marked = encoding == Some(&Encoding::Marked);
         let begins = memchr_iter(b'\\', if marked { &[] } else { bytes });
         let escaped = self.escapes_within(index, bytes, begins, &Encoding::Escaped)?;
-        let begins = memchr_iter(b'%', bytes).filter(|at| {
+        let mut forms = percent::Forms::default();
+        let begins = memchr2_iter(b'%', b'+', bytes).filter(|at| {
             let rest = bytes.get(*at..).unwrap_or_default();
-            percent::byte(rest).is_some()
+            percent::byte(rest).is_some() || forms.has_blank(bytes, *at)
         });
         self.escapes_within(index, bytes, begins, &Encoding::Percent)?;
         let begins = memchr3_iter(b'\\', b'&', 0x1b, bytes).filter(|at| {

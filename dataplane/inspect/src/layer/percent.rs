@@ -1,26 +1,61 @@
 //! URL-encoded text.
 
-use memchr::memchr;
+use memchr::memchr2;
 
 use super::Layer;
 
-/// Appends `source` to `layer` with each `%XX` decoded.
-pub(crate) fn unpercent(mut source: &[u8], layer: &mut Layer) {
-    while let Some(at) = memchr(b'%', source) {
-        let (plain, rest) = source.split_at(at);
+/// Appends `source` to `layer` with each `%XX` decoded, and each `+` of a form.
+pub(crate) fn unpercent(source: &[u8], layer: &mut Layer) {
+    let mut forms = Forms::default();
+    let mut at = 0;
+    while let Some(next) = source.get(at..).and_then(|rest| memchr2(b'%', b'+', rest)) {
+        let (plain, rest) = source.get(at..).unwrap_or_default().split_at(next);
         layer.copy(plain);
-        let (bytes, decoded) = match byte(rest) {
-            Some(byte) => (3, byte),
-            None => (1, b'%'),
+        at += next;
+        let decoded = match byte(rest) {
+            Some(byte) => Some((byte, 3)),
+            None => forms.has_blank(source, at).then_some((b' ', 1)),
         };
-        if bytes == 3 {
-            layer.decoded(&[decoded], bytes);
-        } else {
-            layer.copy(b"%");
+        let bytes = decoded.map_or(1, |(_, bytes)| bytes);
+        match decoded {
+            Some((byte, bytes)) => layer.decoded_byte(byte, bytes),
+            None => layer.copy(rest.get(..bytes).unwrap_or_default()),
         }
-        source = rest.get(bytes..).unwrap_or_default();
+        at += bytes;
     }
-    layer.copy(source);
+    layer.copy(source.get(at..).unwrap_or_default());
+}
+
+/// The values of a form or of a query, in which blanks are written as `+` (WHATWG URL, 5.1).
+#[derive(Debug, Default)]
+pub(crate) struct Forms {
+    /// The end of the value that was looked at last,
+    end: usize,
+    /// and whether it is one.
+    is_value: bool,
+}
+
+impl Forms {
+    /// Whether a blank is written at a place; places are asked for in their order.
+    pub(crate) fn has_blank(&mut self, text: &[u8], at: usize) -> bool {
+        if text.get(at) != Some(&b'+') {
+            return false;
+        }
+        if at >= self.end {
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'<>`\\&=;?#,{}".contains(byte);
+            let before = text.get(self.end..at).unwrap_or_default();
+            let start = self.end + before.iter().rposition(ends).map_or(0, |last| last + 1);
+            let rest = text.get(at..).unwrap_or_default();
+            self.end = at + rest.iter().position(ends).unwrap_or(rest.len());
+            let key = text.get(..start).and_then(|before| before.strip_suffix(b"="));
+            let key = key.and_then(<[u8]>::last);
+            let key = key.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_-]".contains(byte));
+            // Base64 has this, and forms have it escaped.
+            let value = text.get(start..self.end).unwrap_or_default();
+            self.is_value = key && !value.contains(&b'/');
+        }
+        self.is_value
+    }
 }
 
 /// What the `%XX` stands for that `text` begins with.
@@ -33,6 +68,23 @@ pub(crate) fn byte(text: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_blank_of_a_form_is_read_as_one() {
+        for (source, read) in [
+            ("text=my+card+is+4111", "text=my card is 4111"),
+            ("?q=a%2Fb+c&x[]=d+e#f+g", "?q=a/b c&x[]=d e#f+g"),
+            ("a+b=c+d e+f", "a+b=c d e+f"),
+            ("key=QUJD+RUZH/SUpL+TU5P", "key=QUJD+RUZH/SUpL+TU5P"),
+            ("+49 = +1, x==+2", "+49 = +1, x==+2"),
+        ] {
+            let mut layer = Layer::default();
+            layer.reset(0, 1024);
+            unpercent(source.as_bytes(), &mut layer);
+            assert_eq!(String::from_utf8_lossy(layer.text()), read);
+            assert_eq!(layer.source(0..read.len()), 0..source.len());
+        }
+    }
 
     #[test]
     fn escapes_are_decoded_and_lead_back() {

@@ -403,6 +403,29 @@ fn characters_that_nobody_sees_stand_within_a_token() {
     }
 }
 
+#[test]
+fn blanks_of_a_form_are_read_as_blanks() {
+    let inspector = inspector(EngineKind::BEST);
+    for (text, rule, expected) in [
+        (
+            "text=my+card+is+4111+1111+1111+1111&n=1",
+            "payment-card",
+            "text=my+card+is+[REDACTED:payment-card]&n=1",
+        ),
+        ("q=my%20ssn%3A+123-45-6789", "us-ssn", "q=my%20ssn%3A+[REDACTED:us-ssn]"),
+    ] {
+        let all = found(&inspector, text.as_bytes(), Form::Text);
+        assert!(all.iter().any(|(id, ..)| id == rule), "{text}: {all:?}");
+        assert_eq!(redacted_text(&inspector, text), expected);
+    }
+    // Whatever comes in the place of something in a form is written as one.
+    let mut scratch = inspector.scratch().expect("scratch");
+    let text = b"text=my+card+is+4111+1111+1111+1111";
+    let findings = inspector.scan(text, Form::Text, &mut scratch).expect("within limits").to_vec();
+    let splices = scratch.splices(text, Form::Text, &findings, |_| Some(b"a b+c".to_vec()));
+    assert_eq!(crate::spliced(text, &splices), b"text=my+card+is+a%20b%2Bc");
+}
+
 /// A text full of backslashes is decoded once in each way, and not in each way of each way.
 #[test]
 fn what_is_decoded_of_a_manual_is_no_more_than_thrice_its_length() {
