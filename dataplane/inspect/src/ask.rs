@@ -11,10 +11,7 @@ use crate::layer::Layer;
 use crate::limits::{Budget, Exceeded};
 use crate::rule::{Rule, Window};
 use crate::structure::{Cell, cell_at, neighbours};
-use crate::table::{Table, may_be_head};
-
-/// What looking for a table costs of the budget.
-const HEAD_BYTES: usize = 1024;
+use crate::table::{Table, Tables, may_be_head};
 
 /// A text, and what keeps its values apart.
 pub(crate) struct Text<'t> {
@@ -138,46 +135,44 @@ impl Text<'_> {
         budget: &mut Budget,
         found: &mut impl FnMut(usize, Match),
     ) -> Result<(), Exceeded> {
+        let mut tables = Tables::new(self.bytes);
         let mut read = 0;
         for hit in heads {
             if hit.start < read || !may_be_head(self.bytes, hit.start..hit.end) {
                 continue;
             }
-            budget.spend(HEAD_BYTES)?;
-            let Some((part, table)) = self.table(hit.end - 1) else { continue };
-            let text = self.bytes.get(part.clone()).unwrap_or_default();
-            let named =
-                |column: &Range<usize>| engine.named(text.get(column.clone()).unwrap_or_default());
+            let table = self.table(&mut tables, hit.end - 1);
+            budget.spend(tables.walked())?;
+            let Some(table) = table else { continue };
+            let named = |column: &Range<usize>| {
+                engine.named(self.bytes.get(column.clone()).unwrap_or_default())
+            };
             let columns: Vec<Vec<usize>> = table.columns.iter().map(named).collect();
-            let end = table.rows(text, |cells| {
+            read = tables.rows(&table, |cells| {
                 for (cell, asked) in cells.iter().zip(&columns) {
-                    let cell = part.start + cell.start..part.start + cell.end;
                     for number in asked {
                         if let Some(rule) = rules.get(*number) {
-                            self.ask_column((*number, rule), &cell, budget, found)?;
+                            self.ask_column((*number, rule), cell, budget, found)?;
                         }
                     }
                 }
                 Ok(())
             })?;
-            read = part.start + end;
+            budget.spend(tables.walked())?;
         }
         Ok(())
     }
 
     /// The table in whose head a place is: within a value, or of arrays that are values.
-    fn table(&self, at: usize) -> Option<(Range<usize>, Table)> {
+    fn table(&self, tables: &mut Tables<'_>, at: usize) -> Option<Table> {
         let all = 0..self.bytes.len();
         if self.cells.is_some() {
             let value = self.cells(at..at + 1, 0).next().and_then(|cell| cell.value);
             let value = value.filter(|value| value.contains(&at));
-            let within = value.and_then(|value| {
-                let table = Table::at(self.bytes.get(value.clone())?, at - value.start)?;
-                Some((value, table))
-            });
-            return within.or_else(|| Some((all, Table::of_tuples(self.bytes, at)?)));
+            let within = value.and_then(|value| tables.at(&value, at));
+            return within.or_else(|| tables.of_tuples(&all, at));
         }
-        Table::at(self.bytes, at).map(|table| (all, table))
+        tables.at(&all, at)
     }
 
     /// A cell is a match as a whole, or none.
