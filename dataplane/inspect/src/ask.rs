@@ -125,19 +125,20 @@ impl Text<'_> {
         Ok(())
     }
 
-    /// Rules that ask for a context are held against the cells of columns whose names are one; `heads` says where words
-    /// are that may be in such a name.
+    /// Rules that ask for a context are held against the cells of columns whose names are one; `words` says where words
+    /// are that may be in such a name. Into `heads` comes a place in each head that has one.
     pub(crate) fn ask_columns(
         &self,
         engine: &Engine,
         rules: &[Rule],
-        heads: &[Hit],
+        words: &[Hit],
         budget: &mut Budget,
+        heads: &mut Vec<usize>,
         found: &mut impl FnMut(usize, Match),
     ) -> Result<(), Exceeded> {
         let mut tables = Tables::new(self.bytes);
         let mut read = 0;
-        for hit in heads {
+        for hit in words {
             if hit.start < read || !may_be_head(self.bytes, hit.start..hit.end) {
                 continue;
             }
@@ -148,6 +149,10 @@ impl Text<'_> {
                 engine.named(self.bytes.get(column.clone()).unwrap_or_default())
             };
             let columns: Vec<Vec<usize>> = table.columns.iter().map(named).collect();
+            if columns.iter().any(|asked| !asked.is_empty()) {
+                let at = hit.end - 1;
+                heads.push(self.layer.map_or(at, |layer| layer.source(at..hit.end).start));
+            }
             read = tables.rows(&table, |cells| {
                 for (cell, asked) in cells.iter().zip(&columns) {
                     for number in asked {

@@ -39,6 +39,8 @@ pub struct Scratch {
     cells: Vec<Cell>,
     pub(crate) texts: Vec<Text>,
     pub(crate) findings: Vec<Finding>,
+    /// Places in the heads of tables whose columns say something, of the message itself.
+    pub(crate) heads: Vec<usize>,
     /// Bytes that regexes have searched in the last message.
     pub(crate) searched: usize,
     /// Whether that was so large that its memory is not to be kept for the next.
@@ -151,6 +153,7 @@ impl Inspector {
             cells: Vec::new(),
             texts: Vec::new(),
             findings: Vec::new(),
+            heads: Vec::new(),
             searched: 0,
             large: false,
         })
@@ -195,6 +198,7 @@ impl Inspector {
         }
         self.trim(scratch)?;
         scratch.findings.clear();
+        scratch.heads.clear();
         let mut scan = Scan {
             inspector: self,
             message,
@@ -311,7 +315,8 @@ impl Scan<'_> {
     fn look(&mut self, index: usize, form: Form) -> Result<(), Exceeded> {
         let Inspector { engine, limits, count, .. } = self.inspector;
         let rules = self.inspector.rules();
-        let Scratch { engine: memory, hits, texts, cells: all, findings, .. } = &mut *self.scratch;
+        let Scratch { engine: memory, hits, texts, cells: all, findings, heads, .. } =
+            &mut *self.scratch;
         let Some(of) = texts.get(index) else { return Ok(()) };
         let bytes = of.bytes(self.message);
         engine.hits(bytes, memory, hits, limits.hits, &mut self.budget)?;
@@ -331,9 +336,11 @@ impl Scan<'_> {
             findings.push(Finding { rule, source, text: index, secret, in_context });
         };
         // They are in the order of their rules.
-        let (hits, heads) = hits.split_at(hits.partition_point(|hit| hit.rule < *count));
+        let (hits, words) = hits.split_at(hits.partition_point(|hit| hit.rule < *count));
         text.ask(rules, hits, &mut self.budget, &mut found)?;
-        text.ask_columns(engine, rules, heads, &mut self.budget, &mut found)
+        let inner = &mut Vec::new();
+        let heads = if of.within.is_none() { heads } else { inner };
+        text.ask_columns(engine, rules, words, &mut self.budget, heads, &mut found)
     }
 
     fn limited(&self) -> Result<(), Exceeded> {
@@ -390,6 +397,7 @@ impl Scratch {
             + self.hits.capacity() * size_of::<Hit>()
             + self.cells.capacity() * size_of::<Cell>()
             + self.findings.capacity() * size_of::<Finding>()
+            + self.heads.capacity() * size_of::<usize>()
     }
 
     /// What of the message is written anew where a finding is cut out: of base64 the whole run.

@@ -20,12 +20,21 @@ const BETWEEN_BYTES_MAX: usize = 32;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     form: Form,
+    /// Where its head begins.
+    start: usize,
     /// Each column's name.
     pub(crate) columns: Vec<Range<usize>>,
     /// Where the rows begin,
     rows: usize,
     /// and no row goes over this.
     end: usize,
+}
+
+impl Table {
+    /// All that is before the rows.
+    pub(crate) fn head(&self) -> Range<usize> {
+        self.start..self.rows
+    }
 }
 
 /// The tables of a text, asked for by places in their heads, in order. Nothing is looked at again for the next that was
@@ -130,7 +139,7 @@ impl<'t> Tables<'t> {
         {
             let form = Form::Lines { separator: b'|', quoted };
             let rows = (below.end + 1).min(text.len());
-            return Some(Table { form, columns, rows, end: part.end });
+            return Some(Table { form, start, columns, rows, end: part.end });
         }
         for separator in *b"\t,;|" {
             if memchr::memchr(separator, text.get(head.clone())?).is_none() {
@@ -142,7 +151,7 @@ impl<'t> Tables<'t> {
             self.walked += row.len();
             if fields(text, row, separator).count() == columns.len() {
                 let form = Form::Lines { separator, quoted };
-                return Some(Table { form, columns, rows: next, end: part.end });
+                return Some(Table { form, start, columns, rows: next, end: part.end });
             }
         }
         None
@@ -180,7 +189,7 @@ impl<'t> Tables<'t> {
             rest.get(..between)?.iter().rposition(|byte| *byte == b'[')?
         };
         let form = Form::Tuples { open, close };
-        Some(Table { form, columns, rows: end + skipped, end: part.end })
+        Some(Table { form, start: opened, columns, rows: end + skipped, end: part.end })
     }
 
     /// Tells each row's cells, without their quotes, one for each column; where the table ends.
@@ -199,6 +208,21 @@ impl<'t> Tables<'t> {
             at = end;
         }
         Ok(at)
+    }
+
+    /// Where the last of a table's rows ends that is before a place; `None` where the table is.
+    pub(crate) fn rows_to(&mut self, table: &Table, place: usize) -> Option<usize> {
+        let mut at = table.rows;
+        loop {
+            let (cells, end) = self.row(table, at)?;
+            if cells.len() != table.columns.len() {
+                return None;
+            }
+            if end > place {
+                return Some(at);
+            }
+            at = end;
+        }
     }
 
     fn row(&mut self, table: &Table, at: usize) -> Option<(Vec<Range<usize>>, usize)> {

@@ -12,8 +12,8 @@
 //!
 //! What a window finds in its fresh part is final, as everything that a match may need is in the window; what begins
 //! ahead of that is found again, whole, by the next one. Nothing is given out of the part that is ahead, and a match
-//! is never cut in two. What a rule may see further away, the head of a table's column or a keyword that may stand
-//! anywhere, it sees as far as the window goes. As a window is only looked into when it is full or the text has ended, what is found does
+//! is never cut in two. The head of a table whose rows go on stands before what is kept, so that its columns say in each
+//! window what they say in the first. A keyword that may stand anywhere is seen as far as the window goes. As a window is only looked into when it is full or the text has ended, what is found does
 //! not depend on how the text was cut on its way.
 
 use std::ops::Range;
@@ -24,6 +24,7 @@ use crate::layer::base64::is_base64;
 use crate::limits::Exceeded;
 use crate::redact::{Splice, spliced};
 use crate::scan::{Finding, Inspector, Scratch};
+use crate::table::Tables;
 use crate::within::{ESCAPES_AFTER, ESCAPES_BEFORE};
 
 /// What stands around an escape is read with it, so that no window may hold back less.
@@ -39,6 +40,8 @@ const WRITTEN_TIMES: usize = 2;
 const FRESH_TIMES: usize = 4;
 /// and so many times is kept before it: what a match may need, and where the window may best begin.
 const KEPT_TIMES: usize = 2;
+/// What is kept of a table's head, with the line below it that some forms have, is no longer.
+const HEAD_BYTES_MAX: usize = 4096;
 
 /// A text that comes in pieces: what of it is to be looked into next, and what may go out.
 ///
@@ -75,8 +78,10 @@ pub struct Windows {
     bytes: Vec<u8>,
     /// Where in `bytes` that begins which was not given out.
     fresh: usize,
-    /// Where in the text `bytes` begins.
+    /// Where in the text that is which stands in `bytes`, but for a head.
     offset: u64,
+    /// A place in the head that `bytes` begins with.
+    head: Option<usize>,
     ended: bool,
 }
 
@@ -85,6 +90,8 @@ pub struct Windows {
 pub struct Settled {
     findings: Vec<Finding>,
     until: usize,
+    /// Places in heads of tables.
+    heads: Vec<usize>,
 }
 
 impl Inspector {
@@ -102,7 +109,7 @@ impl Windows {
     /// needs around it; [`Inspector::hold`] says how much that is. Anything below 9 KiB is taken as that.
     pub fn new(hold: usize) -> Self {
         let hold = hold.max(HOLD_BYTES_MIN);
-        Self { hold, bytes: Vec::new(), fresh: 0, offset: 0, ended: false }
+        Self { hold, bytes: Vec::new(), fresh: 0, offset: 0, head: None, ended: false }
     }
 
     /// No more of the text is ever in memory.
@@ -131,7 +138,7 @@ impl Windows {
         (full || self.ended && some).then_some(&self.bytes)
     }
 
-    /// Where in the text the window begins.
+    /// What is to be added to a place in the window for its place in the text.
     pub fn offset(&self) -> u64 {
         self.offset
     }
@@ -153,21 +160,28 @@ impl Windows {
             }
             ours.push(finding.clone());
         }
-        Ok(Settled { findings: ours, until })
+        Ok(Settled { findings: ours, until, heads: scratch.heads.clone() })
     }
 
     /// What goes out as it is, where the operator lets pass what cannot be looked into whole.
     pub fn passed(&self) -> Settled {
-        Settled { findings: Vec::new(), until: self.final_end() }
+        let heads = self.head.into_iter().collect();
+        Settled { findings: Vec::new(), until: self.final_end(), heads }
     }
 
     /// Gives out what was settled, with `splices` in their places, and makes room for what comes next.
     pub fn release(&mut self, settled: &Settled, splices: &[Splice], out: &mut Vec<u8>) {
-        self.give_out(settled.until, splices, out);
+        self.give_out(settled.until, splices, &settled.heads, out);
     }
 
-    /// The same up to a place in the window.
-    pub(crate) fn give_out(&mut self, until: usize, splices: &[Splice], out: &mut Vec<u8>) {
+    /// The same up to a place in the window, with places in heads of tables.
+    pub(crate) fn give_out(
+        &mut self,
+        until: usize,
+        splices: &[Splice],
+        heads: &[usize],
+        out: &mut Vec<u8>,
+    ) {
         let until = until.min(self.bytes.len());
         let mut ours = Vec::with_capacity(splices.len());
         for Splice { range, with } in splices {
@@ -184,11 +198,36 @@ impl Windows {
             out.extend_from_slice(&spliced(part, &ours));
         }
         // Kept is what a match may need before itself, from where a window may best begin.
-        let kept = until.saturating_sub(self.hold);
-        let kept = neutral(&self.bytes, kept.saturating_sub(self.hold)..kept);
-        self.bytes.drain(..kept);
-        self.fresh = until - kept;
-        self.offset += kept as u64;
+        let most = until.saturating_sub(self.hold);
+        let next = heads.partition_point(|at| *at < most);
+        let near = [heads.get(next), next.checked_sub(1).and_then(|last| heads.get(last))];
+        let open = near.into_iter().flatten().find_map(|at| self.open_table(*at, most));
+        self.head = open.as_ref().map(|(at, head, _)| at - head.start);
+        let (head, kept) = open.map_or_else(
+            || (0..0, neutral(&self.bytes, most.saturating_sub(self.hold)..most)),
+            |(_, head, kept)| (head, kept),
+        );
+        self.bytes.drain(head.end..kept);
+        self.bytes.drain(..head.start);
+        self.fresh = until - kept + head.len();
+        self.offset += (kept - head.len()) as u64;
+    }
+
+    /// Of the table in whose head `at` is, if that is open at a place: what of the head is before what is kept, and where
+    /// that begins, behind the last row before the place.
+    fn open_table(&self, at: usize, place: usize) -> Option<(usize, Range<usize>, usize)> {
+        let mut tables = Tables::new(&self.bytes);
+        let table = tables.at(&(0..self.bytes.len()), at)?;
+        let mut head = table.head();
+        let kept = if place < head.end {
+            // None of it is cut off.
+            head.end = head.start;
+            head.start
+        } else {
+            tables.rows_to(&table, place)?
+        };
+        let fits = head.len() <= HEAD_BYTES_MAX && place.checked_sub(kept)? <= self.hold;
+        fits.then_some((at, head, kept))
     }
 
     /// Where what is final ends: nothing that was found goes over it.
@@ -263,6 +302,30 @@ fn neutral(bytes: &[u8], part: Range<usize>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_head_is_kept_before_rows_that_go_on_wherever_a_window_ends() {
+        for (head, row) in [
+            ("id,name,dob\n", "7,jo,unknown\n"),
+            ("(id,\n name,\n dob) values\n", "(7,'jo','unknown'),\n"),
+        ] {
+            let (before, rows) = ("x\n".repeat(10_000), row.repeat(9000));
+            let text = format!("{before}{head}{rows}");
+            let word = text.find("dob").expect("it is there");
+            for place in before.len() - 3..before.len() + 80 {
+                let mut windows = Windows::new(0);
+                windows.feed(text.as_bytes());
+                let mut out = Vec::new();
+                windows.give_out(place + windows.hold, &[], &[word], &mut out);
+                assert_eq!(out, &text.as_bytes()[..place + windows.hold]);
+                assert!(text.as_bytes()[out.len()..].starts_with(&windows.bytes[windows.fresh..]));
+                let held = windows.bytes.starts_with(head.trim_end().as_bytes());
+                assert!(held || place < before.len(), "{place}");
+                let at = windows.offset + windows.fresh as u64;
+                assert_eq!(at, out.len() as u64, "{place}");
+            }
+        }
+    }
 
     #[test]
     fn a_text_is_cut_where_nothing_is_cut_in_two() {

@@ -66,12 +66,12 @@ impl Policy {
             return Err(blocked);
         }
         let Some(change) = change else {
-            windows.give_out(until, &[], out);
+            windows.give_out(until, &[], &scratch.heads, out);
             return Ok(None);
         };
         let encoded = change.encoded;
         let from = out.len();
-        windows.give_out(until, &change.splices(), out);
+        windows.give_out(until, &change.splices(), &scratch.heads, out);
         if encoded {
             // Base64 that is written anew is another run than it was, in which a rule may find something.
             let part = out.split_off(from);

@@ -159,6 +159,38 @@ fn the_longest_that_a_rule_knows_is_found_wherever_it_stands() {
     }
 }
 
+/// The head of a table says what its columns are however many windows its rows go through, and no further.
+#[test]
+fn a_column_goes_through_all_windows() {
+    let window = Windows::new(0).bytes_max();
+    let rows = |from: &str, row: &dyn Fn(usize, &str) -> String, apart: &str| -> String {
+        let count = 4 * window / row(1000, "unknown").len();
+        let date = |number: usize| if number % 500 == 499 { "1984-03-12" } else { "unknown" };
+        let all: Vec<String> = (0..count).map(|number| row(number, date(number))).collect();
+        format!("{from}{}", all.join(apart))
+    };
+    let line = |number: usize, date: &str| format!("{number},Jo,{date}");
+    let cell = |number: usize, date: &str| format!("| {number} | {date} |");
+    let tuple = |number: usize, date: &str| format!("({number}, 'Jo', '{date}')");
+    for table in [
+        rows("see:\nid,name,date_of_birth\n", &line, "\n"),
+        rows("id,name,né,dob\n", &|number, date| format!("{number},é,x,{date}"), "\r\n"),
+        rows("| id | birthday |\n|---|:--|\n", &cell, "\n"),
+        rows("INSERT INTO t (id, name, dob) VALUES\n", &tuple, ",\n"),
+        rows("INSERT INTO t (id, name, dob) VALUES ", &tuple, ","),
+    ] {
+        // Behind it the same stands as no table's.
+        let text = format!("{table};\n\nand more:\nid,name,made\n{}", rows("", &line, "\n"));
+        let (clean, told) = streamed(0, in_pieces(text.as_bytes(), 5000)).expect("within limits");
+        let last = table.rfind("1984-03-12").expect("it is there");
+        assert!(last > 3 * window && told == table.matches("1984-03-12").count(), "{told}");
+        streams_as_whole(0, text.as_bytes(), 5000);
+        let clean = String::from_utf8(clean).expect("text");
+        let (_, behind) = clean.split_once("and more:").expect("it is there");
+        assert!(behind.contains("1984-03-12") && !behind.contains("REDACTED"));
+    }
+}
+
 #[test]
 fn what_is_longer_than_a_window_is_not_passed_in_silence() {
     let text = base64(format!("{} {TOKEN} {}", lines(50_000, 7), lines(50_000, 8)).as_bytes());

@@ -98,6 +98,18 @@ fn each_action_is_done_and_told_once_wherever_a_window_ends() {
 }
 
 #[test]
+fn a_value_in_a_late_row_is_told_where_it_stands() {
+    let policy = policy(&[class(Class::BirthDate, REDACT)]);
+    let window = Windows::new(0).bytes_max();
+    let rows = "7,jo,unknown\n".repeat(2 * window / 13);
+    let text = format!("id,name,dob\n{rows}8,al,1984-03-12\n{rows}");
+    let got = streamed(&policy, Windows::new(0), text.as_bytes(), 5000);
+    let (out, told) = whole(&policy, &text);
+    assert!(got.out == out && got.told == told && told.len() == 1, "{:?} {told:?}", got.told);
+    assert_eq!(told[0].2, text.find("1984").expect("it is there"));
+}
+
+#[test]
 fn what_is_blocked_ends_a_text_where_it_stands() {
     let policy = policy(&[class(Class::Card, Action::Block), class(Class::Secret, REDACT)]);
     let window = policy.windows().bytes_max();
