@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 use crate::redact::Splice;
 use crate::scan::Form;
-use crate::structure::{Cell, Quote, bare, cell_at, cells};
+use crate::structure::{Cell, Quote, bare, cell_at, cells, whole};
 
 /// Strings that are JSON with strings that are JSON: so deep.
 const NEST_MAX: usize = 4;
@@ -138,7 +138,7 @@ pub(crate) struct Spot {
 pub(crate) enum Stands {
     /// As a part of a string, or as a key.
     Within,
-    /// As a whole string that is a value.
+    /// As a whole string that is a value, of JSON or of a line of it.
     Whole,
     /// As a number.
     Bare,
@@ -155,6 +155,11 @@ impl Spot {
             Quote::Spelled(quote) => (within, Stands::Spelled(quote)),
         };
         Self { depth, text, stands, source }
+    }
+
+    /// Whether a value that is sealed here can be put back as it was.
+    pub(crate) fn can_be_restored(&self) -> bool {
+        !matches!(self.stands, Stands::Spelled(_))
     }
 
     /// Whether it is a number that is a value by itself.
@@ -259,10 +264,13 @@ impl<'m> Nests<'m> {
                 let source = self.source(depth + 1, number);
                 return Some(Spot::number(depth + 1, quote, text, source));
             }
-            let whole = own == (0..level.read.text.len()) && !is_key;
-            let stands = if whole { Stands::Whole } else { Stands::Within };
+            let all = own == (0..level.read.text.len()) && !is_key;
+            let inner = whole(level.read.text.as_bytes(), &own).filter(|_| !all);
+            let stands = if all || inner.is_some() { Stands::Whole } else { Stands::Within };
             let text = level.read.text.get(own)?.to_owned();
-            return Some(Spot { depth, text, stands, source: self.source(depth, range) });
+            let source = self.source(depth, range);
+            let depth = inner.map_or(depth, |strings| depth + 1 + strings);
+            return Some(Spot { depth, text, stands, source });
         }
     }
 

@@ -169,14 +169,32 @@ pub(crate) fn bare(text: &[u8], part: &Range<usize>) -> Option<(Quote, Range<usi
     let before = text.get(..part.start)?.iter().rev().take(NUMBER_BYTES_MAX).take_while(number);
     let behind = text.get(part.end..)?.iter().take(NUMBER_BYTES_MAX).take_while(number);
     let all = part.start - before.count()..part.end + behind.count();
-    let closes = text.get(all.end..)?.trim_ascii_start().first()?;
-    let before = text.get(..all.start)?.trim_ascii_end();
-    let quote = match (before.last()?, closes) {
-        (b':', b',' | b'}') => quote_of(before.strip_suffix(b":")?)?,
-        (b',' | b'[', b',' | b']') => quote_of_array(before)?,
-        _ => return None,
+    Some((quote_of_value(text, &all)?, all))
+}
+
+/// The same of a string, by what stands between its quotes: how many strings that is within.
+pub(crate) fn whole(text: &[u8], part: &Range<usize>) -> Option<usize> {
+    let before = text.get(..part.start)?;
+    let Quote::Escaped(strings) = quote_of(before).filter(|_| before.ends_with(b"\""))? else {
+        return None;
     };
-    Some((quote, all))
+    // As many backslashes as before the first.
+    let bytes = 1_usize.checked_shl(u32::try_from(strings).ok()?)?;
+    let all = part.start.checked_sub(bytes)?..part.end.checked_add(bytes)?;
+    let ends = text.get(all.start..part.start) == text.get(part.end..all.end);
+    let quote = ends.then(|| quote_of_value(text, &all))??;
+    (quote == Quote::Escaped(strings)).then_some(strings)
+}
+
+/// How the quotes of a value's key are written, or of what else is in its array.
+fn quote_of_value(text: &[u8], value: &Range<usize>) -> Option<Quote> {
+    let closes = text.get(value.end..)?.trim_ascii_start().first()?;
+    let before = text.get(..value.start)?.trim_ascii_end();
+    match (before.last()?, closes) {
+        (b':', b',' | b'}') => quote_of(before.strip_suffix(b":")?),
+        (b',' | b'[', b',' | b']') => quote_of_array(before),
+        _ => None,
+    }
 }
 
 /// How the quote is written with which a text ends.
@@ -359,6 +377,14 @@ mod tests {
             let text = format!("{{{quote}card{quote}:{card},{quote}n{quote}:1}}");
             assert_eq!(told(&text), Some((Quote::Spelled(quote), card.to_owned())), "{text}");
         }
+        let string = |text: &str| {
+            let at = text.find(card).expect("it is there");
+            whole(text.as_bytes(), &(at..at + card.len()))
+        };
+        assert_eq!(string(r#"{"n":0,"card":"4111111111111111"}"#), Some(0));
+        assert_eq!(string(r#"say {\"a\":[1,\"4111111111111111\"]}"#), Some(1));
+        assert_eq!(string(r#"say "4111111111111111", and"#), None);
+        assert_eq!(string(r#"{"n":0,"card":"4111111111111111\"}"#), None);
         for text in [
             r#"{"note": "cards, 4111111111111111, ok"}"#,
             r#"{"notes": ["a ] or [", "cards, 4111111111111111, ok"]}"#,

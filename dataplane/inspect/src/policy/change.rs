@@ -49,8 +49,10 @@ impl Change {
             let Some(finding) = found.get(one.finding) else { continue };
             let Some(rule) = policy.inspector.rule(finding) else { continue };
             let spot = if encoded { None } else { nests.spot(one.range.clone()) };
-            let sealed =
-                spot.as_ref().filter(|_| one.action == Action::Tokenise).and_then(|spot| {
+            let sealed = spot
+                .as_ref()
+                .filter(|spot| one.action == Action::Tokenise && spot.can_be_restored())
+                .and_then(|spot| {
                     let stood = if spot.is_number() { Sealed::Number } else { Sealed::Text };
                     let token = policy.keys.seal(&policy.server, rule.class, stood, &spot.text)?;
                     Some(format!("{SEALED}{}:{token}]", rule.class))

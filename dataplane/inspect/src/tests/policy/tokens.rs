@@ -114,11 +114,12 @@ fn a_number_is_a_number_again_where_its_placeholder_stands_alone() {
     let text = sealed["result"]["content"][0]["text"].as_str().expect("text");
     let text: Value = serde_json::from_str(text).expect("JSON");
     let card = text["card"].as_str().expect("a placeholder");
-    let told = json!({"card": card, "note": format!("card {card}"), "json": json!([card]).to_string(), card: 1});
+    let told = json!({"card": card, "note": format!("card {card}"), "json": json!([card]).to_string(), "lines": format!("see\n{{\"card\":\"{card}\"}}\n"), card: 1});
     let given = json!({
         "card": number,
         "note": format!("card {number}"),
         "json": json!([number]).to_string(),
+        "lines": format!("see\n{{\"card\":{number}}}\n"),
         number.to_string(): 1,
     });
     assert_eq!(arguments(&opened(&policy, "pay_x", &told)), given);
