@@ -22,6 +22,8 @@ const LONG_MIN: usize = 160;
 const LINE_MIN: usize = 16;
 /// below a single one that is not longer, no word is taken for the last.
 const LINE_LONG: usize = 40;
+/// It is tasted together so often before each line is by itself: a word may stand above it.
+const TRIES_MAX: usize = 2;
 /// No more blanks are behind each, and no more is before it,
 const MARGIN_MAX: usize = 16;
 /// of which a comment begins with so many signs.
@@ -291,46 +293,43 @@ impl Lines {
         ends && !letters.is_empty() && !word && (padding > 0 || total.is_multiple_of(4))
     }
 
-    /// What of it is text: all of it, from where text begins, or lines that are text by themselves.
+    /// What of it is text: all of it, or all but a word above it, or lines that are text by themselves.
     pub(crate) fn texts(self, text: &[u8]) -> Vec<Self> {
-        if !self.are_apart(text)
-            && let Some(one) = self.text(text)
-        {
-            return vec![one];
+        let of =
+            |lines: &[Range<usize>]| Self { lines: lines.to_vec(), between: self.between.clone() };
+        let mut all = Vec::new();
+        let mut tries = TRIES_MAX;
+        for (at, line) in self.lines.iter().enumerate() {
+            let rest = self.lines.get(at..).unwrap_or_default();
+            if tries > 0 && !are_apart(text, rest) {
+                tries -= 1;
+                if let Some(run) = of(rest).tasted(text) {
+                    all.push(run);
+                    break;
+                }
+            }
+            if rest.len() > 1 || at > 0 {
+                all.extend(of(std::slice::from_ref(line)).tasted(text));
+            }
         }
-        if self.lines.len() == 1 {
-            return Vec::new();
-        }
-        let alone = |line: Range<usize>| Self { between: line.end..line.end, lines: vec![line] };
-        self.lines.into_iter().filter_map(|line| alone(line).text(text)).collect()
+        all
     }
 
     /// From where it is text on, if it is.
-    fn text(&self, text: &[u8]) -> Option<Self> {
+    fn tasted(mut self, text: &[u8]) -> Option<Self> {
+        let line = |line: &Range<usize>| text.get(line.clone()).unwrap_or_default();
         let mut skipped = match self.lines.as_slice() {
             _ if self.letters() < RUN_MIN => None,
-            [one] => text_in(text.get(one.clone())?),
-            all => {
-                let line = |line: &Range<usize>| text.get(line.clone()).unwrap_or_default();
-                text_in(&all.iter().map(line).collect::<Vec<_>>().concat())
-            }
+            [one] => text_in(line(one)),
+            all => text_in(&all.iter().map(line).collect::<Vec<_>>().concat()),
         }?;
-        let mut lines = self.lines.clone();
-        lines.retain_mut(|line| {
+        self.lines.retain_mut(|line| {
             let part = skipped.min(line.len());
             skipped -= part;
             line.start += part;
             line.start < line.end
         });
-        Some(Self { lines, between: self.between.clone() })
-    }
-
-    /// Whether each is a run of its own: the second is text by itself, and none as what the first goes on with.
-    fn are_apart(&self, text: &[u8]) -> bool {
-        let [first, second, ..] = self.lines.as_slice() else { return false };
-        let second = text.get(second.clone()).unwrap_or_default();
-        let goes_on = second.get((4 - first.len() % 4) % 4..).unwrap_or_default();
-        is_text(second) && !is_text(goes_on)
+        Some(self)
     }
 
     /// How many letters there are.
@@ -365,6 +364,14 @@ impl Lines {
         let between = text.get(self.between.clone())?.to_vec();
         Some(Wrapped { first: first.len(), line, between })
     }
+}
+
+/// Whether lines are runs of their own: the second is text by itself, and none as what the first goes on with.
+fn are_apart(text: &[u8], lines: &[Range<usize>]) -> bool {
+    let [first, second, ..] = lines else { return false };
+    let second = text.get(second.clone()).unwrap_or_default();
+    let goes_on = second.get((4 - first.len() % 4) % 4..).unwrap_or_default();
+    is_text(second) && !is_text(goes_on)
 }
 
 /// How much is between a line that ends here and the letters of the next: blanks, the end of the line, and what may stand

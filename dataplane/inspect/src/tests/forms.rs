@@ -241,6 +241,12 @@ fn a_line_that_is_none_of_a_run_stays_as_it_is() {
         let out = redacted_text(&inspector, &format!("{before}{one}{behind}"));
         assert!(out.starts_with(before) && out.ends_with(behind) && !out.contains(one), "{out}");
     }
+    for above in ["-----BEGIN MESSAGE-----", "anidentifierofits", "anidentifierofitsown"] {
+        let run = base64(format!("user: jo, and the tok is {TOKEN}, see").as_bytes());
+        let (first, second) = run.split_at(64);
+        let out = redacted_text(&inspector, &format!("{above}\n{first}\n{second}\n"));
+        assert!(out.starts_with(above) && !out.contains(first), "{out}");
+    }
     // Each is a run of its own, of as many letters, which are no whole number of groups.
     let runs: Vec<String> = (0..4)
         .map(|number| base64(format!("number {number} is {TOKEN}").as_bytes()))
