@@ -160,6 +160,46 @@ fn near_misses_of_every_rule_are_searched_in_steps_that_grow_as_the_text_does() 
     }
 }
 
+/// What is escaped, encoded or begun over and over: neither more bytes are decoded nor more searched for each.
+#[test]
+fn one_thing_over_and_over_is_read_in_steps_that_grow_as_the_text_does() {
+    const SHORT: usize = 16 << 10;
+    let twice = |text: &str| super::base64(super::base64(text.as_bytes()).as_bytes());
+    let nested = |text: &str| serde_json::json!({ "t": text }).to_string();
+    let mut scratch = INSPECTOR.scratch().expect("scratch");
+    for one in [
+        r"\".to_owned(),
+        r#"\""#.to_owned(),
+        r#"\\\""#.to_owned(),
+        r"\u0041".to_owned(),
+        nested(&nested(&nested("a \"quoted\" word\n"))),
+        "%25".to_owned(),
+        "%2541".to_owned(),
+        "&amp;".to_owned(),
+        "&amp;amp;".to_owned(),
+        "==== ".to_owned(),
+        format!("==== {}", twice("a text that is not too short")),
+        format!("{}\n", twice("a text that is not too short")),
+        "a=b+c&".to_owned(),
+        "k=+".to_owned(),
+        "(dob,".to_owned(),
+        "|dob".to_owned(),
+        "[[\"dob\",".to_owned(),
+        "id,dob\n1,1984-03-12\n".to_owned(),
+        "(dob,x)values(".to_owned(),
+    ] {
+        let short = one.repeat(SHORT.div_ceil(one.len()));
+        let [few, many] = [short.clone(), short.repeat(4)].map(|text| {
+            let found = INSPECTOR.scan(text.as_bytes(), Form::Text, &mut scratch);
+            found.expect("within limits");
+            let decoded: usize = scratch.texts.iter().map(|text| text.layer.text().len()).sum();
+            (scratch.searched, decoded, text.len())
+        });
+        let fits = many.0 <= few.0 * 5 + (1 << 16) && many.0 <= 64 * many.2;
+        assert!(fits && many.1 <= 5 * many.2, "{one}: {few:?} {many:?}");
+    }
+}
+
 /// What is between a key's first line and its last may be long, and is not read again for each of many that begin.
 #[test]
 fn private_keys_over_and_over_are_searched_in_steps_that_grow_as_the_text_does() {
