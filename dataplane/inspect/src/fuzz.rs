@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::de::IgnoredAny;
 
+use crate::structure::is_read_as_json;
 use crate::{
     Action, EngineKind, Entry, Exceeded, Finding, Form, Inspector, Keep, Keys, Limits, Of, Outcome,
     OverLimit, Policy, RuleSet, Scratch, Settings, Side, Splice, Windows, spliced,
@@ -152,12 +153,6 @@ fn streamed(
 
 fn with(finding: &Finding) -> Option<Vec<u8>> {
     RULES.best.rule(finding).map(|rule| format!("[REDACTED:{}]", rule.id).into_bytes())
-}
-
-/// Whether it is JSON but for line ends and the like that stand in strings as they are, which many readers take.
-fn is_read_as_json(text: &[u8]) -> bool {
-    let blank = |byte: &u8| if *byte < b' ' { b' ' } else { *byte };
-    is_json(&text.iter().map(blank).collect::<Vec<u8>>())
 }
 
 fn is_json(text: &[u8]) -> bool {

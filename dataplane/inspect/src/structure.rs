@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use memchr::memchr2;
+use serde::de::IgnoredAny;
 
 /// A value with the key before it, or one of them alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -246,6 +247,14 @@ fn quote_of_array(text: &[u8]) -> Option<Quote> {
         }
     }
     quote
+}
+
+/// Whether a text is JSON but for line ends, tabs and other control characters that stand in strings as they do in many a
+/// server's answer: most readers take them (RFC 8259, section 7, does not).
+pub(crate) fn is_read_as_json(text: &[u8]) -> bool {
+    let read = |text: &[u8]| serde_json::from_slice::<IgnoredAny>(text).is_ok();
+    let blank = |byte: &u8| if *byte < b' ' { b' ' } else { *byte };
+    read(text) || read(&text.iter().map(blank).collect::<Vec<u8>>())
 }
 
 /// Whether a text may be JSON: what it begins with may. A line of a log that begins with `[10:39]` and a section that

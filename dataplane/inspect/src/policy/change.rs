@@ -1,7 +1,5 @@
 //! A message with placeholders in the place of what was found.
 
-use serde::de::IgnoredAny;
-
 use super::keys::Sealed;
 use super::placeholder::{SEALED, is_put_by, redacted};
 use super::settle::Settled;
@@ -10,6 +8,7 @@ use super::{Action, Keep, Policy};
 use crate::redact::{Splice, joined, spliced};
 use crate::scan::{Encoding, Finding, Form, Scratch};
 use crate::string::Nests;
+use crate::structure::is_read_as_json;
 
 /// Where a message is cut, and what comes there.
 pub(super) struct Change {
@@ -89,20 +88,12 @@ impl Change {
     /// The message as it is passed on.
     pub(super) fn made(self, message: &[u8], form: Form) -> Outcome {
         let changed = spliced(message, &self.splices);
-        if form == Form::Json && !is_json(&changed) {
+        if form == Form::Json && !is_read_as_json(&changed) {
             let why = Why::Invalid(self.rule);
             return Outcome::Blocked(Blocked { why, pointer: String::new() });
         }
         Outcome::Changed(changed)
     }
-}
-
-/// Line ends and tabs may stand in strings as they do in many a server's answer: they are none of ours, and most
-/// readers take them.
-fn is_json(text: &[u8]) -> bool {
-    let read = |text: &[u8]| serde_json::from_slice::<IgnoredAny>(text).is_ok();
-    let blank = |byte: &u8| if byte.is_ascii_control() { b' ' } else { *byte };
-    read(text) || read(&text.iter().map(blank).collect::<Vec<u8>>())
 }
 
 /// Whether a finding stands in what nobody could put a value back into: in base64, in a URL's encoding.

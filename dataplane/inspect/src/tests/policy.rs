@@ -178,12 +178,21 @@ fn what_a_message_goes_by_is_not_replaced() {
 #[test]
 fn what_cannot_be_made_valid_is_not_passed_on() {
     let policy = policy(&[]);
-    let broken = format!(r#"{{"a":"{TOKEN}","#);
     let mut scratch = policy.scratch().expect("scratch");
-    let outcome =
-        policy.inspect(Side::Response, broken.as_bytes(), Form::Json, &mut scratch, &mut |_| {});
-    let why = Why::Invalid("github-personal-access-token".into());
-    assert_eq!(outcome, Outcome::Blocked(Blocked { why, pointer: String::new() }));
+    for broken in [format!(r#"{{"a":"{TOKEN}","#), format!("{{\"a\":\u{7f}\"{TOKEN}\"}}")] {
+        let outcome = policy.inspect(
+            Side::Response,
+            broken.as_bytes(),
+            Form::Json,
+            &mut scratch,
+            &mut |_| {},
+        );
+        let why = Why::Invalid("github-personal-access-token".into());
+        let expected = Outcome::Blocked(Blocked { why, pointer: String::new() });
+        assert_eq!(outcome, expected, "{broken}");
+    }
+    let line = format!("{{\"a\":\"{TOKEN}\nb\"}}");
+    assert!(!changed(&policy, &line).contains(TOKEN), "many readers take it");
 }
 
 #[test]
