@@ -52,7 +52,10 @@ impl Change {
                 .as_ref()
                 .filter(|spot| one.action == Action::Tokenise && spot.can_be_restored())
                 .and_then(|spot| {
-                    let stood = if spot.is_number() { Sealed::Number } else { Sealed::Text };
+                    // What is no number in the place of one comes back as a string: no reader would take it.
+                    let number =
+                        spot.is_number() && spot.text.parse::<serde_json::Number>().is_ok();
+                    let stood = if number { Sealed::Number } else { Sealed::Text };
                     let token = policy.keys.seal(&policy.server, rule.class, stood, &spot.text)?;
                     Some(format!("{SEALED}{}:{token}]", rule.class))
                 });

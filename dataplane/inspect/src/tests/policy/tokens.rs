@@ -128,6 +128,16 @@ fn a_number_is_a_number_again_where_its_placeholder_stands_alone() {
 }
 
 #[test]
+fn what_is_no_number_in_the_place_of_one_comes_back_as_text() {
+    let policy = tokens();
+    let broken = r#"{"result":{"content":[{"card":4111111111111111``}]}}"#;
+    let sealed: Value = serde_json::from_str(&changed(&policy, broken)).expect("JSON");
+    let card = sealed["result"]["content"][0]["card"].as_str().expect("a placeholder");
+    let got = arguments(&opened(&policy, "pay_x", &json!({"card": card})));
+    assert_eq!(got, json!({"card": "4111111111111111``"}));
+}
+
+#[test]
 fn a_placeholder_that_was_forged_cut_or_moved_is_never_opened() {
     let policy = tokens();
     let card = placeholder(&policy);
