@@ -8,6 +8,7 @@ use penstock_config::{
     Agent, Bind, EgressMode, Endpoint, Errors, Hosts, HttpTarget, Listener, Loaded, Problem,
     Severity, Snapshot, Target,
 };
+use penstock_inspect::EngineKind;
 use penstock_proxy::{Addresses, Inside, World};
 use serde_json::{Value, json};
 
@@ -63,8 +64,8 @@ pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Resu
 pub(crate) struct Compiled {
     /// What of servers is looked into, and by what.
     looked_into: Option<String>,
-    /// How many rules are looked for, where any are.
-    pub(crate) rules: Option<usize>,
+    /// How many rules are looked for, and by what, where any are.
+    pub(crate) rules: Option<(usize, EngineKind)>,
     /// What the file says of rules and probably does not mean, and rules that do not do what they say.
     pub(crate) warnings: Vec<Problem>,
     /// What of files of rules cannot be kept.
@@ -88,7 +89,7 @@ pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Compiled, Fail
         warnings.extend(prepared.failures());
         Compiled {
             looked_into: Some(looked_into),
-            rules: Some(prepared.rules()),
+            rules: Some((prepared.rules(), prepared.engine())),
             warnings,
             notes: prepared.notes().to_vec(),
         }

@@ -26,7 +26,8 @@ Examples:
   penstock inspect server.log            find secrets and personal data in a file
 
 The configuration is --config, else $PENSTOCK_CONFIG, else ./penstock.yaml, else
-/etc/penstock/penstock.yaml. Exit codes are those of sysexits.h."
+/etc/penstock/penstock.yaml; `inspect` and `rules` read one only where --config or
+--server is given. Exit codes are those of sysexits.h."
 )]
 pub(crate) struct Cli {
     /// The configuration.
@@ -211,7 +212,7 @@ pub(crate) struct InspectArgs {
     /// What it is, where that is not to be found out.
     #[arg(long, value_enum, value_name = "FORM")]
     pub(crate) form: Option<InputForm>,
-    /// Rules in gitleaks' form, instead of the built-in ones and of those of --config.
+    /// Rules in gitleaks' form, in the place of the built-in ones; not beside --config.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
     /// With what the configuration says becomes of findings at this virtual server.
@@ -281,7 +282,7 @@ pub(crate) struct ListArgs {
     /// These classes alone.
     #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = class())]
     pub(crate) class: Vec<Class>,
-    /// Rules in gitleaks' form, instead of the built-in ones and of those of --config.
+    /// Rules in gitleaks' form, in the place of the built-in ones; not beside --config.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
     /// With what the configuration says becomes of findings at this virtual server.
@@ -294,7 +295,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RulesTestArgs {
-    /// Rules in gitleaks' form, instead of the built-in ones and of those of --config.
+    /// Rules in gitleaks' form, in the place of the built-in ones; not beside --config.
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -302,7 +303,7 @@ pub(crate) struct RulesTestArgs {
 pub(crate) struct ExplainArgs {
     /// The rule.
     pub(crate) id: String,
-    /// Rules in gitleaks' form, instead of the built-in ones and of those of --config.
+    /// Rules in gitleaks' form, in the place of the built-in ones; not beside --config.
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
     /// With what the configuration says becomes of findings at this virtual server.

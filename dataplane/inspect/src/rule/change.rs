@@ -33,7 +33,8 @@ pub(super) struct Change {
 impl Change {
     /// Why it cannot be, for a person.
     pub(super) fn to(self, rule: &mut Rule) -> Result<(), String> {
-        if rule.detector.is_some() && self.is_of_a_regex() {
+        let changes = self.is_of_a_regex();
+        if rule.detector.is_some() && changes {
             return Err(
                 "it changes a rule with a `detector`, of which only `description`, `class`, `action`, `direction` and \
                  examples can be changed"
@@ -60,9 +61,26 @@ impl Change {
         }
         rule.action = self.action.or(rule.action);
         rule.across_values |= self.across_values;
+        if changes {
+            // What a rule found before says nothing of what it finds now.
+            rule.examples.clear();
+            rule.counterexamples.clear();
+        }
         rule.examples.extend(self.examples);
         rule.counterexamples.extend(self.counterexamples);
         Ok(())
+    }
+
+    /// Whether it says what only a file for penstock does.
+    pub(super) fn is_of_penstock(&self) -> bool {
+        self.class.is_some()
+            || self.action.is_some()
+            || self.validator.is_some()
+            || !self.context.is_empty()
+            || self.require_context
+            || self.across_values
+            || !self.examples.is_empty()
+            || !self.counterexamples.is_empty()
     }
 
     fn is_of_a_regex(&self) -> bool {

@@ -38,7 +38,7 @@ impl RuleSet {
             let own = File::parse(name, text)?.read(name, text)?;
             let mut part = Self { rules: own.rules, notes: Vec::new() };
             for allowed in own.allowed {
-                part.allow(name, &allowed)?;
+                part.allow(name, &allowed, &mut Elsewhere::default())?;
             }
             set.take(name, part.rules)?;
         }
@@ -81,8 +81,10 @@ impl RuleSet {
         if extend.use_default {
             others = others.and(Self::built_in()?);
         }
+        let mut elsewhere =
+            Elsewhere { defaults: others.rules.iter().any(Rule::is_built_in), ids: Vec::new() };
         for id in &extend.disabled_rules {
-            if !others.rules.iter().any(|rule| rule.id == *id) {
+            if !others.has(id) && !elsewhere.takes(id) {
                 return Err(RuleError::Form {
                     file: name.to_owned(),
                     message: format!("`extend.disabledRules`: there is no rule `{id}` to disable"),
@@ -105,11 +107,14 @@ impl RuleSet {
                 .push(format!("{name}: it has no rules; write `[[rules]]`, or do not name it"));
         }
         for change in own.changes {
-            set.change(name, change)?;
+            if set.has(&change.id) || change.is_of_penstock() || !elsewhere.takes(&change.id) {
+                set.change(name, change)?;
+            }
         }
         for allowed in own.allowed {
-            set.allow(name, &allowed)?;
+            set.allow(name, &allowed, &mut elsewhere)?;
         }
+        set.notes.extend(elsewhere.note(name));
         if set.rules.len() > RULES_MAX {
             return Err(RuleError::Form {
                 file: name.to_owned(),
@@ -146,10 +151,19 @@ impl RuleSet {
         change.to(rule).map_err(wrong)
     }
 
+    fn has(&self, id: &str) -> bool {
+        self.rules.iter().any(|rule| rule.id == id)
+    }
+
     /// Lets go what a file lets go for all rules, or for some.
-    fn allow(&mut self, name: &str, allowed: &Allowed) -> Result<(), RuleError> {
+    fn allow(
+        &mut self,
+        name: &str,
+        allowed: &Allowed,
+        elsewhere: &mut Elsewhere,
+    ) -> Result<(), RuleError> {
         let Allowed { rules: ids, allowlist } = allowed;
-        if let Some(id) = ids.iter().find(|id| !self.rules.iter().any(|rule| rule.id == **id)) {
+        if let Some(id) = ids.iter().find(|id| !self.has(id) && !elsewhere.takes(id)) {
             let message = format!("`targetRules`: there is no rule `{id}` to allow anything for");
             return Err(RuleError::Form { file: name.to_owned(), message });
         }
@@ -257,6 +271,35 @@ impl RuleSet {
     }
 }
 
+/// What a file says of rules that are not here. Of one that extends the built-in rules they are gitleaks' own: those have
+/// other ids, and what it says of them is noted and left.
+#[derive(Default)]
+struct Elsewhere {
+    /// Whether the file extends the built-in rules.
+    defaults: bool,
+    ids: Vec<String>,
+}
+
+impl Elsewhere {
+    /// Whether a rule that is not here may be one of those.
+    fn takes(&mut self, id: &str) -> bool {
+        if self.defaults && !self.ids.iter().any(|one| one == id) {
+            self.ids.push(id.to_owned());
+        }
+        self.defaults
+    }
+
+    fn note(self, name: &str) -> Option<String> {
+        (!self.ids.is_empty()).then(|| {
+            format!(
+                "{name}: what it says of these rules is left out, as none built in has such an id: {}; `penstock rules \
+                 list` names those that are there",
+                file::shown(&self.ids)
+            )
+        })
+    }
+}
+
 /// A file may extend another, which extends another.
 const EXTENDS_MAX: usize = 2;
 
@@ -343,7 +386,8 @@ mod tests {
         let error = |text: &str| load(text).expect_err("it is wrong").to_string();
         for text in [
             "[[rules]]\nid = 'jwt'\naction = 'block'\n",
-            "[extend]\nuseDefault = true\n[[rules]]\nid = 'no'\nentropy = 3\n",
+            // gitleaks has no actions.
+            "[extend]\nuseDefault = true\n[[rules]]\nid = 'no'\naction = 'block'\n",
         ] {
             assert!(error(text).contains("it has no `regex`"), "{}", error(text));
         }
@@ -446,6 +490,21 @@ withinColumns = 80
             ]
         );
         assert!(RuleSet::built_in().expect("they load").notes().is_empty());
+    }
+
+    #[test]
+    fn what_a_file_says_of_rules_of_gitleaks_that_are_not_here_is_noted() {
+        let of = "[extend]\nuseDefault = true\ndisabledRules = ['github-pat', 'jwt']\n\
+                  [[rules]]\nid = 'aws-access-token'\nentropy = 4.0\n\
+                  [[allowlists]]\ntargetRules = ['github-pat', 'generic-api-key']\nstopwords = ['acme']\n";
+        let set = load(of).expect("a file");
+        let note = set.notes().concat();
+        assert!(note.contains("`github-pat`, `aws-access-token`;"), "{note}");
+        assert!(!set.has("jwt"), "what is there is disabled");
+        let allowed = set.rules().iter().find(|rule| rule.id == "generic-api-key").expect("it");
+        let mut lists = allowed.allowlists.iter();
+        let has = lists.any(|list| list.stop_words.iter().any(|word| word == "acme"));
+        assert!(has, "what is there is changed");
     }
 
     #[test]

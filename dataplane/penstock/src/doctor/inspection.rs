@@ -6,8 +6,8 @@ use super::Check;
 use crate::version::inspect_engine;
 
 /// Whether the engine takes the built-in rules on this processor. A configuration, where there is one that looks for any,
-/// looks for so many `rules`.
-pub(super) fn engine(rules: Option<usize>) -> Check {
+/// looks for so many rules with an engine of its own choice.
+pub(super) fn engine(configured: Option<(usize, EngineKind)>) -> Check {
     let name = "inspect engine";
     let set = RuleSet::built_in().map_err(|error| error.to_string());
     let prepared = set.and_then(|set| Inspector::new(set, EngineKind::BEST, Limits::default()));
@@ -25,10 +25,17 @@ pub(super) fn engine(rules: Option<usize>) -> Check {
             Check::failed(name, format!("{} cannot be used: {error}", inspect_engine()), fix)
         }
         Ok(inspector) => {
-            let rules = rules.map_or_else(
+            let rules = configured.map_or_else(
                 || format!("{} rules built in", inspector.rules().len()),
-                |rules| format!("{rules} rules of the configuration"),
+                |(rules, _)| format!("{rules} rules of the configuration"),
             );
+            if let Some((_, EngineKind::Portable)) = configured
+                && EngineKind::BEST == EngineKind::Vectorscan
+            {
+                let name_of = EngineKind::Portable.name();
+                let detail = format!("{name_of}, {rules}, which asks for it");
+                return Check::degraded(name, detail, "`engine: auto` finds the same, and faster");
+            }
             let detail = format!("{}, {rules}", inspect_engine());
             if EngineKind::BEST == EngineKind::Vectorscan {
                 return Check::ok(name, detail);

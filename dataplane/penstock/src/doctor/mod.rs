@@ -10,6 +10,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use penstock_config::{Loaded, Snapshot};
+use penstock_inspect::EngineKind;
 use serde_json::json;
 
 use crate::cli::DoctorArgs;
@@ -82,7 +83,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, color: Color) -> Res
 }
 
 /// What is to be said of it, itself where it is valid, and how many rules it looks for, where it does for any.
-fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>, Option<usize>) {
+fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>, Option<(usize, EngineKind)>) {
     let name = "configuration";
     let path = match locate::configuration(named) {
         Ok(path) => path,

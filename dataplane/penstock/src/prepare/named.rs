@@ -24,8 +24,7 @@ pub(super) fn missing(
     if wrong.is_empty() {
         return Ok(());
     }
-    let (list, path) = (wrong.join("\n"), path.display());
-    Err(format!("{list}\n`penstock rules list --config {path}` names those that are there"))
+    Err(format!("{}\n`penstock rules list` names those that are built in", wrong.join("\n")))
 }
 
 /// What can be served and is probably not meant. `rules` are those that are looked for.

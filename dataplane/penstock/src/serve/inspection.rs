@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use penstock_config::Snapshot;
+use penstock_inspect::EngineKind;
 use penstock_proxy::Guards;
 
 use crate::prepare::Prepared;
@@ -44,7 +45,7 @@ impl Ready {
     pub(super) fn metrics(&self, out: &mut String) {
         let Some(prepared) = &self.0 else { return };
         let (engine, rules) = (prepared.engine().name(), prepared.rules());
-        let fallback = u8::from(prepared.fallback.is_some());
+        let fallback = u8::from(prepared.engine() != EngineKind::Vectorscan);
         // Writing to a String cannot fail.
         let _ = writeln!(
             out,
