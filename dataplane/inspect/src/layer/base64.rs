@@ -156,6 +156,13 @@ fn is_text_decoded(decoded: &[u8]) -> bool {
             || Order::of(decoded).is_some())
 }
 
+/// Whether all that a run stands for is.
+fn is_printable_all(run: &[u8]) -> bool {
+    let mut decoded = Vec::with_capacity(run.len());
+    decode(run, &mut decoded);
+    !decoded.is_empty() && decoded.iter().all(|byte| is_printable(*byte))
+}
+
 /// In random bytes two of five are.
 const fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')
@@ -289,8 +296,14 @@ impl Lines {
             && self.lines.len() == 1
             && short
             && !letters.iter().any(u8::is_ascii_digit);
-        let total: usize = self.lines.iter().chain([line]).map(ExactSizeIterator::len).sum();
-        ends && !letters.is_empty() && !word && (padding > 0 || total.is_multiple_of(4))
+        let before = self.letters();
+        let total = before + line.len();
+        // Without padding the last group may be short; what the line goes on with is text then.
+        let goes_on = letters.get((4 - before % 4) % 4..).unwrap_or_default();
+        let whole = padding > 0
+            || total.is_multiple_of(4)
+            || total % 4 != 1 && first >= LINE_LONG && is_printable_all(goes_on);
+        ends && !letters.is_empty() && !word && whole
     }
 
     /// What of it is text: all of it, or all but a word above it, or lines that are text by themselves.
@@ -388,7 +401,7 @@ fn margin(text: &[u8], end: usize) -> Option<usize> {
     };
     let marks = line.iter().take_while(mark).count();
     let behind = line.get(marks..)?;
-    let signs = behind.iter().take_while(|byte| matches!(byte, b'/' | b'-')).count();
+    let signs = behind.iter().take_while(|byte| matches!(byte, b'/' | b'-' | b'+')).count();
     let blanks = behind.get(signs..)?.iter().take_while(blank).count();
     let signs = if (1..=SIGNS_MAX).contains(&signs) && blanks > 0 { signs + blanks } else { 0 };
     Some(begins + marks + signs)

@@ -164,7 +164,7 @@ fn a_token_stands_in_base64_as_tools_write_it() {
 }
 
 /// What is before and behind each line of base64 that is wrapped.
-const MARGINS: [(&str, &str); 12] = [
+const MARGINS: [(&str, &str); 14] = [
     ("", ""),
     ("  ", ""),
     ("\t", ""),
@@ -174,6 +174,8 @@ const MARGINS: [(&str, &str); 12] = [
     (" * ", ""),
     (">> ", " "),
     ("+", ""),
+    ("+ ", ""),
+    ("+    ", ""),
     ("", " "),
     ("", "\t"),
     ("    ", "\r"),
@@ -225,6 +227,35 @@ fn base64_is_one_run_however_it_is_wrapped() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}: {}", wrong.len(), 65 * 4, wrong.join("\n---\n"));
+}
+
+#[test]
+fn without_padding_the_last_line_is_of_the_run_too() {
+    let inspector = inspector(EngineKind::BEST);
+    for width in [44, 60, 64, 76] {
+        for cut in 0..12 {
+            // The token ends near the end of the run, or long before it.
+            for tail in ["", "\nand then a line of text that goes on for a whilex"] {
+                let text = format!("{}{TOKEN}{tail}", "the key: ".repeat(4) + &"#".repeat(cut));
+                let run = base64(text.as_bytes());
+                let lines = run.trim_end_matches('=').as_bytes().chunks(width);
+                let lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+                let out = redacted_text(&inspector, &lines.join("\n"));
+                let engine = ::base64::engine::general_purpose::STANDARD_NO_PAD;
+                let decoded = ::base64::Engine::decode(&engine, out.replace('\n', ""));
+                let expected = text.replace(TOKEN, "[REDACTED:github-personal-access-token]");
+                // As many letters as need no padding may have had some.
+                let padded = run.len().is_multiple_of(4) && !run.ends_with('=');
+                let decoded = if padded {
+                    let engine = ::base64::engine::general_purpose::STANDARD;
+                    ::base64::Engine::decode(&engine, out.replace('\n', ""))
+                } else {
+                    decoded
+                };
+                assert_eq!(decoded.ok(), Some(expected.into_bytes()), "{width} {cut}: {out}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -28,6 +28,20 @@ pub(super) struct Message<'i> {
 }
 
 impl Message<'_> {
+    /// Fails for what is no text that can be read as it is: nothing would be found in it, whatever it holds.
+    pub(super) fn is_text(&self) -> Result<(), Failure> {
+        let Some(at) = self.bytes.iter().position(|byte| *byte == 0) else { return Ok(()) };
+        let message = format!(
+            "{}: it has a zero at byte {}: it is UTF-16, compressed, or no text at all",
+            self.name,
+            self.offset.saturating_add(at as u64)
+        );
+        Err(Failure::new(Exit::Data, message).help(
+            "`iconv -f UTF-16 -t UTF-8` or `gzip -dc` makes text of it; with `--form text` its bytes are looked into as \
+             they are",
+        ))
+    }
+
     /// It could not be looked into whole.
     pub(super) fn failure(&self, why: &str) -> Failure {
         Failure::new(Exit::Data, format!("{}:{}: {why}", self.name, self.line))

@@ -33,6 +33,9 @@ pub(crate) fn run(
     let paint = if args.redact { Paint::for_stderr(color) } else { Paint::for_stdout(color) };
     let mut any = false;
     while let Some(message) = input.next()? {
+        if args.form.is_none() {
+            message.is_text()?;
+        }
         let becomes = looking.becomes(&message, &mut scratch);
         let all = inspector.scan(message.bytes, message.form, &mut scratch);
         let all = all.map_err(|error| message.failure(&error.to_string()))?.to_vec();

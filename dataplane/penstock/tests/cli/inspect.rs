@@ -69,6 +69,20 @@ fn nothing_found_is_silence_and_zero() {
 }
 
 #[test]
+fn what_is_no_text_is_not_found_clean() {
+    let folder = Folder::new();
+    let wide: Vec<u8> = format!("key {TOKEN}").bytes().flat_map(|byte| [byte, 0]).collect();
+    let output = folder.given(&["inspect"], &wide);
+    assert_eq!(code(&output), 65);
+    assert!(
+        stderr(&output).contains("-: it has a zero at byte 1: it is UTF-16"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(code(&folder.given(&["inspect", "--form", "text"], &wide)), 0);
+}
+
+#[test]
 fn a_finding_as_json_has_its_bytes_in_the_file_and_not_itself() {
     let folder = Folder::new();
     let file = format!("é\n{{\"a\": \"{TOKEN}\"}}\n");
