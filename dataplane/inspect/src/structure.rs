@@ -189,12 +189,38 @@ pub(crate) fn whole(text: &[u8], part: &Range<usize>) -> Option<usize> {
 
 /// How the quotes of a value's key are written, or of what else is in its array.
 fn quote_of_value(text: &[u8], value: &Range<usize>) -> Option<Quote> {
-    let closes = text.get(value.end..)?.trim_ascii_start().first()?;
-    let before = text.get(..value.start)?.trim_ascii_end();
+    let closes = without_blanks_before(text.get(value.end..)?).first()?;
+    let before = without_blanks_behind(text.get(..value.start)?);
     match (before.last()?, closes) {
         (b':', b',' | b'}') => quote_of(before.strip_suffix(b":")?),
         (b',' | b'[', b',' | b']') => quote_of_array(before),
         _ => None,
+    }
+}
+
+/// Without the blanks that a text begins with, of which a string has the ends of lines as escapes.
+fn without_blanks_before(mut text: &[u8]) -> &[u8] {
+    loop {
+        text = text.trim_ascii_start();
+        let escapes = text.iter().take(NUMBER_BYTES_MAX).take_while(|byte| **byte == b'\\').count();
+        match text.get(escapes..) {
+            Some([b'n' | b'r' | b't', rest @ ..]) if escapes > 0 => text = rest,
+            _ => return text,
+        }
+    }
+}
+
+/// The same of those that it ends with.
+fn without_blanks_behind(mut text: &[u8]) -> &[u8] {
+    loop {
+        text = text.trim_ascii_end();
+        let Some((b'n' | b'r' | b't', rest)) = text.split_last() else { return text };
+        let escapes = rest.iter().rev().take(NUMBER_BYTES_MAX);
+        let escapes = escapes.take_while(|byte| **byte == b'\\').count();
+        if escapes == 0 {
+            return text;
+        }
+        text = rest.get(..rest.len() - escapes).unwrap_or_default();
     }
 }
 

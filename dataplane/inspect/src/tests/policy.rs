@@ -226,6 +226,15 @@ fn a_number_on_a_line_of_json_becomes_a_string() {
     let mut decoded = Vec::new();
     crate::layer::base64::decode(clean.trim_end_matches('=').as_bytes(), &mut decoded);
     assert_eq!(decoded, quoted.as_bytes());
+    for within in ["{\n  \"n\": CARD\n}", "[\n  1,\n  CARD\n]", "[\n\tCARD\r\n]"] {
+        let inner = within.replace("CARD", "4111111111111111");
+        let text = format!("log: {} and more", json!({ "k": inner }));
+        let clean = changed(&with, &text);
+        let line = clean.strip_prefix("log: ").and_then(|clean| clean.strip_suffix(" and more"));
+        let read: Value = serde_json::from_str(line.expect("the line")).expect("JSON");
+        let quoted = within.replace("CARD", &format!("\"{hidden}\""));
+        assert_eq!(read["k"], quoted, "{clean}");
+    }
     let sealed = changed(&policy(&[class(Class::Card, Action::Tokenise)]), text);
     for line in sealed.lines().skip(1) {
         assert!(line.contains("\"[SEALED:card:"), "{sealed}");
