@@ -11,7 +11,7 @@ use crate::layer::Layer;
 use crate::limits::{Budget, Exceeded};
 use crate::rule::{Rule, Window};
 use crate::structure::{Cell, cell_at, neighbours};
-use crate::table::{Table, Tables, may_be_head};
+use crate::table::{Table, Tables, may_be_head, name_in};
 
 /// A text, and what keeps its values apart.
 pub(crate) struct Text<'t> {
@@ -139,10 +139,11 @@ impl Text<'_> {
         let mut tables = Tables::new(self.bytes);
         let mut read = 0;
         for hit in words {
-            if hit.start < read || !may_be_head(self.bytes, hit.start..hit.end) {
+            let Some(at) = name_in(self.bytes, hit.start..hit.end) else { continue };
+            if at < read || !may_be_head(self.bytes, at) {
                 continue;
             }
-            let table = self.table(&mut tables, hit.end - 1);
+            let table = self.table(&mut tables, at);
             budget.spend(tables.walked())?;
             let Some(table) = table else { continue };
             let named = |column: &Range<usize>| {
@@ -150,8 +151,7 @@ impl Text<'_> {
             };
             let columns: Vec<Vec<usize>> = table.columns.iter().map(named).collect();
             if columns.iter().any(|asked| !asked.is_empty()) {
-                let at = hit.end - 1;
-                heads.push(self.layer.map_or(at, |layer| layer.source(at..hit.end).start));
+                heads.push(self.layer.map_or(at, |layer| layer.source(at..at + 1).start));
             }
             read = tables.rows(&table, |cells| {
                 for (cell, asked) in cells.iter().zip(&columns) {

@@ -69,10 +69,16 @@ enum Form {
     Tuples { open: u8, close: u8 },
 }
 
-/// Whether a word stands as a column's name does: between separators, with nothing but a name around it.
-pub(crate) fn may_be_head(text: &[u8], word: Range<usize>) -> bool {
-    let before = text.get(word.start.saturating_sub(NAME_BYTES_MAX)..word.start);
-    let behind = text.get(word.end..(word.end + NAME_BYTES_MAX).min(text.len()));
+/// Where a name is in what was sought, which may be a word with the separator beside it.
+pub(crate) fn name_in(text: &[u8], sought: Range<usize>) -> Option<usize> {
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+    Some(sought.start + text.get(sought)?.iter().rposition(letter)?)
+}
+
+/// Whether a place is in what stands as a column's name does: between separators, with nothing but a name around it.
+pub(crate) fn may_be_head(text: &[u8], at: usize) -> bool {
+    let before = text.get(at.saturating_sub(CELL_BYTES_MAX)..at);
+    let behind = text.get(at..at.saturating_add(CELL_BYTES_MAX).min(text.len()));
     let ends = |byte: &&u8| !is_name(**byte) && !matches!(**byte, b'"' | b'\'' | b'`' | b'\\');
     let left = before.unwrap_or_default().iter().rfind(ends);
     let right = behind.unwrap_or_default().iter().find(ends);
@@ -414,7 +420,7 @@ mod tests {
         let at = text.find(word).expect("it is there");
         let mut tables = Tables::new(text.as_bytes());
         let Some(table) = tables.at(&(0..text.len()), at) else { return Vec::new() };
-        assert!(may_be_head(text.as_bytes(), at..at + word.len()), "{text}");
+        assert!(may_be_head(text.as_bytes(), at), "{text}");
         let number = table.columns.iter().position(|one| one.contains(&at)).expect("a column");
         let mut all = Vec::new();
         let told = tables.rows(&table, |cells| {
@@ -459,7 +465,7 @@ mod tests {
             let word = if text.contains("dob") { "dob" } else { "phone" };
             assert_eq!(column_or_none(text, word), Vec::<String>::new(), "{text}");
         }
-        assert!(!may_be_head(br#"{"a":1,"dob":"1984"}"#, 8..11), "a key is no head");
+        assert!(!may_be_head(br#"{"a":1,"dob":"1984"}"#, 8), "a key is no head");
     }
 
     fn column_or_none(text: &str, word: &str) -> Vec<String> {

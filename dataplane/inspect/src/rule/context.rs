@@ -20,12 +20,19 @@ const PLACEHOLDER_MAX: usize = 128;
 #[derive(Debug, Default)]
 pub(crate) struct Context {
     words: Vec<String>,
+    /// Whether a blank in one stands for itself.
+    verbatim: bool,
     search: OnceLock<Option<AhoCorasick>>,
 }
 
 impl Context {
     pub(crate) fn new(words: Vec<String>) -> Self {
-        Self { words, search: OnceLock::new() }
+        Self { words, ..Self::default() }
+    }
+
+    /// Of words in which a blank stands for itself.
+    pub(crate) fn verbatim(words: Vec<String>) -> Self {
+        Self { words, verbatim: true, ..Self::default() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -39,20 +46,11 @@ impl Context {
 
     /// In every way in which they are written, in lower case.
     pub(crate) fn written(&self) -> Vec<Vec<u8>> {
-        let mut all = Vec::new();
-        for word in &self.words {
-            let mut written = vec![Vec::new()];
-            for (index, part) in word.split(' ').enumerate() {
-                let ways: &[&str] = if index == 0 { &[""] } else { &[" ", "_", "-", ""] };
-                let longer = |before: &Vec<u8>| -> Vec<Vec<u8>> {
-                    let join = |way: &&str| [before, way.as_bytes(), part.as_bytes()].concat();
-                    ways.iter().map(join).collect()
-                };
-                written = written.iter().flat_map(longer).collect();
-            }
-            all.append(&mut written);
+        let all = self.words.iter();
+        if self.verbatim {
+            return all.map(|word| word.clone().into_bytes()).collect();
         }
-        all
+        all.flat_map(|word| ways(word)).map(String::into_bytes).collect()
     }
 
     /// Whether one of them stands beside `secret`.
@@ -79,6 +77,16 @@ impl Context {
         hits.map(move |hit| part.start + hit.start()..part.start + hit.end())
             .filter(move |word| stands_alone(text, word.clone()))
     }
+}
+
+/// The ways in which a word is written: with a blank, `_`, `-` or nothing where it has a blank.
+pub(super) fn ways(word: &str) -> Vec<String> {
+    let mut parts = word.split(' ');
+    let first = vec![parts.next().unwrap_or_default().to_owned()];
+    parts.fold(first, |before, part| {
+        let longer = |one: &String| [" ", "_", "-", ""].map(|way| format!("{one}{way}{part}"));
+        before.iter().flat_map(longer).collect()
+    })
 }
 
 /// Whether a place is within what was put in the place of a finding: of that its name says nothing of what stands

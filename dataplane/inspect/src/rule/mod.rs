@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) use allow::{Allowlist, Matched};
+use context::ways;
 pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context, stands_alone};
 pub(crate) use entropy::bits_per_byte;
 pub use error::RuleError;
@@ -28,9 +29,12 @@ use crate::validate::Validator;
 
 /// Shorter words stand in too many others to be sought as heads of columns,
 const HEAD_BYTES_MIN: usize = 4;
-/// but for these, where they begin one. A blank is one, or `_`, `-` or nothing.
+/// but for these, where one of these is before them,
 const HEADS_SHORT: [&str; 9] = ["bsn", "cnp", "cpf", "cpr", "dob", "egn", "nhs", "oib", "ssn"];
-const HEADS_BEGIN: [&str; 5] = ["| ", ", ", "(", "\"", "`"];
+const HEADS_BEGIN: [&str; 14] =
+    [",", ", ", ";", "; ", "\t", "|", "| ", "  ", "(", "\"", "'", "`", "_", "\n"];
+/// or, as the first of a text is behind nothing, one of these behind.
+const HEADS_END: [&str; 6] = [",", ";", "\t", "|", " |", "_"];
 /// And these say too little.
 const HEADS_COMMON: [&str; 7] =
     ["address", "account", "sender", "recipient", "said", "number", "owner"];
@@ -136,12 +140,13 @@ impl Rule {
         for word in words {
             if HEADS_SHORT.contains(&word.as_str()) {
                 sought.extend(HEADS_BEGIN.map(|begin| format!("{begin}{word}")));
+                sought.extend(HEADS_END.map(|end| format!("{word}{end}")));
             } else if word.len() >= HEAD_BYTES_MIN && !HEADS_COMMON.contains(&word.as_str()) {
-                sought.insert(word.clone());
+                sought.extend(ways(word));
             }
         }
         let regex = Pattern::parse("")?;
-        let context = Context::new(sought.into_iter().collect());
+        let context = Context::verbatim(sought.into_iter().collect());
         let class = Class::Secret;
         let mut rule = Self::new(String::new(), class, regex);
         rule.context = context;

@@ -52,6 +52,43 @@ fn a_value_is_what_the_head_of_its_column_says() {
     assert!(all.contains(&("phone".into(), "0171 5550123".into())), "{all:?}");
 }
 
+/// Names of three letters are sought with what stands beside them.
+#[test]
+fn a_short_name_is_one_wherever_it_stands() {
+    for name in ["dob", "DOB", "user_dob", "dob_at", "birth_date"] {
+        for (head, row) in [
+            ("id,NAME", "7,1984-03-12"),
+            ("id, NAME", "7, 1984-03-12"),
+            ("NAME,id", "1984-03-12,7"),
+            ("\"NAME\",\"id\"", "\"1984-03-12\",\"7\""),
+            ("id;NAME", "7;1984-03-12"),
+            ("NAME;id", "1984-03-12;7"),
+            ("id;NAME;x", "7;1984-03-12;x"),
+            ("id\tNAME", "7\t1984-03-12"),
+            ("NAME\tid", "1984-03-12\t7"),
+            ("id\tNAME\tx", "7\t1984-03-12\tx"),
+            (" id | NAME\n----+-----", "  7 | 1984-03-12"),
+            (" NAME | id\n-----+----", " 1984-03-12 | 7"),
+            (" id |     NAME    \n----+------------", "  7 | 1984-03-12"),
+            ("| NAME | id |\n|---|---|", "| 1984-03-12 | 7 |"),
+            ("|id|NAME|\n|---|---|", "|7|1984-03-12|"),
+            ("INSERT INTO p (id, NAME) VALUES", "(7, '1984-03-12');"),
+            ("INSERT INTO p (id,NAME) VALUES", "(7, '1984-03-12');"),
+            ("INSERT INTO p (NAME, id) VALUES", "('1984-03-12', 7);"),
+            ("INSERT INTO p (`id`, `NAME`) VALUES", "(7, '1984-03-12');"),
+        ] {
+            let table = format!("{}\n{row}\n", head.replace("NAME", name));
+            assert_eq!(dates(&table, Form::Text), ["1984-03-12"], "{table}");
+            let message = json!({ "text": table }).to_string();
+            assert_eq!(dates(&message, Form::Json), ["1984-03-12"], "{message}");
+            assert_eq!(dates(&message, Form::Text), ["1984-03-12"], "{message}");
+        }
+    }
+    for table in ["ssn,name\n536221847,jo\n", "name,ssn\njo,536221847\n"] {
+        assert_eq!(classes(table, Form::Text), [("ssn".to_owned(), "536221847".to_owned())]);
+    }
+}
+
 #[test]
 fn arrays_of_json_are_rows_below_the_first_or_below_their_columns() {
     for message in [
