@@ -208,7 +208,7 @@ struct Around {
 }
 
 fn ends_word(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>')
+    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'<' | b'>')
 }
 
 fn ends_line(byte: u8) -> bool {

@@ -4,6 +4,9 @@ use memchr::memchr2;
 
 use super::Layer;
 
+/// Between two `+` or `/` of base64 there are some 32 letters, and never so few on average; words are shorter.
+const BASE64_RUN_MIN: usize = 8;
+
 /// Appends `source` to `layer` with each `%XX` decoded, and each `+` of a form.
 pub(crate) fn unpercent(source: &[u8], layer: &mut Layer) {
     let mut forms = Forms::default();
@@ -42,7 +45,7 @@ impl Forms {
             return false;
         }
         if at >= self.end {
-            let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'<>`\\&=;?#,{}".contains(byte);
+            let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"<>\\&=;#".contains(byte);
             let before = text.get(self.end..at).unwrap_or_default();
             let start = self.end + before.iter().rposition(ends).map_or(0, |last| last + 1);
             let rest = text.get(at..).unwrap_or_default();
@@ -50,12 +53,21 @@ impl Forms {
             let key = text.get(..start).and_then(|before| before.strip_suffix(b"="));
             let key = key.and_then(<[u8]>::last);
             let key = key.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"_-]".contains(byte));
-            // Base64 has this, and forms have it escaped.
             let value = text.get(start..self.end).unwrap_or_default();
-            self.is_value = key && !value.contains(&b'/');
+            self.is_value = key && !is_base64(value);
         }
         self.is_value
     }
+}
+
+/// Whether a value looks like base64 rather than like words between blanks. Where it has no `/` its reader decides, and
+/// that of a form reads blanks.
+fn is_base64(value: &[u8]) -> bool {
+    let is_sign = |byte: &&u8| matches!(byte, b'+' | b'/');
+    let signs = value.iter().filter(is_sign).count();
+    value.contains(&b'/')
+        && value.iter().all(|byte| byte.is_ascii_alphanumeric() || is_sign(&byte))
+        && value.len() / (signs + 1) >= BASE64_RUN_MIN
 }
 
 /// What the `%XX` stands for that `text` begins with.
@@ -75,7 +87,11 @@ mod tests {
             ("text=my+card+is+4111", "text=my card is 4111"),
             ("?q=a%2Fb+c&x[]=d+e#f+g", "?q=a/b c&x[]=d e#f+g"),
             ("a+b=c+d e+f", "a+b=c d e+f"),
-            ("key=QUJD+RUZH/SUpL+TU5P", "key=QUJD+RUZH/SUpL+TU5P"),
+            ("key=q7Zr4LwX9bTn+2KcVf8Ys/3HdMpE6u", "key=q7Zr4LwX9bTn+2KcVf8Ys/3HdMpE6u"),
+            ("text=hello,+my+card", "text=hello, my card"),
+            ("text=a/b+my+card+is+4111", "text=a/b my card is 4111"),
+            ("q=see?+4111&r='a'+{b}+`c`", "q=see? 4111&r='a' {b} `c`"),
+            ("q=http://x.example/a+4111", "q=http://x.example/a 4111"),
             ("+49 = +1, x==+2", "+49 = +1, x==+2"),
         ] {
             let mut layer = Layer::default();

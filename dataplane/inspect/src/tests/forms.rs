@@ -450,10 +450,25 @@ fn blanks_of_a_form_are_read_as_blanks() {
             "text=my+card+is+[REDACTED:payment-card]&n=1",
         ),
         ("q=my%20ssn%3A+123-45-6789", "us-ssn", "q=my%20ssn%3A+[REDACTED:us-ssn]"),
+        ("msg=hi,+my+ssn%3A+536-22-8747", "us-ssn", "msg=hi,+my+ssn%3A+[REDACTED:us-ssn]"),
     ] {
         let all = found(&inspector, text.as_bytes(), Form::Text);
         assert!(all.iter().any(|(id, ..)| id == rule), "{text}: {all:?}");
         assert_eq!(redacted_text(&inspector, text), expected);
+    }
+    let apart = format!("text=it's{}+card:+", "x".repeat(200));
+    for before in [
+        "text=hello,+my+card+is+",
+        "text=a/b+my+card+is+",
+        "text=and/or+",
+        "q=see?+",
+        "q=what's+this+",
+        "q={`it'}+",
+        &apart,
+    ] {
+        let text = format!("{before}4111+1111+1111+1111&n=1");
+        let expected = format!("{before}[REDACTED:payment-card]&n=1");
+        assert_eq!(redacted_text(&inspector, &text), expected);
     }
     // Whatever comes in the place of something in a form is written as one.
     let mut scratch = inspector.scratch().expect("scratch");
