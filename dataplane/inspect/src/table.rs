@@ -320,7 +320,7 @@ fn head(
         let length = near.iter().position(|byte| *byte == b',' || *byte == close);
         *walked += length.unwrap_or(near.len()) + 1;
         let cell = trimmed(text, at..at + length?);
-        if !is_named(text, &cell, false) {
+        if !is_named(text, &cell, is_name) {
             return None;
         }
         all.push(cell);
@@ -394,17 +394,18 @@ fn names(
     all: impl Iterator<Item = Range<usize>>,
     empty: bool,
 ) -> Option<Vec<Range<usize>>> {
-    let named = |one| Some(trimmed(text, one)).filter(|one| is_named(text, one, empty));
-    all.map(named).collect()
+    // Where lines are rows, a bracket is a part of what it stands in.
+    let of_line = |byte| is_name(byte) || b"()%".contains(&byte);
+    let fits = |one: &Range<usize>| one.is_empty() && empty || is_named(text, one, of_line);
+    all.map(|one| Some(trimmed(text, one)).filter(fits)).collect()
 }
 
-fn is_named(text: &[u8], one: &Range<usize>, empty: bool) -> bool {
+fn is_named(text: &[u8], one: &Range<usize>, is_part: impl Fn(u8) -> bool) -> bool {
     let name = text.get(one.clone()).unwrap_or_default();
     let letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-    name.is_empty() && empty
-        || name.len() <= NAME_BYTES_MAX
-            && name.iter().all(|byte| is_name(*byte))
-            && name.iter().any(letter)
+    name.len() <= NAME_BYTES_MAX
+        && name.iter().all(|byte| is_part(*byte))
+        && name.iter().any(letter)
 }
 
 fn is_name(byte: u8) -> bool {
