@@ -331,6 +331,10 @@ impl Scan<'_> {
             cells: clipped.then_some(all.as_slice()),
         };
         let mut found = |rule: usize, Match { secret, in_context, .. }: Match| {
+            // What stands between two parts is not of it.
+            if of.layer.is_over_parts(&secret) {
+                return;
+            }
             let secret = without_halves(bytes, secret);
             let source = source_of(texts, index, secret.clone());
             findings.push(Finding { rule, source, text: index, secret, in_context });

@@ -24,6 +24,8 @@ pub(crate) struct Layer {
     text: Vec<u8>,
     steps: Vec<Step>,
     unseen: Vec<Unseen>,
+    /// Where parts of the text stand apart, as what is between them in the source was skipped.
+    parts: Vec<usize>,
     /// The end of what was read of the source.
     source_end: usize,
 }
@@ -71,6 +73,8 @@ impl Layer {
         self.steps.push(Step { at: 0, from, how: How::Copied });
         self.unseen.clear();
         self.unseen.shrink_to(bytes_max / size_of::<Unseen>());
+        self.parts.clear();
+        self.parts.shrink_to(bytes_max / size_of::<usize>());
         self.source_end = from;
     }
 
@@ -79,6 +83,7 @@ impl Layer {
         self.text.capacity()
             + self.steps.capacity() * size_of::<Step>()
             + self.unseen.capacity() * size_of::<Unseen>()
+            + self.parts.capacity() * size_of::<usize>()
     }
 
     /// What was left out of it, in order.
@@ -142,10 +147,17 @@ impl Layer {
             self.leave_out(bytes);
         } else {
             // What goes on to here does not take what is passed over with it.
+            self.parts.push(self.text.len());
             self.decoded(APART, 0);
             self.leave_out(0);
             self.leave_out(bytes);
         }
+    }
+
+    /// Whether a span of the text goes over from one part into another.
+    pub(crate) fn is_over_parts(&self, span: &Range<usize>) -> bool {
+        let next = self.parts.partition_point(|part| *part < span.start);
+        self.parts.get(next).is_some_and(|part| part + APART.len() < span.end)
     }
 
     /// Appends what a run of base64 stands for that is on these lines of the source: each of its bytes came from the group
@@ -248,6 +260,24 @@ impl Layer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_over_two_parts_is_told() {
+        let mut layer = Layer::default();
+        layer.reset(0, 1024);
+        layer.copy(b"abc");
+        layer.skip_to(10);
+        layer.copy(b"def");
+        assert_eq!(layer.text(), b"abc\n\0\ndef");
+        for (span, over) in
+            [(0..3, false), (0..4, false), (5..9, false), (2..7, true), (0..9, true)]
+        {
+            assert_eq!(layer.is_over_parts(&span), over, "{span:?}");
+        }
+        layer.reset(0, 1024);
+        layer.copy(b"abcdefghi");
+        assert!(!layer.is_over_parts(&(0..9)), "what was before is forgotten");
+    }
 
     #[test]
     fn a_span_leads_back_to_whole_escapes() {
