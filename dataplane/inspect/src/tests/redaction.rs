@@ -244,3 +244,28 @@ fn nothing_is_found_in_what_stands_in_the_place_of_an_example() {
     }
     assert!(again.is_empty(), "{again:#?}");
 }
+
+/// Of a text only what stands around its escapes is decoded: what is between is in no match.
+#[test]
+fn a_key_does_not_begin_in_one_string_and_end_in_another() {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(letters[usize::try_from(state % 64).expect("it is small")])
+    };
+    let body: String =
+        (0..19).map(|_| (0..64).map(|_| letter()).collect::<String>() + "\n").collect();
+    let kind = "RSA PRIVATE KEY";
+    let key = format!("-----BEGIN {kind}-----\n{body}-----END {kind}-----\n");
+    let within = json!(format!("\t\r{key}/\\")).to_string();
+    let message = json!([format!("'\\\\{key}ssn \r"), null, within]).to_string();
+    let clean = redacted(&INSPECTOR, message.as_bytes(), Form::Json);
+    let clean: Value = serde_json::from_slice(&clean).expect("JSON");
+    assert_eq!(clean[1], Value::Null, "{clean}");
+    assert!(clean[0].as_str().is_some_and(|text| text.ends_with("ssn \r")), "{clean}");
+    let line = key.lines().nth(9).expect("a line");
+    assert!(!clean.to_string().contains(line), "{clean}");
+}
