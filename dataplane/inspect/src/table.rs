@@ -43,12 +43,11 @@ pub(crate) struct Tables<'t> {
     text: &'t [u8],
     /// Up to where these are known:
     seen: usize,
-    /// the last bracket,
+    /// the last bracket, if it is near,
     bracket: Option<usize>,
-    /// where the line begins,
-    line: usize,
-    /// and a string behind the last key on it.
-    key: Option<usize>,
+    /// and where the line begins, or behind the last key on it a string.
+    begin: usize,
+    is_string: bool,
     /// The last bracket, and the last beginning of a line, at which no head is.
     none: [Option<usize>; 2],
     /// Brackets that are not closed before a row is too long.
@@ -91,7 +90,7 @@ pub(crate) fn may_be_head(text: &[u8], at: usize) -> bool {
 impl<'t> Tables<'t> {
     pub(crate) fn new(text: &'t [u8]) -> Self {
         let (open, none) = (Vec::new(), [None; 2]);
-        Self { text, seen: 0, bracket: None, line: 0, key: None, none, open, walked: 0 }
+        Self { text, seen: 0, bracket: None, begin: 0, is_string: false, none, open, walked: 0 }
     }
 
     /// What looking for them took, since it was asked for.
@@ -104,32 +103,37 @@ impl<'t> Tables<'t> {
         self.of_tuples(part, at).or_else(|| self.of_lines(part, at))
     }
 
-    /// What stands before a place.
+    /// What stands before a place, as far as a head may.
     fn see(&mut self, at: usize) {
-        let text = self.text;
-        let fresh = text.get(self.seen..at).unwrap_or_default();
-        for (place, byte) in (self.seen..).zip(fresh) {
+        let text = self.text.get(..at).unwrap_or_default();
+        let first = self.seen.max(at.saturating_sub(HEAD_BYTES_MAX));
+        let (mut bracket, mut begin) = (None, None);
+        for (place, byte) in text.iter().enumerate().skip(first).rev() {
+            self.walked += 1;
             match byte {
-                b'\n' => (self.line, self.key) = (place + 1, None),
-                b'(' | b'[' | b')' | b']' | b'{' | b'}' | b';' => self.bracket = Some(place),
-                b'"' => {
+                b'\n' => begin = begin.or(Some((place + 1, false))),
+                b'(' | b'[' | b')' | b']' | b'{' | b'}' | b';' => bracket = bracket.or(Some(place)),
+                b'"' if begin.is_none() => {
                     let before = text.get(..place).unwrap_or_default();
-                    if before.ends_with(b":") || before.ends_with(b": ") {
-                        self.key = Some(place + 1);
-                    }
+                    let is_string = before.ends_with(b":") || before.ends_with(b": ");
+                    begin = is_string.then_some((place + 1, true));
                 }
-                _ => {}
+                _ => continue,
+            }
+            if bracket.is_some() && begin.is_some() {
+                break;
             }
         }
-        self.walked += fresh.len();
+        self.bracket = bracket.or(self.bracket);
+        (self.begin, self.is_string) = begin.unwrap_or((self.begin, self.is_string));
         self.seen = self.seen.max(at);
     }
 
     fn of_lines(&mut self, part: &Range<usize>, at: usize) -> Option<Table> {
         self.see(at);
         // In JSON that was not taken apart a text begins behind its key.
-        let key = self.key.filter(|key| *key >= part.start);
-        let (start, quoted) = (key.unwrap_or(self.line.max(part.start)), key.is_some());
+        let start = self.begin.max(part.start);
+        let quoted = self.is_string && self.begin >= part.start;
         let [_, none] = &mut self.none;
         if at.checked_sub(start)? > HEAD_BYTES_MAX || none.replace(start) == Some(start) {
             return None;

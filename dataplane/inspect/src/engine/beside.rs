@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Hit;
-use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule, stands_alone};
+use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule, begins_alone, stands_alone};
 
 /// So much of a word is looked at first; of one that is a byte shorter all of it.
 const BEGIN_BYTES: usize = 3;
@@ -29,7 +29,10 @@ pub(super) enum Needs {
 /// The words that are needed.
 #[derive(Debug)]
 pub(super) struct Beside {
-    begins: Begins,
+    /// What words of a context begin with,
+    context: Begins,
+    /// and what keywords do.
+    keywords: Begins,
     words: Vec<Word>,
     by_begin: ByBegin,
     /// Those of a byte, by which only columns are named.
@@ -83,6 +86,12 @@ struct Found {
     at: Range<usize>,
     /// Which it is.
     word: usize,
+}
+
+impl Default for Begins {
+    fn default() -> Self {
+        Self(Box::new([0; 1 << (HASH_BITS - 6)]))
+    }
 }
 
 impl Begins {
@@ -170,7 +179,7 @@ impl Beside {
                 known.entry(word).or_default().push(index);
             }
         }
-        let mut begins = Begins(Box::new([0; 1 << (HASH_BITS - 6)]));
+        let (mut context, mut in_match) = (Begins::default(), Begins::default());
         let mut by_begin = vec![Vec::new(); 1 << BEGIN_BITS];
         let (mut words, mut tiny) = (Vec::new(), Vec::new());
         for ((bytes, of), rules) in known {
@@ -182,6 +191,7 @@ impl Beside {
             let third = |any: u8| head.bytes | u64::from(any) << 16;
             let all = if bytes.len() < BEGIN_BYTES { 0..=u8::MAX } else { 0..=0 };
             let mut hashes: Vec<usize> = all.map(|any| hash(fold(third(any)))).collect();
+            let begins = if of == Needs::Context { &mut context } else { &mut in_match };
             for hash in &mut hashes {
                 begins.insert(*hash);
                 *hash >>= HASH_BITS - BEGIN_BITS;
@@ -197,7 +207,7 @@ impl Beside {
             words.push(Word { bytes, of, rules });
         }
         let by_begin = ByBegin::of(&by_begin);
-        Self { begins, words, by_begin, tiny, needs }
+        Self { context, keywords: in_match, words, by_begin, tiny, needs }
     }
 
     fn needs(&self, hit: &Hit) -> Needs {
@@ -253,23 +263,31 @@ impl Beside {
 
     fn search_in(&self, text: &[u8], part: &Range<usize>, found: &mut Vec<Found>) {
         let piece = text.get(part.clone()).unwrap_or_default();
-        let mut look = |at: usize, folded: u64| {
-            if self.begins.has(hash(folded)) {
-                self.words_at(text, part.start + at..part.end, folded, found);
+        let mut next = part.start;
+        for (at, eight) in (part.start..).zip(piece.array_windows()) {
+            let folded = fold(u64::from_le_bytes(*eight));
+            if self.may_begin(text, at, folded) {
+                self.words_at(text, at..part.end, folded, found);
             }
-        };
-        let mut next = 0;
-        for (at, eight) in piece.array_windows().enumerate() {
-            look(at, fold(u64::from_le_bytes(*eight)));
             next = at + 1;
         }
         // What is shorter than it may be has no more bytes.
-        for at in next..piece.len().saturating_sub(BEGIN_BYTES - 2) {
-            look(at, folded(piece.get(at..).unwrap_or_default()));
+        for at in next..(part.start + piece.len()).saturating_sub(BEGIN_BYTES - 2) {
+            let folded = folded(piece.get(at - part.start..).unwrap_or_default());
+            if self.may_begin(text, at, folded) {
+                self.words_at(text, at..part.end, folded, found);
+            }
         }
     }
 
-    /// Tells the words that a part of the text begins with.
+    /// Whether a word may begin where a text goes on so.
+    fn may_begin(&self, text: &[u8], at: usize, folded: u64) -> bool {
+        let hash = hash(folded);
+        self.keywords.has(hash) || self.context.has(hash) && begins_alone(text, at)
+    }
+
+    /// Tells the words that a part of the text begins with. It is called seldom: what is before that is to stay small.
+    #[inline(never)]
     fn words_at(&self, text: &[u8], part: Range<usize>, folded: u64, found: &mut Vec<Found>) {
         let rest = text.get(part.clone()).unwrap_or_default();
         for index in self.by_begin.words(folded) {

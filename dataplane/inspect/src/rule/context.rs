@@ -100,16 +100,21 @@ fn is_in_placeholder(text: &[u8], at: usize) -> bool {
 
 /// Whether no letter goes on before or behind a word, unless its case says that another word begins.
 pub(crate) fn stands_alone(text: &[u8], word: Range<usize>) -> bool {
-    let at = |index: usize| text.get(index).copied();
-    let apart = |left: Option<u8>, right: Option<u8>| match (left, right) {
-        (Some(left), Some(right)) => left.is_ascii_lowercase() && right.is_ascii_uppercase(),
-        _ => true,
-    };
-    let letter = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphabetic());
-    let before = word.start.checked_sub(1).and_then(at);
-    let after = at(word.end);
-    let last = word.end.checked_sub(1).and_then(at);
-    (!letter(before) || apart(before, at(word.start))) && (!letter(after) || apart(last, after))
+    let after = text.get(word.end).copied().filter(u8::is_ascii_alphabetic);
+    begins_alone(text, word.start) && (after.is_none() || is_hump(text, word.end))
+}
+
+/// Whether a word that begins here may stand alone.
+pub(crate) fn begins_alone(text: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| text.get(before));
+    before.is_none_or(|before| !before.is_ascii_alphabetic()) || is_hump(text, at)
+}
+
+/// Whether the case says that a word begins here.
+fn is_hump(text: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| text.get(before));
+    let lower = before.is_none_or(u8::is_ascii_lowercase);
+    lower && text.get(at).is_none_or(u8::is_ascii_uppercase)
 }
 
 #[cfg(test)]

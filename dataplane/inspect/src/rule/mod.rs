@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub(crate) use allow::{Allowlist, Matched};
 use context::ways;
-pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context, stands_alone};
+pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context, begins_alone, stands_alone};
 pub(crate) use entropy::bits_per_byte;
 pub use error::RuleError;
 pub(crate) use pattern::{Group, Pattern, Window};
