@@ -9,7 +9,7 @@ use regex_syntax::hir::Hir;
 
 use super::Hit;
 use super::alike::{READ, over_read};
-use super::beginnings::Beginnings;
+use super::beginnings::{BEFORE, Beginning, Beginnings};
 use super::bytes::Bytes;
 use super::cut::{Cut, Head};
 use super::told::Told;
@@ -29,17 +29,15 @@ pub(super) struct Anchored {
     all: Vec<Of>,
     /// None is longer.
     longest: usize,
-    /// What may stand before one of them, and what before that,
-    lefts: [Bytes; 2],
-    /// and what one may begin with, where that is known.
-    beginnings: Option<Beginnings>,
+    /// What one may begin with.
+    beginnings: Beginnings,
 }
 
 /// The rule that a cut is of.
 #[derive(Debug, Clone, Copy)]
 struct Of {
     rule: usize,
-    lefts: [Bytes; 2],
+    lefts: [Bytes; BEFORE],
     /// What a match has before it,
     head: Head,
     /// and how many bytes of that at most.
@@ -57,7 +55,7 @@ impl Left {
         Self(before(1), before(2))
     }
 
-    fn is_one_of(self, [last, second]: &[Bytes; 2]) -> bool {
+    fn is_one_of(self, [last, second]: &[Bytes; BEFORE]) -> bool {
         self.0.is_none_or(|byte| last.has(byte)) && self.1.is_none_or(|byte| second.has(byte))
     }
 }
@@ -129,22 +127,15 @@ impl Anchored {
             before: cut.before,
             on: cut.on,
         };
-        let union = |sets: &mut dyn Iterator<Item = Bytes>| sets.fold(Bytes::NONE, Bytes::and);
+        let begins = |(read, (_, cut)): (&Hir, &(usize, Cut))| {
+            Beginning::of(read, [cut.left, cut.second_left])
+        };
         Ok(Self {
             automaton,
             all: cuts.iter().map(of).collect(),
-            beginnings: None,
+            beginnings: Beginnings::of(regexes.iter().zip(cuts).map(begins).collect()),
             longest: cuts.iter().map(|(_, cut)| cut.longest).max().unwrap_or(0),
-            lefts: [
-                union(&mut cuts.iter().map(|(_, cut)| cut.left)),
-                union(&mut cuts.iter().map(|(_, cut)| cut.second_left)),
-            ],
         })
-    }
-
-    /// The same where most places that are looked at are none at which one begins.
-    pub(super) fn with_beginnings(self) -> Self {
-        Self { beginnings: Beginnings::of(&self.automaton), ..self }
     }
 
     pub(super) fn cache(&self) -> Cache {
@@ -153,11 +144,7 @@ impl Anchored {
 
     /// Whether any of them may begin here.
     pub(super) fn may_begin(&self, text: &[u8], at: usize) -> bool {
-        if !Left::of(text, at).is_one_of(&self.lefts) {
-            return false;
-        }
-        let rest = text.get(at..).unwrap_or_default();
-        self.beginnings.as_ref().is_none_or(|beginnings| beginnings.may_be(rest))
+        self.beginnings.may_be(text, at)
     }
 
     /// Tells the rules of those that match here, if any may.

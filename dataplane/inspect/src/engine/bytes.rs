@@ -3,7 +3,7 @@
 use regex_syntax::hir::Class;
 
 /// Which of the 256 are in a set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Bytes([u64; 4]);
 
 impl Bytes {

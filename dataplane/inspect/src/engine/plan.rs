@@ -11,7 +11,6 @@ pub(crate) use sought::sought;
 use super::anchored::{Anchored, Unbuilt};
 use super::atoms::{Atom, Choice};
 use super::beside::Needs;
-use super::bytes::Bytes;
 use super::cut::Cut;
 use super::dense::{Cluster, Kind};
 use super::marks::{LEAD_MAX, Marks, RUN_MIN, SIGNS};
@@ -37,15 +36,7 @@ pub(super) struct Plan {
     runs: Option<Anchored>,
     phrases: Option<Anchored>,
     /// As [`SIGNS`] are.
-    signs: [Option<Sign>; SIGNS.len()],
-}
-
-/// Forms that begin with one sign.
-#[derive(Debug)]
-struct Sign {
-    /// For what stands before it, what may stand behind it.
-    behind: Box<[Bytes; 256]>,
-    of: Anchored,
+    signs: [Option<Anchored>; SIGNS.len()],
 }
 
 /// What a text has, in order; and what a thread needs to find it.
@@ -58,30 +49,6 @@ pub(crate) struct Spans {
     phrases: Option<Cache>,
     signs: [Option<Cache>; SIGNS.len()],
     begun: Vec<usize>,
-}
-
-impl Sign {
-    fn of(cuts: &[(usize, Cut)]) -> Result<Self, Unbuilt> {
-        let mut behind = Box::new([Bytes::NONE; 256]);
-        for (_, cut) in cuts {
-            let second = cut.second_bytes();
-            for (_, of) in (0..=u8::MAX).zip(&mut *behind).filter(|(left, _)| cut.left.has(*left)) {
-                *of = of.and(second);
-            }
-        }
-        Ok(Self { behind, of: Anchored::build(cuts)?.with_beginnings() })
-    }
-
-    /// Whether one of the forms may begin here.
-    fn may_be(&self, text: &[u8], place: usize) -> bool {
-        let at = |at: usize| text.get(at).copied();
-        let before = place.checked_sub(1).and_then(at);
-        let fits = match (before, at(place + 1)) {
-            (Some(before), Some(behind)) => self.behind[usize::from(before)].has(behind),
-            _ => true,
-        };
-        fits && self.of.may_begin(text, place)
-    }
 }
 
 fn has(spans: &[(Cluster, Range<usize>)], wanted: Cluster, within: &Range<usize>) -> bool {
@@ -147,12 +114,11 @@ impl Plan {
         let built = |cuts: Vec<(usize, Cut)>| {
             (!cuts.is_empty()).then(|| Anchored::build(&cuts)).transpose().map_err(named)
         };
-        plan.numbers = built(numbers)?.map(Anchored::with_beginnings);
-        plan.runs = built(runs)?.map(Anchored::with_beginnings);
+        plan.numbers = built(numbers)?;
+        plan.runs = built(runs)?;
         plan.phrases = built(phrases)?;
         for (byte, place) in SIGNS.iter().zip(&mut plan.signs) {
-            let sign = signs.get(byte).map(|cuts| Sign::of(cuts)).transpose();
-            *place = sign.map_err(named)?;
+            *place = built(signs.remove(byte).unwrap_or_default())?;
         }
         Ok(plan)
     }
@@ -164,7 +130,7 @@ impl Plan {
             numbers: cache(&self.numbers),
             runs: cache(&self.runs),
             phrases: cache(&self.phrases),
-            signs: self.signs.each_ref().map(|sign| sign.as_ref().map(|sign| sign.of.cache())),
+            signs: self.signs.each_ref().map(|sign| sign.as_ref().map(Anchored::cache)),
             ..Spans::default()
         }
     }
@@ -259,8 +225,8 @@ impl Plan {
             let sign = place.and_then(|place| {
                 Some((self.signs.get(place)?.as_ref()?, signs.get_mut(place)?.as_mut()?))
             });
-            if let Some((sign, cache)) = sign.filter(|(sign, _)| sign.may_be(text, at)) {
-                sign.of.ask(text, at, cache, told);
+            if let Some((sign, cache)) = sign {
+                sign.ask_where_one_may_begin(text, at, cache, told);
             }
         });
     }
