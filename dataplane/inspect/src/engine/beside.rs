@@ -51,12 +51,12 @@ struct Begins(Box<[u64; 1 << (HASH_BITS - 6)]>);
 struct ByBegin {
     /// Where those begin that a part of the hash finds.
     starts: Vec<u32>,
-    heads: Vec<Head>,
+    keys: Vec<Key>,
 }
 
 /// What is compared first of a word.
 #[derive(Debug, Clone, Copy)]
-struct Head {
+struct Key {
     /// As many bytes as fit, [folded](fold),
     bytes: u64,
     /// and which they are.
@@ -123,7 +123,7 @@ fn hash(folded: u64) -> usize {
     usize::try_from(beginning >> (32 - HASH_BITS)).unwrap_or(0)
 }
 
-impl Head {
+impl Key {
     /// `None` where there are too many words.
     fn of(word: usize, bytes: &[u8]) -> Option<Self> {
         let bits = 8 * u32::try_from(bytes.len()).ok()?;
@@ -133,11 +133,11 @@ impl Head {
 }
 
 impl ByBegin {
-    fn of(by_begin: &[Vec<Head>]) -> Self {
-        let mut all = Self { starts: vec![0], heads: Vec::new() };
-        for heads in by_begin {
-            all.heads.extend(heads);
-            all.starts.push(u32::try_from(all.heads.len()).unwrap_or(u32::MAX));
+    fn of(by_begin: &[Vec<Key>]) -> Self {
+        let mut all = Self { starts: vec![0], keys: Vec::new() };
+        for keys in by_begin {
+            all.keys.extend(keys);
+            all.starts.push(u32::try_from(all.keys.len()).unwrap_or(u32::MAX));
         }
         all
     }
@@ -146,11 +146,10 @@ impl ByBegin {
     fn words(&self, folded: u64) -> impl Iterator<Item = usize> {
         let part = hash(folded) >> (HASH_BITS - BEGIN_BITS);
         let place = |at: usize| self.starts.get(at).and_then(|at| usize::try_from(*at).ok());
-        let heads =
-            place(part).zip(place(part + 1)).and_then(|(start, end)| self.heads.get(start..end));
-        let are =
-            heads.unwrap_or_default().iter().filter(move |head| folded & head.mask == head.bytes);
-        are.filter_map(|head| usize::try_from(head.word).ok())
+        let keys =
+            place(part).zip(place(part + 1)).and_then(|(start, end)| self.keys.get(start..end));
+        let are = keys.unwrap_or_default().iter().filter(move |key| folded & key.mask == key.bytes);
+        are.filter_map(|key| usize::try_from(key.word).ok())
     }
 }
 
@@ -183,12 +182,12 @@ impl Beside {
         let mut by_begin = vec![Vec::new(); 1 << BEGIN_BITS];
         let (mut words, mut tiny) = (Vec::new(), Vec::new());
         for ((bytes, of), rules) in known {
-            let head = Head::of(words.len(), &bytes).filter(|_| bytes.len() + 1 >= BEGIN_BYTES);
-            let Some(head) = head else {
+            let key = Key::of(words.len(), &bytes).filter(|_| bytes.len() + 1 >= BEGIN_BYTES);
+            let Some(key) = key else {
                 tiny.push(Word { bytes, of, rules });
                 continue;
             };
-            let third = |any: u8| head.bytes | u64::from(any) << 16;
+            let third = |any: u8| key.bytes | u64::from(any) << 16;
             let all = if bytes.len() < BEGIN_BYTES { 0..=u8::MAX } else { 0..=0 };
             let mut hashes: Vec<usize> = all.map(|any| hash(fold(third(any)))).collect();
             let begins = if of == Needs::Context { &mut context } else { &mut in_match };
@@ -199,10 +198,7 @@ impl Beside {
             hashes.sort_unstable();
             hashes.dedup();
             for part in hashes {
-                by_begin
-                    .get_mut(part)
-                    .into_iter()
-                    .for_each(|heads: &mut Vec<Head>| heads.push(head));
+                by_begin.get_mut(part).into_iter().for_each(|keys: &mut Vec<Key>| keys.push(key));
             }
             words.push(Word { bytes, of, rules });
         }
