@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use message::Messages;
 use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
 use serde::Serialize;
@@ -43,6 +43,18 @@ struct Arguments {
     /// Measures nothing: writes the text of an answer in which nothing is found, for a mock server to say.
     #[arg(long, value_name = "FILE")]
     text: Option<PathBuf>,
+    /// What that text is made of.
+    #[arg(long, requires = "text", default_value = "files")]
+    mix: Mix,
+}
+
+/// What messages in which nothing is found are made of.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mix {
+    /// The files of this repository.
+    Files,
+    /// Texts that look like something and are nothing.
+    Corpus,
 }
 
 #[derive(Serialize)]
@@ -69,11 +81,15 @@ fn main() -> Result<()> {
     ensure!(seconds > 0.0, "`--seconds {seconds}` measures nothing");
     let best = Inspector::new(RuleSet::built_in()?, EngineKind::BEST, Limits::default());
     let best = Arc::new(best.map_err(|error| anyhow!(error))?);
-    let stock = Stock::new(&best)?;
     if let Some(file) = &arguments.text {
+        let stock = match arguments.mix {
+            Mix::Files => Stock::of_files(&best)?,
+            Mix::Corpus => Stock::new(&best)?,
+        };
         let text = Messages::text(&stock, &best, seed, TEXT_BYTES)?;
         return write(file, text.as_bytes());
     }
+    let stock = Stock::new(&best)?;
     let (engine, rules, words) = (best.engine().name(), best.rules().len(), best.words());
     println!("{rules} rules, engine {engine} with {words} words, seed {seed}");
     for shelf in &stock.shelves {
