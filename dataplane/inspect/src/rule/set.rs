@@ -190,7 +190,8 @@ impl RuleSet {
         self
     }
 
-    /// Its rules, and behind them the built-in ones whose ids it does not have; a note tells which of those it replaces.
+    /// Its rules, and behind them the built-in ones whose ids it does not have; a note tells which of those it
+    /// replaces.
     pub fn and_built_in(self) -> Result<Self, RuleError> {
         let built_in = Self::built_in()?;
         let replaced = self.differing(&built_in);
@@ -271,8 +272,8 @@ impl RuleSet {
     }
 }
 
-/// What a file says of rules that are not here. Of one that extends the built-in rules they are gitleaks' own: those have
-/// other ids, and what it says of them is noted and left.
+/// What a file says of rules that are not here. Of one that extends the built-in rules they are gitleaks' own: those
+/// have other ids, and what it says of them is noted and left.
 #[derive(Default)]
 struct Elsewhere {
     /// Whether the file extends the built-in rules.
