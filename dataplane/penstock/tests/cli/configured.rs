@@ -345,3 +345,27 @@ fn check_says_of_what_it_reads_that_it_is_empty() {
     let told = stdout(&folder.penstock(&["check", "p.yaml"]));
     assert!(told.contains("blanks are in their ids, so that this rule is to be named between quotes: `key of acme`"), "{told}");
 }
+
+#[test]
+fn check_notes_what_a_file_says_of_rules_that_only_gitleaks_has() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml] }");
+    let gone = "[extend]\nuseDefault = true\ndisabledRules = ['github-pat']\n";
+    folder.write("own.toml", gone);
+    let note =
+        "what it says of these rules is left out, as none built in has such an id: `github-pat`";
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(stdout(&output).contains(&format!("own.toml: {note}")), "{}", stdout(&output));
+    let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+    assert!(document["notes"][0].as_str().is_some_and(|told| told.contains(note)), "{document}");
+}
+
+#[test]
+fn doctor_says_that_a_configuration_asks_for_the_portable_engine() {
+    let folder = folder("{ one: up }", "{ built_in: false, rules: [own.toml], engine: portable }");
+    let document = json(&folder.penstock(&["doctor", "--json", "-c", "p.yaml"]));
+    let checks = document["checks"].as_array().expect("checks");
+    let engine = checks.iter().find(|check| check["name"] == "inspect engine").expect("the engine");
+    let detail = "portable, 3 rules of the configuration, which asks for it";
+    assert_eq!((&engine["status"], &engine["detail"]), (&json!("degraded"), &json!(detail)));
+}

@@ -116,6 +116,23 @@ fn check_says_what_is_looked_into() {
 }
 
 #[test]
+fn a_portable_engine_and_what_of_a_file_is_left_out_are_told() {
+    let admin = free_port();
+    let setup = setup(always(ok("{}")), ", engine: portable");
+    let file = format!("{}[[rules]]\nid = 'of-path'\npath = 'x'\n", crate::RULES);
+    setup.folder.write("own.toml", &file);
+    let penstock = setup.more(&format!("\nadmin: {{ address: {admin} }}")).start();
+    for (name, line) in [
+        ("penstock_inspection_rules", "penstock_inspection_rules{engine=\"portable\"} 3"),
+        ("penstock_inspection_fallback", "penstock_inspection_fallback 1"),
+    ] {
+        assert_eq!(metric(admin, name), line);
+    }
+    penstock.logs("inspection is ready engine=\"portable\"");
+    penstock.logs("so that this rule is left out: `of-path`");
+}
+
+#[test]
 fn names_of_people_are_found_by_a_list() {
     let upstream = always(ok(r#"{"a":"to Ann Lee-Smith, JÜRGEN GROSZ and Ann Leeds"}"#));
     let setup = setup(upstream, ", names: names.txt, actions: [{ class: name, action: redact }]");
