@@ -9,7 +9,7 @@ mod upstreams;
 use std::fmt::Write;
 use std::path::Path;
 
-use penstock_config::{Loaded, Snapshot};
+use penstock_config::{Errors, Loaded, Snapshot};
 use penstock_inspect::EngineKind;
 use serde_json::json;
 
@@ -92,14 +92,17 @@ fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>, Option<(usiz
             return (Check::degraded(name, failure.message(), fix), None, None);
         }
     };
+    let refused = |errors: &Errors| {
+        let failure = report::refusal(&path, errors, Paint::for_stdout(Color::Never));
+        Check::failed(name, failure.message(), format!("penstock check {}", path.display()))
+    };
     match penstock_config::load(&path) {
         Ok(Loaded { snapshot, warnings }) => {
             let shown = path.display();
             let compiled = match check::compile(&path, &snapshot) {
                 Ok(compiled) => compiled,
-                Err(failure) => {
-                    let fix = "mend the file that it names, or name another";
-                    return (Check::failed(name, failure.message(), fix), Some(snapshot), None);
+                Err(problems) => {
+                    return (refused(&Errors::Invalid { problems }), Some(snapshot), None);
                 }
             };
             let warnings = warnings.len() + compiled.warnings.len();
@@ -111,11 +114,7 @@ fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>, Option<(usiz
             };
             (check, Some(snapshot), compiled.rules)
         }
-        Err(errors) => {
-            let failure = report::refusal(&errors, Paint::for_stdout(Color::Never));
-            let fix = format!("penstock check {}", path.display());
-            (Check::failed(name, failure.message(), fix), None, None)
-        }
+        Err(errors) => (refused(&errors), None, None),
     }
 }
 

@@ -93,7 +93,7 @@ impl Looking {
         let others = args.rules.is_some() || chosen.configured();
         let own: HashSet<String> = set.rules().iter().map(|rule| rule.id.clone()).collect();
         let set = std::mem::take(&mut chosen.set);
-        let set = if others { set.and(rules::load(None)?) } else { set };
+        let set = if others { set.and(rules::built_in()?) } else { set };
         let inspector = Inspector::new(set, EngineKind::BEST, Limits::default());
         let inspector = Arc::new(inspector.map_err(|error| rules::engine(&error))?);
         let policy = chosen.policy(&own, &inspector).transpose();

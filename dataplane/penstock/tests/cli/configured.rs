@@ -142,7 +142,8 @@ fn rules_of_one_id_do_not_hide_each_other() {
     let output = folder.penstock(&["check", "p.yaml"]);
     assert_eq!(code(&output), 78);
     let said = stderr(&output);
-    assert!(said.contains("other.toml: its rule `acme-key` is in a file before it"), "{said}");
+    assert!(said.starts_with("error: rule `acme-key` is in a file before it"), "{said}");
+    assert!(said.contains("other.toml:2:1\n"), "{said}");
     // The same file twice says nothing else.
     folder.write("other.toml", OWN);
     assert_eq!(code(&folder.penstock(&["check", "p.yaml"])), 0);
@@ -163,14 +164,15 @@ fn check_names_every_rule_that_is_not_there_with_its_place() {
     assert_eq!(code(&output), 78);
     let told = stderr(&output);
     for (written, says) in [
-        ("nothing", "`nothing`"),
-        ("\"else-*\"", "`else-*`"),
-        ("\"what\"", "`what`"),
-        ("acme-kee", "`acme-kee`; did you mean `acme-key`?"),
+        ("nothing", "there is no rule `nothing`"),
+        ("\"else-*\"", "there is no rule `else-*`"),
+        ("\"what\"", "there is no rule `what`"),
+        ("acme-kee", "there is no rule `acme-kee`; did you mean `acme-key`?"),
     ] {
-        let line = told.lines().find(|line| line.contains(says)).expect(says);
+        let (_, behind) = told.split_once(says).expect(says);
         let place = place(&folder, written);
-        assert!(line.contains(&place) && line.contains("there is no rule"), "{place} in {line}");
+        let next = behind.lines().nth(1).expect("a place");
+        assert!(next.contains(place.trim_end_matches(": ")), "{place} in {next}");
     }
 }
 
@@ -327,7 +329,8 @@ fn check_says_what_is_wrong_with_a_rule_where_it_stands_and_what_to_write() {
         let output = folder.penstock(&["check", "p.yaml"]);
         assert_eq!(code(&output), 78, "{rule}");
         let told = stderr(&output);
-        assert!(told.contains(&format!("own.toml:3: {says}")), "{told}");
+        assert!(told.starts_with(&format!("error: {says}")), "{told}");
+        assert!(told.contains("own.toml:3:1\n"), "{told}");
     }
 }
 
@@ -368,4 +371,41 @@ fn doctor_says_that_a_configuration_asks_for_the_portable_engine() {
     let engine = checks.iter().find(|check| check["name"] == "inspect engine").expect("the engine");
     let detail = "portable, 3 rules of the configuration, which asks for it";
     assert_eq!((&engine["status"], &engine["detail"]), (&json!("degraded"), &json!(detail)));
+}
+
+#[test]
+fn check_tells_all_that_is_wrong_with_the_files_of_rules_as_json_too() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml, other.toml], disable: [nothing] }");
+    folder
+        .write("own.toml", "[[rules]]\nid = 'a'\nregexp = 'x'\n[[rules]]\nid = 'b'\nregex = '('\n");
+    folder.write("other.toml", "[extend]\ndisabledRules = ['c']\n");
+    let expected = [
+        ("own.toml", 3, "rule `a`: unknown key `regexp`; did you mean `regex`?"),
+        ("own.toml", 5, "rule `b`: its regex cannot be used: "),
+        ("other.toml", 2, "`extend.disabledRules`: there is no rule `c` to disable"),
+    ];
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (78, ""));
+    let told = stderr(&output);
+    assert!(told.ends_with("error: p.yaml cannot be served: 3 errors\n"), "{told}");
+    let output = folder.penstock(&["check", "--json", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (78, ""));
+    let document = json(&output);
+    assert_eq!((&document["ok"], &document["counts"]), (&json!(false), &json!(null)));
+    let problems = document["problems"].as_array().expect("problems");
+    assert_eq!(problems.len(), expected.len(), "{document}");
+    for ((file, line, what), problem) in expected.into_iter().zip(problems) {
+        assert!(told.contains(&format!("error: {what}")), "{what} in {told}");
+        assert!(problem["file"].as_str().is_some_and(|path| path.ends_with(file)), "{problem}");
+        assert!(
+            problem["message"].as_str().is_some_and(|said| said.starts_with(what)),
+            "{problem}"
+        );
+        assert_eq!((&problem["line"], &problem["severity"]), (&json!(line), &json!("error")));
+    }
+    // An id that is not there is one of them too, once the files can be read.
+    folder.write("own.toml", OWN);
+    folder.write("other.toml", OWN);
+    let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+    assert_eq!(document["problems"][0]["message"], "there is no rule `nothing`");
 }

@@ -225,12 +225,12 @@ fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
     let folder = Folder::new();
     folder.write("a.txt", TOKEN);
     let cases = [
-        ("[[rules]]\nid = 'a'\nregex = '('\n", "wrong.toml:2: rule `a`: its regex cannot be used"),
-        ("[[rules]]\nid = 'a'\nregexp = 'x'\n", "unknown field `regexp`"),
-        ("[[rules]]\nid = 'a'\nregex = 'x'\nvalidator = 'lun'\n", "no validator `lun`"),
-        ("[extend]\npath = 'absent.toml'\n", "wrong.toml: `extend.path`: cannot read absent.toml"),
+        ("[[rules]]\nid = 'a'\nregex = '('\n", "2:1", "rule `a`: its regex cannot be used"),
+        ("[[rules]]\nid = 'a'\nregexp = 'x'\n", "3:1", "rule `a`: unknown key `regexp`"),
+        ("[[rules]]\nid = 'a'\nregex = 'x'\nvalidator = 'lun'\n", "2:1", "no validator `lun`"),
+        ("[extend]\npath = 'absent.toml'\n", "2:8", "`extend.path`: cannot read absent.toml"),
     ];
-    for (rules, message) in cases {
+    for (rules, place, message) in cases {
         folder.write("wrong.toml", rules);
         for args in [
             &["inspect", "--rules", "wrong.toml", "a.txt"][..],
@@ -239,7 +239,9 @@ fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
         ] {
             let output = folder.penstock(args);
             assert_eq!((code(&output), stdout(&output).as_str()), (65, ""), "{rules}");
-            assert!(stderr(&output).contains(message), "{}", stderr(&output));
+            let said = stderr(&output);
+            assert!(said.contains(message), "{said}");
+            assert!(said.contains(&format!("--> wrong.toml:{place}\n")), "{said}");
             shows_nothing(&output);
         }
     }

@@ -70,7 +70,7 @@ fn a_file_of_rules_that_changes_is_read_again_and_a_bad_one_changes_nothing() {
     penstock.setup.folder.write("own.toml", "[[rules]]\nid = 'a'\nregex = '('\n");
     penstock.signal("HUP");
     penstock.logs("the configuration was not reloaded");
-    penstock.logs("own.toml:2: rule `a`");
+    penstock.logs("own.toml:2:1: rule `a`");
     eventually("a failure", || failures() > 0);
     // Nor does one that is gone, and it is said without a signal.
     std::fs::remove_file(penstock.setup.folder.path("own.toml")).expect("it is there");
