@@ -19,8 +19,16 @@ const RULE_FILES_MAX: usize = 64;
 
 /// What the file says of all messages; none where it says nothing.
 pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
+    let cx = file.cx;
+    let Entry { value, .. } = file.entry("inspection")?;
+    if !matches!(value.kind, Kind::Map(_)) {
+        let message = format!("`inspection` must be a mapping, found {}", value.kind.name());
+        let help = "write `inspection: {}` to look into messages with what holds by default, or leave it out to look \
+                    into none";
+        cx.error(&value.span, message, help);
+        return None;
+    }
     let fields = file.section("inspection")?;
-    let cx = fields.cx;
     let engine = match fields.choice("engine") {
         "vectorscan" => InspectionEngine::Vectorscan,
         "portable" => InspectionEngine::Portable,
@@ -123,13 +131,29 @@ fn rule_files(fields: &Fields<'_>) -> Vec<std::path::PathBuf> {
         fields.cx.error(&fields.key_span("rules"), message, &help);
         return Vec::new();
     }
-    let what = |index| format!("{}[{index}]", fields.named("rules"));
-    let files = texts.iter().enumerate();
-    files.filter_map(|(at, text)| fields.cx.existing(text, &what(at), Expect::File)).collect()
+    let file = |(index, text): (usize, &Text)| {
+        let what = format!("{}[{index}]", fields.named("rules"));
+        let found = if text.value.contains('*') { Some("pattern") } else { None };
+        let found = found.or_else(|| fields.cx.is_folder(text).then_some("folder"));
+        let Some(found) = found else { return fields.cx.existing(text, &what, Expect::File) };
+        let message = format!("`{what}` {} is a {found}", text.shown());
+        let help = "name each file, in the order in which their rules count, as in `rules: [a.toml, b.toml]`";
+        fields.cx.error(&text.span, message, help);
+        None
+    };
+    texts.iter().enumerate().filter_map(file).collect()
 }
 
 /// Never shown, in no part.
 fn key(fields: &Fields<'_>) -> Option<Secret> {
+    let Entry { value, .. } = fields.entry("key")?;
+    if matches!(value.kind, Kind::Map(_) | Kind::List(_)) {
+        let message =
+            format!("`{}` must be one value, found {}", fields.named("key"), value.kind.name());
+        let help = "write `key: \"${file:PATH}\"`; `openssl rand -hex 32 > PATH` makes one";
+        fields.cx.error(&value.span, message, help);
+        return None;
+    }
     let text = fields.text("key")?;
     let chars = text.value.chars().count();
     if is_path(&text.written) {

@@ -47,7 +47,13 @@ pub(crate) fn built_in() -> Result<RuleSet, Failure> {
 /// The rules of a file.
 fn load(path: &Path, paint: Paint) -> Result<RuleSet, Failure> {
     let text = read(path).map_err(|error| {
-        Failure::of_io(&error, Exit::NoInput, format!("cannot read {}: {error}", path.display()))
+        let message = format!("cannot read {}: {error}", path.display());
+        let failure = Failure::of_io(&error, Exit::NoInput, message);
+        if error.kind() == io::ErrorKind::IsADirectory {
+            failure.help("name one file of it; `path` below `[extend]` in that brings another")
+        } else {
+            failure
+        }
     })?;
     let set = RuleSet::from_file(&path.display().to_string(), &text, &mut |name| {
         let path = beside(path, name);

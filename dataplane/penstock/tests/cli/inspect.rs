@@ -248,6 +248,9 @@ fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
     let output = folder.penstock(&["inspect", "--rules", "absent.toml", "a.txt"]);
     assert_eq!(code(&output), 66);
     assert!(stderr(&output).contains("cannot read absent.toml"), "{}", stderr(&output));
+    let output = folder.penstock(&["inspect", "--rules", ".", "a.txt"]);
+    assert_eq!(code(&output), 66);
+    assert!(stderr(&output).contains("help: name one file of it"), "{}", stderr(&output));
 }
 
 #[test]
