@@ -107,10 +107,6 @@ impl RuleSet {
         others.rules.retain(|rule| !is_disabled(rule));
         let notes = own.of_files.notes(name);
         let mut set = Self { rules: own.rules, notes }.and(others);
-        if set.rules.is_empty() && set.notes.is_empty() {
-            set.notes
-                .push(format!("{name}: it has no rules; write `[[rules]]`, or do not name it"));
-        }
         for change in own.changes {
             let is_ours = |elsewhere: &mut Elsewhere| {
                 whole && (change.is_of_penstock() || !elsewhere.takes(&change.id))
@@ -121,6 +117,11 @@ impl RuleSet {
         }
         for allowed in own.allowed {
             set.allow(source, &allowed, &mut elsewhere, faults);
+        }
+        // One that is just being written is empty, and must not take the place of what it was.
+        if faults.is_empty() && set.rules.is_empty() && set.notes.is_empty() {
+            let what = "it has no rules; write `[[rules]]`, or do not name it".to_owned();
+            faults.push(Fault::of_line(name, 1, what));
         }
         set.notes.extend(elsewhere.note(name));
         if set.rules.len() > RULES_MAX {
@@ -275,16 +276,16 @@ impl RuleSet {
     pub fn with_names(self, file: &str, list: &str) -> Result<Self, RuleError> {
         let of_line = |line: usize, what| Fault::of_line(file, line.max(1), what);
         let names = Names::parse(list).map_err(|NameError { line, what }| of_line(line, what))?;
-        let mut notes = Vec::new();
         if names.is_empty() {
-            notes.push(format!("{file}: it has no names; write one a line, or do not name it"));
+            let what = "it has no names; write one a line, or do not name it".to_owned();
+            return Err(of_line(1, what).into());
         }
         let detector = Detector::Names(Arc::new(names));
         let rule = Rule::detected("name".into(), Class::Name, detector)
             .map_err(|what| of_line(1, what))?;
         let description = "Name of a person in the dictionary".into();
         let rules = vec![Rule { description, ..rule }];
-        Ok(Self { rules, notes }.and(self))
+        Ok(Self { rules, notes: Vec::new() }.and(self))
     }
 
     /// With one more behind all others, which is the engine's alone.

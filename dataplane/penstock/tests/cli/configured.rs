@@ -337,13 +337,26 @@ fn check_says_what_is_wrong_with_a_rule_where_it_stands_and_what_to_write() {
 #[test]
 fn check_says_of_what_it_reads_that_it_is_empty() {
     let folder = folder("{ one: up }", "{ rules: [own.toml], names: names.txt }");
-    folder.write("own.toml", "# later\n");
-    folder.write("names.txt", "# later\n\n");
-    let output = folder.penstock(&["check", "p.yaml"]);
-    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
-    let told = stdout(&output);
-    assert!(told.contains("own.toml: it has no rules"), "{told}");
-    assert!(told.contains("names.txt: it has no names"), "{told}");
+    for (name, text, says) in [
+        ("own.toml", "", "it has no rules; write `[[rules]]`, or do not name it"),
+        ("own.toml", "# later\n", "it has no rules"),
+        ("own.toml", "[[allowlists]]\nstopwords = ['acme']\n", "it has no rules"),
+        ("names.txt", "# later\n\n", "it has no names; write one a line, or do not name it"),
+    ] {
+        let before = folder.read(name);
+        folder.write(name, text);
+        let output = folder.penstock(&["check", "p.yaml"]);
+        assert_eq!((code(&output), stdout(&output).as_str()), (78, ""), "{text}");
+        let told = stderr(&output);
+        assert!(told.starts_with(&format!("error: {says}")), "{told}");
+        assert!(told.contains(&format!("{name}:1:1\n")), "{told}");
+        folder.write(name, &before);
+    }
+}
+
+#[test]
+fn check_says_of_ids_with_blanks_how_they_are_named() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml] }");
     folder.write("own.toml", "[[rules]]\nid = 'key of acme'\nregex = 'x{9}'\n");
     let told = stdout(&folder.penstock(&["check", "p.yaml"]));
     assert!(told.contains("blanks are in their ids, so that this rule is to be named between quotes: `key of acme`"), "{told}");

@@ -72,6 +72,9 @@ fn a_file_of_rules_that_changes_is_read_again_and_a_bad_one_changes_nothing() {
     penstock.logs("the configuration was not reloaded");
     penstock.logs("own.toml:2:1: rule `a`");
     eventually("a failure", || failures() > 0);
+    // Nor does one that is empty, as it is while another writes it.
+    penstock.setup.folder.write("own.toml", "");
+    penstock.logs("own.toml:1:1: it has no rules");
     // Nor does one that is gone, and it is said without a signal.
     std::fs::remove_file(penstock.setup.folder.path("own.toml")).expect("it is there");
     penstock.logs("`own.toml`: No such file");
