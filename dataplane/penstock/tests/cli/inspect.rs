@@ -53,6 +53,18 @@ fn a_finding_is_told_by_its_place_and_shown_as_its_length() {
 }
 
 #[test]
+fn lines_of_json_are_no_document() {
+    let folder = Folder::new();
+    folder.write("calls.jsonl", &format!("{{\"a\":1}}\n{{\"b\":\"{TOKEN}\"}}\n"));
+    let output = folder.penstock(&["inspect", "--form", "json", "calls.jsonl"]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (65, ""));
+    assert!(stderr(&output).contains("help: `--form jsonl`"), "{}", stderr(&output));
+    // What is broken is looked into as what it is said to be.
+    let broken = format!("{{\"b\":\"{TOKEN}\"\n");
+    assert_eq!(code(&folder.given(&["inspect", "--form", "json"], broken.as_bytes())), 1);
+}
+
+#[test]
 fn nothing_found_is_silence_and_zero() {
     let folder = Folder::new();
     folder.write("clean.txt", "nothing to see, 4f3c2a1b\n");
@@ -186,6 +198,7 @@ fn classes_and_rules_narrow_what_is_told_and_never_what_is_masked() {
     let token = "github-personal-access-token";
     assert_eq!(rules(&["--rule", &format!("jwt,{token}")]), [token]);
     assert_eq!(rules(&["--rule", token, "--class", "email"]), Vec::<String>::new());
+    assert_eq!(rules(&["--rule", "jwt,github-*"]), [token]);
     let output = folder.penstock(&["inspect", "--redact", "--class", "email", "a.txt"]);
     assert_eq!(
         stdout(&output),
@@ -195,6 +208,9 @@ fn classes_and_rules_narrow_what_is_told_and_never_what_is_masked() {
     let output = folder.penstock(&["inspect", "a.txt", "--rule", "github-personal-acces-token"]);
     assert_eq!(code(&output), 64);
     assert!(stderr(&output).contains("did you mean one of: github-personal-access-token"));
+    let output = folder.penstock(&["inspect", "a.txt", "--rule", "githb-*"]);
+    assert_eq!(code(&output), 64);
+    assert!(stderr(&output).contains("there is no rule `githb-*`"), "{}", stderr(&output));
     let output = folder.penstock(&["inspect", "a.txt", "--class", "secrets"]);
     assert_eq!(code(&output), 64);
     assert!(stderr(&output).contains("national-id"), "{}", stderr(&output));
