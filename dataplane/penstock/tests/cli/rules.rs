@@ -60,24 +60,22 @@ fn an_example_that_fails_is_told_by_its_number_with_the_reason() {
     let output = folder.penstock(&["rules", "test", "own.toml"]);
     assert_eq!((code(&output), stderr(&output).as_str()), (1, ""));
     let told = stdout(&output);
-    for engine in ["vectorscan", "portable"] {
-        let example = |number: usize, why: &str| {
-            format!(
-                "error: own.toml: rule `acme-badge`: example {number} is not found by {engine}: {why}\n"
-            )
-        };
-        for line in [
+    let example = |number: usize, why: &str| {
+        format!("error: own.toml: rule `acme-badge`: example {number} is not found: {why}\n")
+    };
+    // Once, as the engines agree.
+    assert_eq!(
+        told,
+        [
             example(2, "no word of the context stands beside it"),
             example(3, "its entropy is 0.00 bits a byte, which is too little"),
             example(4, "the regex does not match"),
-            format!("error: own.toml: rule `acme-badge`: counterexample 2 is found by {engine}\n"),
-        ] {
-            assert!(told.contains(&line), "{line} in {told}");
-        }
-    }
-    assert!(told.ends_with(
-        "own.toml: 8 errors: 1 rule, 6 examples, 0 warnings, on vectorscan and portable\n"
-    ));
+            "error: own.toml: rule `acme-badge`: counterexample 2 is found\n".to_owned(),
+            "own.toml: 4 errors: 1 rule, 6 examples, 0 warnings, on vectorscan and portable\n"
+                .to_owned(),
+        ]
+        .concat()
+    );
     assert!(!told.contains("654321"), "an example may be a secret");
 }
 
