@@ -127,12 +127,13 @@ fn render(checks: &[Check], paint: Paint) -> String {
             Status::Degraded => paint.paint(Style::Warning, "degraded"),
             Status::Failed => paint.paint(Style::Error, "failed  "),
         };
+        let indent = " ".repeat(width + 12);
+        let below = |text: &str| text.replace('\n', &format!("\n{indent}"));
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{status}  {:width$}  {}", check.name, check.detail);
+        let _ = writeln!(text, "{status}  {:width$}  {}", check.name, below(&check.detail));
         if let Some(fix) = &check.fix {
-            let indent = width + 12;
             let help = paint.paint(Style::Help, "help:");
-            let _ = writeln!(text, "{:indent$}{help} {fix}", "");
+            let _ = writeln!(text, "{indent}{help} {}", below(fix));
         }
     }
     text
@@ -153,4 +154,24 @@ fn as_json(checks: &[Check], ok: bool) -> String {
     };
     let checks: Vec<_> = checks.iter().map(check).collect();
     format!("{:#}\n", json!({ "ok": ok, "checks": checks }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_lines_stand_below_the_first() {
+        let checks = [Check::ok("a", "1"), Check::failed("long", "2\n3", "4\n5")];
+        let told = render(&checks, Paint::for_stdout(Color::Never));
+        let below = " ".repeat(16);
+        let expected = [
+            "ok        a     1",
+            "failed    long  2",
+            &format!("{below}3"),
+            &format!("{below}help: 4"),
+            &format!("{below}5"),
+        ];
+        assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+    }
 }
