@@ -213,6 +213,7 @@ impl<'t> File<'t> {
         let mut own = Own::default();
         for form in self.allowlists {
             let (span, form) = (form.span(), form.into_inner());
+            own.of_files.idle.extend(form.is_empty().then(|| "[[allowlists]]".to_owned()));
             let rules = form.target_rules.clone();
             match form.allowlist() {
                 Ok(allowlist) => {
@@ -316,6 +317,8 @@ pub(super) struct OfFiles {
     anywhere: Vec<String>,
     alone: Vec<String>,
     in_words: Vec<String>,
+    /// Those of the file too.
+    idle: Vec<String>,
 }
 
 /// So many ids stand in a note.
@@ -324,6 +327,8 @@ const NOTED_MAX: usize = 5;
 impl OfFiles {
     fn note(&mut self, form: &RuleForm) {
         let id = || form.id.get_ref().clone();
+        let mut allowlists = form.allowlist.iter().chain(&form.allowlists);
+        self.idle.extend(allowlists.any(AllowForm::is_empty).then(id));
         self.in_words.extend(form.id.get_ref().contains(char::is_whitespace).then(id));
         if form.skip_report {
             self.silent.push(id());
@@ -349,7 +354,11 @@ impl OfFiles {
             said(&self.alone, "`required` has no meaning here", "found without what it asks for"),
             said(&self.in_words, "blanks are in their ids", "to be named between quotes"),
         ];
-        all.into_iter().flatten().collect()
+        let idle = (!self.idle.is_empty()).then(|| {
+            let of = shown(&self.idle);
+            format!("{name}: an allowlist without `regexes` and `stopwords` lets nothing go: {of}")
+        });
+        all.into_iter().chain([idle]).flatten().collect()
     }
 }
 
@@ -506,6 +515,12 @@ impl RuleForm {
 }
 
 impl AllowForm {
+    /// Whether it says nothing, of files neither.
+    fn is_empty(&self) -> bool {
+        let Self { regexes, stopwords, paths, commits, .. } = self;
+        [regexes, stopwords, paths, commits].iter().all(|list| list.is_empty())
+    }
+
     /// `None` of one that is only about paths and commits, or that asks for one of them too.
     fn allowlist(self) -> Result<Option<Allowlist>, String> {
         let all = self.condition == Condition::All;

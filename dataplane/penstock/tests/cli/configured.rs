@@ -377,6 +377,23 @@ fn check_notes_what_a_file_says_of_rules_that_only_gitleaks_has() {
 }
 
 #[test]
+fn check_notes_an_allowlist_that_allows_nothing() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml] }");
+    let rule = "[[rules]]\nid = 'a'\nregex = 'x{9}'\n";
+    let check = |allowlists: &str| {
+        folder.write("own.toml", &format!("{rule}{allowlists}"));
+        let output = folder.penstock(&["check", "p.yaml"]);
+        assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+        stdout(&output)
+    };
+    let note = "own.toml: an allowlist without `regexes` and `stopwords` lets nothing go: ";
+    let idle = check("[rules.allowlist]\ndescription = 'x'\n[[allowlists]]\ncondition = 'AND'\n");
+    assert!(idle.contains(&format!("{note}`[[allowlists]]`, `a`\n")), "{idle}");
+    let some = check("[rules.allowlist]\npaths = ['x']\n[[allowlists]]\nstopwords = ['x']\n");
+    assert!(!some.contains(note), "{some}");
+}
+
+#[test]
 fn doctor_says_that_a_configuration_asks_for_the_portable_engine() {
     let folder = folder("{ one: up }", "{ built_in: false, rules: [own.toml], engine: portable }");
     let document = json(&folder.penstock(&["doctor", "--json", "-c", "p.yaml"]));
@@ -416,6 +433,8 @@ fn check_tells_all_that_is_wrong_with_the_files_of_rules_as_json_too() {
         );
         assert_eq!((&problem["line"], &problem["severity"]), (&json!(line), &json!("error")));
     }
+    let doctor = stdout(&folder.penstock(&["doctor", "-c", "p.yaml"]));
+    assert!(doctor.contains(" p.yaml cannot be served: 3 errors\n"), "{doctor}");
     // An id that is not there is one of them too, once the files can be read.
     folder.write("own.toml", OWN);
     folder.write("other.toml", OWN);
