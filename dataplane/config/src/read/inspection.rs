@@ -84,6 +84,18 @@ pub(super) fn of_server(
     Some(read)
 }
 
+/// Warns where no server's messages are looked into.
+pub(super) fn check_servers(file: &Fields<'_>, servers: &[Server]) {
+    if servers.is_empty() || servers.iter().any(|server| server.inspection.is_some()) {
+        return;
+    }
+    let Some(entry) = file.entry("inspection") else { return };
+    let message = "`inspection` looks into nothing: every server has `inspection: off`";
+    let help =
+        "remove `inspection: off` at a server whose messages are to be looked into, or remove this";
+    file.cx.warn(&entry.span, message, help);
+}
+
 /// Warns of what can be sealed and not be opened, and the other way round.
 pub(super) fn check_tokens(file: &Fields<'_>, inspection: &Inspection, servers: &[Server]) {
     // One behind an entry that fits all that it does is never reached, and has its own warning.
@@ -188,6 +200,14 @@ fn open_for(fields: &Fields<'_>) -> Vec<String> {
             message,
             "write the names of tools, as in [transfer, \"pay_*\"]",
         );
+    }
+    for text in texts.iter().filter(|text| text.value == "*") {
+        let message = format!(
+            "`{}` has `*`: every tool gets the values, one too that tells them again",
+            fields.named("open_for")
+        );
+        let help = "name the tools that use a value and tell nobody, as in [transfer, \"pay_*\"]";
+        fields.cx.warn(&text.span, message, help);
     }
     texts.into_iter().map(|text| text.value).collect()
 }
