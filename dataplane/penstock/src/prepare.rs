@@ -234,12 +234,16 @@ fn load(
                 file.display()
             ));
         }
-        for id in more.differing(&set) {
-            let place =
-                more.rules().iter().find(|rule| rule.id == id).and_then(|rule| rule.place.as_ref());
-            let line = place.map_or(1, |(_, line)| *line);
+        let differing = more.differing(&set);
+        if let Some(rule) = more.rules().iter().find(|rule| differing.contains(&rule.id)) {
+            let line = rule.place.as_ref().map_or(1, |(_, line)| *line);
+            let others = match differing.len() {
+                0 | 1 => String::new(),
+                of => format!(" (and {} more)", of - 1),
+            };
             let message = format!(
-                "rule `{id}` is in a file before it with another regex; give one of the two another id"
+                "rule `{}`{others} is in a file before it with another regex; give one of the two another id",
+                rule.id
             );
             wrong.push(report::error(file, (line, 1), message));
         }
@@ -249,11 +253,10 @@ fn load(
         set = set.and_built_in().map_err(report::of_rules)?;
     }
     if let Some(names) = &of.names {
-        let name = names.display().to_string();
-        let list = rules::read(names)
-            .map_err(|error| of_file(names, format!("cannot read {name}: {error}")))?;
-        set = set.with_names(&name, &list).map_err(report::of_rules)?;
-        read.files.push((names.clone(), list));
+        match with_names(set, names, read) {
+            Ok(with) => set = with,
+            Err(problems) => return Err([wrong, problems].concat()),
+        }
     }
     // What is named may be in a file that could not be read.
     if !wrong.is_empty() {
@@ -268,6 +271,16 @@ fn load(
         let (rules, most) = (set.rules().len(), penstock_inspect::RULES_MAX);
         return Err(of_file(path, format!("there are {rules} rules; {most} may hold at once")));
     }
+    Ok(set)
+}
+
+/// Rules, and the names of a list.
+fn with_names(set: RuleSet, file: &Path, read: &mut Read) -> Result<RuleSet, Vec<Problem>> {
+    let name = file.display().to_string();
+    let list =
+        rules::read(file).map_err(|error| of_file(file, format!("cannot read {name}: {error}")))?;
+    let set = set.with_names(&name, &list).map_err(report::of_rules)?;
+    read.files.push((file.to_owned(), list));
     Ok(set)
 }
 

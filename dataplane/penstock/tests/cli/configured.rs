@@ -377,6 +377,27 @@ fn check_notes_what_a_file_says_of_rules_that_only_gitleaks_has() {
 }
 
 #[test]
+fn check_tells_of_rules_and_of_names_at_once() {
+    let folder =
+        folder("{ one: up }", "{ rules: [own.toml, other.toml, wrong.toml], names: names.txt }");
+    folder.write("other.toml", &OWN.replace("ACME-[", "OTHER-[").replace("9999[", "8888["));
+    folder.write("wrong.toml", "[[rules]]\nid = 'a'\nregex = '('\n");
+    folder.write("names.txt", "Ann Lee\nX\n");
+    let output = folder.penstock(&["check", "p.yaml"]);
+    let told = stderr(&output);
+    for says in [
+        "error: rule `acme-key` (and 1 more) is in a file before it with another regex; ",
+        "other.toml:2:1\n",
+        "error: rule `a`: its regex cannot be used: ",
+        "error: `X` would be found everywhere; ",
+        "names.txt:2:1\n",
+        "cannot be served: 3 errors\n",
+    ] {
+        assert!(told.contains(says), "{says} in {told}");
+    }
+}
+
+#[test]
 fn check_notes_an_allowlist_that_allows_nothing() {
     let folder = folder("{ one: up }", "{ rules: [own.toml] }");
     let rule = "[[rules]]\nid = 'a'\nregex = 'x{9}'\n";
