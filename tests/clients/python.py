@@ -2,15 +2,7 @@
 
 import anyio
 from mcp import Client, MCPError
-from suite import (
-    BASE,
-    a_server_does_not_wait,
-    goes_on_after_a_block,
-    never_sampled,
-    run,
-    test,
-    text_of,
-)
+from suite import BASE, guarded, run, test, text_of
 
 # What the SDK's `mode` calls the newest revision of each era.
 LEGACY, MODERN = "legacy", "2026-07-28"
@@ -114,18 +106,13 @@ async def fixture() -> None:
     await test("python fixture still runs a legacy session", legacy)
 
 
-async def guarded(server: str) -> None:
-    async def goes_on() -> None:
-        async with Client(f"{BASE}/{server}") as client:
-            await goes_on_after_a_block(client, MCPError)
+async def blocked_at(server: str) -> None:
+    def connect(sampled=None) -> Client:
+        # Only a legacy server asks by itself.
+        mode = LEGACY if sampled else "auto"
+        return Client(f"{BASE}/{server}", mode=mode, sampling_callback=sampled)
 
-    async def asked() -> None:
-        url = f"{BASE}/{server}"
-        async with Client(url, mode=LEGACY, sampling_callback=never_sampled) as client:
-            await a_server_does_not_wait(client)
-
-    await test(f"python {server} goes on after a request and an answer are blocked", goes_on)
-    await test(f"python {server} answers what is blocked of the server's own requests", asked)
+    await guarded(f"python {server}", connect, MCPError)
 
 
 run({
@@ -133,6 +120,6 @@ run({
     "everything": lambda: everything("everything"),
     "time": time,
     "fixture": fixture,
-    "guarded": lambda: guarded("guarded"),
-    "guarded-program": lambda: guarded("guarded-program"),
+    "guarded": lambda: blocked_at("guarded"),
+    "guarded-program": lambda: blocked_at("guarded-program"),
 })

@@ -5,6 +5,7 @@ Usage of each: NAME.py BASE [SERVER...], as the scripts beside it.
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 import anyio
 
@@ -49,6 +50,24 @@ def run(servers: dict[str, Callable[[], Awaitable[None]]]) -> None:
 
 def text_of(result) -> str:
     return "".join(getattr(part, "text", "") for part in result.content)
+
+
+async def guarded(name: str, connect: Callable[..., AbstractAsyncContextManager], blocked: type[Exception]) -> None:
+    """What a client called `name` meets at a server of which something is blocked; `blocked` is what it raises then.
+
+    `connect` gives a client, and takes what answers a server that asks for a sample.
+    """
+
+    async def goes_on() -> None:
+        async with connect() as client:
+            await goes_on_after_a_block(client, blocked)
+
+    async def asked() -> None:
+        async with connect(never_sampled) as client:
+            await a_server_does_not_wait(client)
+
+    await test(f"{name} goes on after a request and an answer are blocked", goes_on)
+    await test(f"{name} answers what is blocked of the server's own requests", asked)
 
 
 async def goes_on_after_a_block(client, blocked: type[Exception]) -> None:

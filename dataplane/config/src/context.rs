@@ -160,6 +160,12 @@ impl<'a> Context<'a> {
         Some(self.folder.join(&text.value))
     }
 
+    /// Whether a path leads to a folder where a file is expected.
+    pub(crate) fn is_folder(&self, text: &Text) -> bool {
+        let is = |expect| self.resolver.check(&self.folder.join(&text.value), expect).is_ok();
+        !is(Expect::File) && is(Expect::Folder)
+    }
+
     /// A path at which there must be something by now.
     pub(crate) fn existing(&self, text: &Text, what: &str, expect: Expect) -> Option<PathBuf> {
         let path = self.path(text, what)?;

@@ -315,7 +315,15 @@ fn what_inspection_probably_does_not_mean_is_a_warning() {
     assert_eq!(said(never)[..1], ["`open_for` names tools, and no action is `tokenise`"]);
     let off = SMALL.replace("files: files", "files: { upstream: files, inspection: off }");
     let off = format!("{off}inspection: {{ actions: [{{ action: tokenise }}] }}\n");
-    assert_eq!(parse(&off).warnings, []);
+    let nothing = "`inspection` looks into nothing: every server has `inspection: off`";
+    let warnings = parse(&off).warnings;
+    assert_eq!(warnings.iter().map(|one| &one.message[..]).collect::<Vec<_>>(), [nothing]);
+    let every = open.replace("open_for: [a]", "open_for: [a, '*']");
+    let key = "key: 0123456789abcdef0123456789abcdef";
+    let every = format!("{every}inspection: {{ {key}, actions: [{{ action: tokenise }}] }}\n");
+    let warnings = parse(&every).warnings;
+    let all = "`servers.files.inspection.open_for` has `*`: every tool gets the values, one too that tells them again";
+    assert_eq!(warnings.iter().map(|one| &one.message[..]).collect::<Vec<_>>(), [all]);
 }
 
 #[test]

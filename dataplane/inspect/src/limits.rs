@@ -18,8 +18,9 @@ pub struct Limits {
     pub texts: usize,
     /// Characters of one text that nobody sees.
     pub unseen: usize,
-    /// Bytes that regexes and automata search, for each byte of the message. A regex is asked around what is looked for, and again
-    /// behind each match: of one whose matches have no longest that may be the rest of the text each time.
+    /// Bytes that regexes and automata search, for each byte of the message. A regex is asked around what is looked
+    /// for, and again behind each match: of one whose matches have no longest that may be the rest of the text each
+    /// time.
     pub searched_times: usize,
 }
 

@@ -160,8 +160,8 @@ pub(crate) enum Quote {
 
 const SPELLED: [&str; 3] = ["%22", "&quot;", "&#34;"];
 
-/// A number that stands as a value of JSON in what is no JSON as a whole, as on lines of it and in prose: how the quotes
-/// of its key are written, and all of the number that a part of a text is of.
+/// A number that stands as a value of JSON in what is no JSON as a whole, as on lines of it and in prose: how the
+/// quotes of its key are written, and all of the number that a part of a text is of.
 pub(crate) fn bare(text: &[u8], part: &Range<usize>) -> Option<(Quote, Range<usize>)> {
     let number = |byte: &&u8| byte.is_ascii_digit() || b"+-.eE".contains(*byte);
     if !text.get(part.clone())?.iter().all(|byte| number(&byte)) {
@@ -275,8 +275,8 @@ fn quote_of_array(text: &[u8]) -> Option<Quote> {
     quote
 }
 
-/// Whether a text is JSON but for line ends, tabs and other control characters that stand in strings as they do in many a
-/// server's answer: most readers take them (RFC 8259, section 7, does not).
+/// Whether a text is JSON but for line ends, tabs and other control characters that stand in strings as they do in
+/// many a server's answer: most readers take them (RFC 8259, section 7, does not).
 pub(crate) fn is_read_as_json(text: &[u8]) -> bool {
     let read = |text: &[u8]| serde_json::from_slice::<IgnoredAny>(text).is_ok();
     let blank = |byte: &u8| if *byte < b' ' { b' ' } else { *byte };

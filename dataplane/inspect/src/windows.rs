@@ -12,9 +12,10 @@
 //!
 //! What a window finds in its fresh part is final, as everything that a match may need is in the window; what begins
 //! ahead of that is found again, whole, by the next one. Nothing is given out of the part that is ahead, and a match
-//! is never cut in two. The head of a table whose rows go on stands before what is kept, so that its columns say in each
-//! window what they say in the first. A keyword that may stand anywhere is seen as far as the window goes. As a window is only looked into when it is full or the text has ended, what is found does
-//! not depend on how the text was cut on its way.
+//! is never cut in two. The head of a table whose rows go on stands before what is kept, so that its columns say in
+//! each window what they say in the first. A keyword that may stand anywhere is seen as far as the window goes. As a
+//! window is only looked into when it is full or the text has ended, what is found does not depend on how the text
+//! was cut on its way.
 
 use std::ops::Range;
 
@@ -213,8 +214,8 @@ impl Windows {
         self.offset += (kept - head.len()) as u64;
     }
 
-    /// Of the table in whose head `at` is, if that is open at a place: what of the head is before what is kept, and where
-    /// that begins, behind the last row before the place.
+    /// Of the table in whose head `at` is, if that is open at a place: what of the head is before what is kept, and
+    /// where that begins, behind the last row before the place.
     fn open_table(&self, at: usize, place: usize) -> Option<(usize, Range<usize>, usize)> {
         let mut tables = Tables::new(&self.bytes);
         let table = tables.at(&(0..self.bytes.len()), at)?;

@@ -21,17 +21,15 @@ use crate::terminal::{Color, Paint, Style, print};
 
 pub(crate) fn run(args: &CheckArgs, config: Option<&Path>, color: Color) -> Result<Exit, Failure> {
     let path = locate::configuration(args.file.as_deref().or(config))?;
-    let loaded = penstock_config::load(&path);
+    let checked = checked(&path);
     if args.json {
-        return as_json(&path, loaded);
+        return as_json(&path, checked);
     }
-    let Loaded { snapshot, warnings } =
-        loaded.map_err(|errors| report::refusal(&errors, Paint::for_stderr(color)))?;
-    let compiled = compile(&path, &snapshot)?;
+    let (snapshot, compiled) =
+        checked.map_err(|errors| report::refusal(&path, &errors, Paint::for_stderr(color)))?;
     let paint = Paint::for_stdout(color);
     let ok = paint.paint(Style::Good, "ok");
-    let mut text = report::render(&warnings, paint);
-    text.push_str(&report::render(&compiled.warnings, paint));
+    let mut text = report::render(&compiled.warnings, paint);
     for note in &compiled.notes {
         // Writing to a String does not fail.
         let _ = writeln!(text, "{} {note}", paint.paint(Style::Help, "note:"));
@@ -72,15 +70,24 @@ pub(crate) struct Compiled {
     notes: Vec<String>,
 }
 
+/// What a file says, and what is to be said of it.
+fn checked(path: &Path) -> Result<(Snapshot, Compiled), Errors> {
+    let Loaded { snapshot, warnings } = penstock_config::load(path)?;
+    match compile(path, &snapshot) {
+        Ok(compiled) => {
+            let warnings = [warnings, compiled.warnings].concat();
+            Ok((snapshot, Compiled { warnings, ..compiled }))
+        }
+        Err(problems) => Err(Errors::Invalid { problems: [warnings, problems].concat() }),
+    }
+}
+
 /// What `serve` makes of a valid file before it listens: certificates must be some, and fit, and rules be such.
-pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Compiled, Failure> {
+pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Compiled, Vec<Problem>> {
     let inside = Inside { control: "control.sock".into(), front: "front.sock".into() };
-    let refused = |error: String| {
-        Failure::new(Exit::Config, format!("{} cannot be served: {error}", path.display()))
-    };
-    let prepared = Prepared::new(snapshot, path, None).map_err(refused)?;
-    let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot));
-    let guards = guards.transpose().map_err(refused)?.unwrap_or_default();
+    let prepared = Prepared::new(snapshot, path, None)?;
+    let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot, path));
+    let guards = guards.transpose()?.unwrap_or_default();
     let said = prepared.map_or_else(Compiled::default, |prepared| {
         let (of, all) = (guards.iter().flatten().count(), count(guards.len(), "server"));
         let looked_into =
@@ -96,31 +103,25 @@ pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Compiled, Fail
     });
     let unresolved = &mut |host: &str, _| Addresses::unresolved(host);
     let compiled = World::new(snapshot.clone(), &inside, &guards, unresolved);
-    compiled.map(|_| said).map_err(|error| refused(error.to_string()))
+    compiled.map(|_| said).map_err(|error| vec![report::error(path, (1, 1), error.to_string())])
 }
 
-fn as_json(path: &Path, loaded: Result<Loaded, Errors>) -> Result<Exit, Failure> {
-    let (snapshot, mut problems, exit) = match loaded {
-        Ok(Loaded { snapshot, warnings }) => (Some(snapshot), warnings, Exit::Done),
-        Err(Errors::Invalid { problems }) => (None, problems, Exit::Config),
+fn as_json(path: &Path, checked: Result<(Snapshot, Compiled), Errors>) -> Result<Exit, Failure> {
+    let (counts, problems, notes, exit) = match checked {
+        Ok((snapshot, Compiled { warnings, notes, .. })) => {
+            let counts = json!({
+                "listeners": snapshot.listeners.len(),
+                "upstreams": snapshot.upstreams.len(),
+                "servers": snapshot.servers.len(),
+                "agents": snapshot.agents.len(),
+            });
+            (counts, warnings, notes, Exit::Done)
+        }
+        Err(Errors::Invalid { problems }) => (Value::Null, problems, Vec::new(), Exit::Config),
         Err(errors @ Errors::Unreadable { .. }) => {
-            return Err(report::refusal(&errors, Paint::for_stderr(Color::Never)));
+            return Err(report::refusal(path, &errors, Paint::for_stderr(Color::Never)));
         }
     };
-    let mut notes = Vec::new();
-    if let Some(snapshot) = &snapshot {
-        let compiled = compile(path, snapshot)?;
-        problems.extend(compiled.warnings);
-        notes = compiled.notes;
-    }
-    let counts = snapshot.map(|snapshot| {
-        json!({
-            "listeners": snapshot.listeners.len(),
-            "upstreams": snapshot.upstreams.len(),
-            "servers": snapshot.servers.len(),
-            "agents": snapshot.agents.len(),
-        })
-    });
     let document = json!({
         "file": path.display().to_string(),
         "ok": exit == Exit::Done,

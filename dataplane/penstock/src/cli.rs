@@ -221,7 +221,7 @@ pub(crate) struct InspectArgs {
     /// These classes alone.
     #[arg(long, value_name = "CLASS", value_delimiter = ',', value_parser = class())]
     pub(crate) class: Vec<Class>,
-    /// These rules alone.
+    /// These rules alone; `*` in an id is anything.
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) rule: Vec<String>,
     /// Print the input with `[REDACTED:rule]` for each finding, and the findings to stderr.

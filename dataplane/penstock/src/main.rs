@@ -69,7 +69,8 @@ fn run(cli: &Cli, paint: Paint) -> Result<ExitCode, Failure> {
 
 fn serve(config: Option<&Path>, paint: Paint) -> Result<Exit, Failure> {
     let path = locate::configuration(config)?;
-    let loaded = penstock_config::load(&path).map_err(|errors| report::refusal(&errors, paint))?;
+    let loaded =
+        penstock_config::load(&path).map_err(|errors| report::refusal(&path, &errors, paint))?;
     let log = logging::init(&loaded.snapshot.log, paint);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

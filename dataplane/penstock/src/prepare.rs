@@ -16,7 +16,7 @@ use penstock_inspect::{
 };
 use penstock_proxy::{Guard, Guards};
 
-use crate::rules;
+use crate::{report, rules};
 
 /// Rules that an engine has taken, and what they came from.
 #[derive(Clone)]
@@ -46,15 +46,16 @@ struct Read {
 
 impl Prepared {
     /// Makes ready what a configuration says, with what was ready before where nothing changed. `None` where nothing
-    /// is to be looked for. Why it cannot be, for a person.
+    /// is to be looked for.
     pub(crate) fn new(
         snapshot: &Snapshot,
         path: &Path,
         before: Option<&Self>,
-    ) -> Result<Option<Self>, String> {
+    ) -> Result<Option<Self>, Vec<Problem>> {
         let Some(of) = &snapshot.inspection else { return Ok(None) };
         let same_key = before.filter(|before| before.key == of.key);
-        let keys = same_key.map_or_else(|| keys(of), |before| Ok(Arc::clone(&before.keys)))?;
+        let keys =
+            same_key.map_or_else(|| keys(of, path), |before| Ok(Arc::clone(&before.keys)))?;
         let key = of.key.clone();
         if let Some(before) = before.filter(|before| before.holds_for(of)) {
             named::missing(snapshot, of, path, &before.read.known)?;
@@ -68,7 +69,7 @@ impl Prepared {
             load(snapshot, of, path, &mut read)
         };
         let limits = Limits { message_bytes: of.message_bytes_max, ..Limits::default() };
-        let (inspector, fallback) = engine(of.engine, &mut load, limits)?;
+        let (inspector, fallback) = engine(of.engine, path, &mut load, limits)?;
         let took = Some(began.elapsed());
         let inspector = Arc::new(inspector);
         Ok(Some(Self { inspector, keys, key, of: of.clone(), read, fallback, took }))
@@ -86,8 +87,8 @@ impl Prepared {
         same_rules(of) == same_rules(&self.of) && self.read.files.iter().all(same_text)
     }
 
-    /// What looks into each virtual server's messages. Why it cannot be, for a person.
-    pub(crate) fn guards(&self, snapshot: &Snapshot) -> Result<Guards, String> {
+    /// What looks into each virtual server's messages.
+    pub(crate) fn guards(&self, snapshot: &Snapshot, path: &Path) -> Result<Guards, Vec<Problem>> {
         let of = &self.of;
         let over_limit = if of.pass_over_limit { OverLimit::Pass } else { OverLimit::Block };
         let guard = |server: &penstock_config::Server| {
@@ -101,7 +102,7 @@ impl Prepared {
                 open_for: &own.open_for,
             };
             let policy = Policy::new(Arc::clone(&self.inspector), settings, Arc::clone(&self.keys));
-            let policy = policy.map_err(|error| error.to_string())?;
+            let policy = policy.map_err(|error| of_file(path, error.to_string()))?;
             Ok(Some(Arc::new(Guard {
                 server: server.name.clone(),
                 policy,
@@ -133,14 +134,12 @@ impl Prepared {
         // Without memory to look with nothing is served either, and that is said.
         let problem = |(rule, what): (&Rule, String)| {
             let (file, line) = rule.place.as_ref()?;
+            let message = format!("rule `{}`: {what}", rule.id);
+            let help = format!("mend the regex or the example; `penstock rules test {file}`");
             Some(Problem {
                 severity: Severity::Warning,
-                file: PathBuf::from(&**file),
-                line: *line,
-                column: 1,
-                message: format!("rule `{}`: {what}", rule.id),
-                help: Some(format!("mend the regex or the example; `penstock rules test {file}`")),
-                excerpt: None,
+                help: Some(help),
+                ..report::error(Path::new(&**file), (*line, 1), message)
             })
         };
         failures.unwrap_or_default().into_iter().filter_map(problem).collect()
@@ -178,17 +177,22 @@ impl Prepared {
     }
 }
 
-/// What values are sealed and told by. Why it cannot be, for a person.
-pub(crate) fn keys(of: &Inspection) -> Result<Arc<Keys>, String> {
+/// What is wrong with a file as a whole.
+fn of_file(file: &Path, message: String) -> Vec<Problem> {
+    vec![report::error(file, (1, 1), message)]
+}
+
+/// What values are sealed and told by.
+pub(crate) fn keys(of: &Inspection, path: &Path) -> Result<Arc<Keys>, Vec<Problem>> {
     let keys = match &of.key {
         Some(key) => Keys::from_text(key.expose()),
         None => Keys::random(),
     };
-    keys.map(Arc::new).map_err(|error| format!("`inspection.key`: {error}"))
+    keys.map(Arc::new).map_err(|error| of_file(path, format!("`inspection.key`: {error}")))
 }
 
-/// The rules that a configuration is about; nothing where nothing is to be looked for. Why they are none, for a person.
-pub(crate) fn rule_set(snapshot: &Snapshot, path: &Path) -> Result<Option<RuleSet>, String> {
+/// The rules that a configuration is about; nothing where nothing is to be looked for.
+pub(crate) fn rule_set(snapshot: &Snapshot, path: &Path) -> Result<Option<RuleSet>, Vec<Problem>> {
     let of = snapshot.inspection.as_ref();
     of.map(|of| load(snapshot, of, path, &mut Read::default())).transpose()
 }
@@ -211,11 +215,17 @@ fn load(
     of: &Inspection,
     path: &Path,
     read: &mut Read,
-) -> Result<RuleSet, String> {
+) -> Result<RuleSet, Vec<Problem>> {
     let mut set = RuleSet::default();
-    let mut left_out = Vec::new();
+    let (mut left_out, mut wrong) = (Vec::new(), Vec::new());
     for file in &of.rules {
-        let mut more = rules::load_noting(file, &mut read.files)?;
+        let mut more = match rules::load_noting(file, &mut read.files) {
+            Ok(more) => more,
+            Err(problems) => {
+                wrong.extend(problems);
+                continue;
+            }
+        };
         if !of.built_in && more.rules().iter().any(Rule::is_built_in) {
             more = more.without_built_in();
             left_out.push(format!(
@@ -224,48 +234,70 @@ fn load(
                 file.display()
             ));
         }
-        if let Some(id) = more.differing(&set).first() {
-            let file = file.display();
-            return Err(format!(
-                "{file}: its rule `{id}` is in a file before it with another regex; give one of the two another id"
-            ));
+        let differing = more.differing(&set);
+        if let Some(rule) = more.rules().iter().find(|rule| differing.contains(&rule.id)) {
+            let line = rule.place.as_ref().map_or(1, |(_, line)| *line);
+            let others = match differing.len() {
+                0 | 1 => String::new(),
+                of => format!(" (and {} more)", of - 1),
+            };
+            let message = format!(
+                "rule `{}`{others} is in a file before it with another regex; give one of the two another id",
+                rule.id
+            );
+            wrong.push(report::error(file, (line, 1), message));
         }
         set = set.and(more);
     }
     if of.built_in {
-        set = set.and_built_in().map_err(|error| error.to_string())?;
+        set = set.and_built_in().map_err(report::of_rules)?;
     }
     if let Some(names) = &of.names {
-        let name = names.display().to_string();
-        let list = rules::read(names).map_err(|error| format!("cannot read {name}: {error}"))?;
-        let with = set.with_names(&name, &list);
-        set = with.map_err(|error| error.to_string().trim_end().to_owned())?;
-        read.files.push((names.clone(), list));
+        match with_names(set, names, read) {
+            Ok(with) => set = with,
+            Err(problems) => return Err([wrong, problems].concat()),
+        }
+    }
+    // What is named may be in a file that could not be read.
+    if !wrong.is_empty() {
+        return Err(wrong);
     }
     read.known = set.rules().iter().map(|rule| rule.id.clone()).collect();
     read.notes = [set.notes(), &left_out].concat();
     named::missing(snapshot, of, path, &read.known)?;
     let ids = of.disable.iter().map(|rule| rule.id.as_str());
-    set = set.without(ids).map_err(|error| error.to_string())?;
+    set = set.without(ids).map_err(|error| of_file(path, error.to_string()))?;
     if set.rules().len() > penstock_inspect::RULES_MAX {
-        let most = penstock_inspect::RULES_MAX;
-        return Err(format!("there are {} rules; {most} may hold at once", set.rules().len()));
+        let (rules, most) = (set.rules().len(), penstock_inspect::RULES_MAX);
+        return Err(of_file(path, format!("there are {rules} rules; {most} may hold at once")));
     }
+    Ok(set)
+}
+
+/// Rules, and the names of a list.
+fn with_names(set: RuleSet, file: &Path, read: &mut Read) -> Result<RuleSet, Vec<Problem>> {
+    let name = file.display().to_string();
+    let list =
+        rules::read(file).map_err(|error| of_file(file, format!("cannot read {name}: {error}")))?;
+    let set = set.with_names(&name, &list).map_err(report::of_rules)?;
+    read.files.push((file.to_owned(), list));
     Ok(set)
 }
 
 /// The engine that is asked for, or the best that there is, and why that is not the best of all.
 fn engine(
     asked: InspectionEngine,
-    load: &mut dyn FnMut() -> Result<RuleSet, String>,
+    path: &Path,
+    load: &mut dyn FnMut() -> Result<RuleSet, Vec<Problem>>,
     limits: Limits,
-) -> Result<(Inspector, Option<String>), String> {
+) -> Result<(Inspector, Option<String>), Vec<Problem>> {
     let mut with = |kind: EngineKind| {
         Inspector::new(load()?, kind, limits).map_err(|why| {
-            format!(
-                "the engine {} cannot be used: {why}; `penstock doctor` says what this build has",
-                kind.name()
-            )
+            let engine = kind.name();
+            let message = format!(
+                "the engine {engine} cannot be used: {why}; `penstock doctor` says what this build has"
+            );
+            of_file(path, message)
         })
     };
     match asked {
@@ -277,8 +309,12 @@ fn engine(
         }
         InspectionEngine::Auto => match with(EngineKind::BEST) {
             Ok(inspector) => Ok((inspector, None)),
-            // A fault of the rules is one of any engine's.
-            Err(why) => Ok((with(EngineKind::Portable).map_err(|_| why.clone())?, Some(why))),
+            Err(problems) => {
+                // A fault of the rules is one of any engine's.
+                let inspector = with(EngineKind::Portable).map_err(|_| problems.clone())?;
+                let why: Vec<_> = problems.into_iter().map(|problem| problem.message).collect();
+                Ok((inspector, Some(why.join("; "))))
+            }
         },
     }
 }

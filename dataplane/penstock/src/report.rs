@@ -1,14 +1,16 @@
 //! Problems of a configuration, for people.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use penstock_config::{Errors, Problem, Severity};
+use penstock_inspect::{Fault, RuleError};
 
 use crate::exit::{Exit, Failure};
 use crate::terminal::{Paint, Style};
 
-/// The failure of a command whose configuration is refused.
-pub(crate) fn refusal(errors: &Errors, paint: Paint) -> Failure {
+/// The failure of a command whose configuration, at `path`, is refused.
+pub(crate) fn refusal(path: &Path, errors: &Errors, paint: Paint) -> Failure {
     match errors {
         Errors::Unreadable { path, source } => {
             let message = format!("cannot read {}: {source}", path.display());
@@ -16,16 +18,36 @@ pub(crate) fn refusal(errors: &Errors, paint: Paint) -> Failure {
                 .help("`penstock init` writes a first configuration; `--config FILE` names another")
         }
         Errors::Invalid { problems } => {
-            let wrong = problems.iter().filter(|problem| problem.severity == Severity::Error);
-            let file = problems.first().map(|problem| problem.file.display().to_string());
-            let message = format!(
-                "{} cannot be served: {}",
-                file.unwrap_or_default(),
-                count(wrong.count(), "error")
-            );
+            let message = format!("{} cannot be served: {}", path.display(), errors_in(problems));
             Failure::new(Exit::Config, message).details(render(problems, paint))
         }
     }
+}
+
+/// How many of these are errors, for a person.
+pub(crate) fn errors_in(problems: &[Problem]) -> String {
+    let wrong = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    count(wrong.count(), "error")
+}
+
+/// What is wrong at a place, or with a file as a whole at its first.
+pub(crate) fn error(file: &Path, (line, column): (usize, usize), message: String) -> Problem {
+    Problem {
+        severity: Severity::Error,
+        file: file.to_owned(),
+        line,
+        column,
+        message,
+        help: None,
+        excerpt: None,
+    }
+}
+
+/// What is wrong with files of rules.
+pub(crate) fn of_rules(RuleError { faults }: RuleError) -> Vec<Problem> {
+    let problem =
+        |Fault { file, line, column, what }: Fault| error(Path::new(&file), (line, column), what);
+    faults.into_iter().map(problem).collect()
 }
 
 /// Each problem with its place, its line and its fix.

@@ -41,7 +41,8 @@ pub(crate) fn run(
         return Err(refused(&LaunchError::Privileges(missing)));
     }
     let path = locate::configuration(config)?;
-    let loaded = penstock_config::load(&path).map_err(|errors| report::refusal(&errors, paint))?;
+    let loaded =
+        penstock_config::load(&path).map_err(|errors| report::refusal(&path, &errors, paint))?;
     let snapshot = loaded.snapshot;
     let agent = egress::agent(&snapshot, &args.agent)?;
     let user = user(args, &agent)?;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Client, Penstock, always, free_port, ok};
+use common::{Client, Penstock, always, call, free_port, ok};
 
 #[test]
 fn every_metric_and_every_reason_is_on_the_page_and_none_beside() {
@@ -36,4 +36,25 @@ fn every_metric_and_every_reason_is_on_the_page_and_none_beside() {
         assert!(reasons.contains(&format!("\n| `{reason}` | ")), "no row for {reason}");
     }
     assert_eq!(reasons.matches("\n| `").count() - 1, counted.len(), "a row of no reason");
+}
+
+#[test]
+fn a_line_of_the_access_log_is_written_as_on_the_page() {
+    // Each field by its name, with a quote where its value is between some.
+    let form = |line: &str| {
+        let (_, fields) = line.split_once(" access: ").expect("a line of the access log");
+        let field = |field: &str| {
+            let (name, value) = field.split_once('=').expect("a field");
+            format!("{name}={}", &value[..usize::from(value.starts_with('"'))])
+        };
+        fields.split(' ').map(field).collect::<Vec<_>>().join(" ")
+    };
+    let penstock = Penstock::start(always(ok("{}")), "log: { access: true }");
+    penstock.connect().ask(&call(1));
+    penstock.logs(" access: ");
+    let log = penstock.log();
+    let written = log.lines().find(|line| line.contains(" access: ")).expect("a line");
+    let page = include_str!("../../../docs/operating.md");
+    let documented = page.lines().find(|line| line.contains(" access: ")).expect("a line");
+    assert_eq!(form(written), form(documented));
 }

@@ -55,7 +55,7 @@ pub(crate) static INSPECTION: Section = Section {
             "key",
             Text(ANY),
             "",
-            "At least 32 characters that seal placeholders and key fingerprints; write it as `${file:PATH}`. Without it a key is made at the start, and both hold until the next.",
+            "At least 32 characters that seal placeholders and key fingerprints; write it as `${file:PATH}`; `openssl rand -hex 32` makes one. Without it a key is made at the start, and both hold until the next.",
         ),
         key(
             "over_limit",

@@ -19,8 +19,16 @@ const RULE_FILES_MAX: usize = 64;
 
 /// What the file says of all messages; none where it says nothing.
 pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
+    let cx = file.cx;
+    let Entry { value, .. } = file.entry("inspection")?;
+    if !matches!(value.kind, Kind::Map(_)) {
+        let message = format!("`inspection` must be a mapping, found {}", value.kind.name());
+        let help = "write `inspection: {}` to look into messages with what holds by default, or leave it out to look \
+                    into none";
+        cx.error(&value.span, message, help);
+        return None;
+    }
     let fields = file.section("inspection")?;
-    let cx = fields.cx;
     let engine = match fields.choice("engine") {
         "vectorscan" => InspectionEngine::Vectorscan,
         "portable" => InspectionEngine::Portable,
@@ -76,6 +84,18 @@ pub(super) fn of_server(
     Some(read)
 }
 
+/// Warns where no server's messages are looked into.
+pub(super) fn check_servers(file: &Fields<'_>, servers: &[Server]) {
+    if servers.is_empty() || servers.iter().any(|server| server.inspection.is_some()) {
+        return;
+    }
+    let Some(entry) = file.entry("inspection") else { return };
+    let message = "`inspection` looks into nothing: every server has `inspection: off`";
+    let help =
+        "remove `inspection: off` at a server whose messages are to be looked into, or remove this";
+    file.cx.warn(&entry.span, message, help);
+}
+
 /// Warns of what can be sealed and not be opened, and the other way round.
 pub(super) fn check_tokens(file: &Fields<'_>, inspection: &Inspection, servers: &[Server]) {
     // One behind an entry that fits all that it does is never reached, and has its own warning.
@@ -123,13 +143,29 @@ fn rule_files(fields: &Fields<'_>) -> Vec<std::path::PathBuf> {
         fields.cx.error(&fields.key_span("rules"), message, &help);
         return Vec::new();
     }
-    let what = |index| format!("{}[{index}]", fields.named("rules"));
-    let files = texts.iter().enumerate();
-    files.filter_map(|(at, text)| fields.cx.existing(text, &what(at), Expect::File)).collect()
+    let file = |(index, text): (usize, &Text)| {
+        let what = format!("{}[{index}]", fields.named("rules"));
+        let found = if text.value.contains('*') { Some("pattern") } else { None };
+        let found = found.or_else(|| fields.cx.is_folder(text).then_some("folder"));
+        let Some(found) = found else { return fields.cx.existing(text, &what, Expect::File) };
+        let message = format!("`{what}` {} is a {found}", text.shown());
+        let help = "name each file, in the order in which their rules count, as in `rules: [a.toml, b.toml]`";
+        fields.cx.error(&text.span, message, help);
+        None
+    };
+    texts.iter().enumerate().filter_map(file).collect()
 }
 
 /// Never shown, in no part.
 fn key(fields: &Fields<'_>) -> Option<Secret> {
+    let Entry { value, .. } = fields.entry("key")?;
+    if matches!(value.kind, Kind::Map(_) | Kind::List(_)) {
+        let message =
+            format!("`{}` must be one value, found {}", fields.named("key"), value.kind.name());
+        let help = "write `key: \"${file:PATH}\"`; `openssl rand -hex 32 > PATH` makes one";
+        fields.cx.error(&value.span, message, help);
+        return None;
+    }
     let text = fields.text("key")?;
     let chars = text.value.chars().count();
     if is_path(&text.written) {
@@ -164,6 +200,14 @@ fn open_for(fields: &Fields<'_>) -> Vec<String> {
             message,
             "write the names of tools, as in [transfer, \"pay_*\"]",
         );
+    }
+    for text in texts.iter().filter(|text| text.value == "*") {
+        let message = format!(
+            "`{}` has `*`: every tool gets the values, one too that tells them again",
+            fields.named("open_for")
+        );
+        let help = "name the tools that use a value and tell nobody, as in [transfer, \"pay_*\"]";
+        fields.cx.warn(&text.span, message, help);
     }
     texts.into_iter().map(|text| text.value).collect()
 }

@@ -31,6 +31,7 @@ pub(crate) fn snapshot(cx: &Context<'_>, root: &Node) -> Option<Snapshot> {
     let upstreams_read = upstreams.as_deref().unwrap_or_default();
     let servers = servers::read(&file, upstreams_read, inspection.as_ref());
     if let (Some(inspection), Some(servers)) = (&inspection, &servers) {
+        inspection::check_servers(&file, servers);
         inspection::check_tokens(&file, inspection, servers);
     }
     let egress = agents::egress(&file);

@@ -1,4 +1,5 @@
-//! A world for configurations: one variable, one file, and every path but those named `missing`.
+//! A world for configurations: one variable, one file, and every path but those named `missing`. One
+//! that ends with `.d` is no file.
 
 use std::env::VarError;
 use std::io;
@@ -21,8 +22,9 @@ impl Resolver for World {
         Ok(format!("{SECRET}\n"))
     }
 
-    fn check(&self, path: &Path, _: Expect) -> io::Result<()> {
+    fn check(&self, path: &Path, expect: Expect) -> io::Result<()> {
         let missing = path.to_str().is_some_and(|path| path.contains("missing"));
-        if missing { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
+        let folder = expect == Expect::File && path.extension().is_some_and(|name| name == "d");
+        if missing || folder { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
     }
 }

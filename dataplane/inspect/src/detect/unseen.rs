@@ -91,8 +91,8 @@ fn run(text: &[u8], characters: &[Character], part: Range<usize>, all: &mut Vec<
     of_kind(Unseen::ZeroWidthRun, is_without_width, ZERO_WIDTH_RUN_MIN);
 }
 
-/// How many tags belong to a flag that stands before them: a region's, as 🏴󠁧󠁢󠁳󠁣󠁴󠁿, has three to seven letters and digits and
-/// an end.
+/// How many tags belong to a flag that stands before them: a region's, as 🏴󠁧󠁢󠁳󠁣󠁴󠁿, has three to seven letters and
+/// digits and an end.
 fn flag(text: &[u8], run: &[Character]) -> Option<usize> {
     let first = run.first()?;
     if !text.get(..first.at)?.ends_with("🏴".as_bytes()) {

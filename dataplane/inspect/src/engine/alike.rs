@@ -1,7 +1,7 @@
 //! Bytes that automata do not tell apart: letters by no case, most digits and few signs.
 //!
-//! What one automaton of hundreds of regexes has to say is where one of them is worth asking. With 60 kinds of bytes in the
-//! place of 256 it has fewer states, and of those four times as many are near the processor.
+//! What one automaton of hundreds of regexes has to say is where one of them is worth asking. With 60 kinds of bytes
+//! in the place of 256 it has fewer states, and of those four times as many are near the processor.
 
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Repetition};
 

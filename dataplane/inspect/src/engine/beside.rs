@@ -41,8 +41,8 @@ pub(super) struct Beside {
     needs: Vec<Needs>,
 }
 
-/// What words begin with, a bit for each: of most places it says that none begins there, and it is so small that it stays
-/// near the processor.
+/// What words begin with, a bit for each: of most places it says that none begins there, and it is so small that it
+/// stays near the processor.
 #[derive(Debug)]
 struct Begins(Box<[u64; 1 << (HASH_BITS - 6)]>);
 

@@ -217,8 +217,8 @@ fn is_utf8(bytes: &[u8]) -> bool {
     text.is_some_and(|text| !text.chars().any(control))
 }
 
-/// The runs that are long enough for a line in a part of a text in which nothing stands but what a run has and its padding; they are
-/// told without that.
+/// The runs that are long enough for a line in a part of a text in which nothing stands but what a run has and its
+/// padding; they are told without that.
 pub(crate) fn runs(text: &[u8], part: &Range<usize>, mut found: impl FnMut(Range<usize>)) {
     let mut start = part.start;
     let bytes = text.get(part.clone()).unwrap_or_default();

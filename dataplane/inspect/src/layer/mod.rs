@@ -57,6 +57,8 @@ enum How {
     Decoded,
     /// As groups of four that stand for three bytes each.
     Groups,
+    /// From nowhere: it keeps apart what stands around it.
+    Apart,
 }
 
 impl Layer {
@@ -146,10 +148,9 @@ impl Layer {
         if self.text.is_empty() {
             self.leave_out(bytes);
         } else {
-            // What goes on to here does not take what is passed over with it.
             self.parts.push(self.text.len());
-            self.decoded(APART, 0);
-            self.leave_out(0);
+            self.steps.push(Step { at: self.text.len(), from: self.source_end, how: How::Apart });
+            self.text.extend_from_slice(APART);
             self.leave_out(bytes);
         }
     }
@@ -160,8 +161,8 @@ impl Layer {
         self.parts.get(next).is_some_and(|part| part + APART.len() < span.end)
     }
 
-    /// Appends what a run of base64 stands for that is on these lines of the source: each of its bytes came from the group
-    /// of four that it is in, which may go over the end of a line.
+    /// Appends what a run of base64 stands for that is on these lines of the source: each of its bytes came from the
+    /// group of four that it is in, which may go over the end of a line.
     pub(crate) fn base64(&mut self, source: &[u8], lines: &[Range<usize>]) {
         let mut group: Vec<u8> = Vec::with_capacity(4);
         let mut end = self.source_end;
@@ -219,7 +220,7 @@ impl Layer {
     pub(crate) fn source(&self, span: Range<usize>) -> Range<usize> {
         let start = self.step_of(span.start).map_or(self.source_end, |(step, _)| match step.how {
             How::Copied => step.from + (span.start - step.at),
-            How::Decoded => step.from,
+            How::Decoded | How::Apart => step.from,
             How::Groups => step.from + (span.start - step.at) / 3 * 4,
         });
         let last = span.end.saturating_sub(1).max(span.start);
@@ -228,6 +229,8 @@ impl Layer {
             match step.how {
                 How::Copied => step.from + (last - step.at) + 1,
                 How::Decoded => whole,
+                // What goes on to here does not take what is passed over with it.
+                How::Apart => step.from,
                 How::Groups => (step.from + (last - step.at) / 3 * 4 + 4).min(whole),
             }
         });
@@ -245,7 +248,7 @@ impl Layer {
             How::Copied => (step.at + (at - step.from)).min(next),
             // Half of an escape is behind it.
             How::Decoded if step.from == at => step.at,
-            How::Decoded => next,
+            How::Decoded | How::Apart => next,
             How::Groups => (step.at + (at - step.from).div_ceil(4) * 3).min(next),
         }
     }
@@ -274,6 +277,12 @@ mod tests {
         {
             assert_eq!(layer.is_over_parts(&span), over, "{span:?}");
         }
+        assert_eq!(
+            (layer.source(0..5), layer.source(3..4)),
+            (0..3, 3..3),
+            "what is passed over stays"
+        );
+        assert_eq!((layer.source(5..9), layer.text_at(7)), (3..13, 6));
         layer.reset(0, 1024);
         layer.copy(b"abcdefghi");
         assert!(!layer.is_over_parts(&(0..9)), "what was before is forgotten");

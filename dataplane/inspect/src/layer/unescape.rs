@@ -35,9 +35,9 @@ pub(crate) fn folded(mut source: &[u8], layer: &mut Layer) {
     layer.copy(source);
 }
 
-/// The same part of a text without the half of an escape that it begins or ends with: in JSON that is two strings deep a
-/// name is written behind the end of a line as `\\nname`, and its first letter is none of it. In how many strings the
-/// escape is does not matter: each has more backslashes.
+/// The same part of a text without the half of an escape that it begins or ends with: in JSON that is two strings
+/// deep a name is written behind the end of a line as `\\nname`, and its first letter is none of it. In how many
+/// strings the escape is does not matter: each has more backslashes.
 pub(crate) fn without_halves(text: &[u8], part: Range<usize>) -> Range<usize> {
     let before = |at: usize| text.get(..at).unwrap_or_default();
     let hex = |at: usize, digits: usize| {

@@ -1,9 +1,10 @@
 //! What becomes of what is found in a message.
 //!
 //! Each rule has an action for either way (`action`). Of findings that stand over each other the strictest
-//! action counts (`settle`). What is cut out leaves a placeholder (`placeholder`), written as the strings are
-//! that it stands in; a value may be sealed in it (`keys`), and put back for tools that may have it (`open`). Of a text that comes in pieces each window is treated so (`stream`). What is told of a finding (`told`)
-//! is where it stands (`pointer`), never what it is.
+//! action counts (`settle`). What is cut out leaves a placeholder (`placeholder`), written as the strings
+//! are that it stands in; a value may be sealed in it (`keys`), and put back for tools that may have it
+//! (`open`). Of a text that comes in pieces each window is treated so (`stream`). What is told of a finding
+//! (`told`) is where it stands (`pointer`), never what it is.
 
 mod action;
 mod change;

@@ -16,7 +16,7 @@ pub struct Told<'a> {
     pub finding: &'a Finding,
     /// The rule that found it.
     pub rule: &'a Rule,
-    /// What became of it.
+    /// What was decided of it, whatever becomes of the message.
     pub action: Action,
     /// Where it stands, as a JSON pointer (RFC 6901); empty in what is no JSON. Of what stands in a key, the
     /// object that has the key.

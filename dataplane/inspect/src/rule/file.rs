@@ -6,55 +6,68 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue, Deserializer, ValueDeserializer};
 
 use super::allow::{Allowlist, Target};
 use super::change::Change;
-use super::{Pattern, Rule, RuleError};
+use super::error::{Fault, Faults, Source};
+use super::{Pattern, Rule};
 use crate::class::Class;
 use crate::detect::Detector;
-use crate::policy::{Action, Side};
+use crate::policy::{Action, Side, UnknownRule};
 use crate::validate::Validator;
 
-/// A whole file.
-#[derive(Debug, Deserialize)]
+/// A whole file, whose rules have not been read.
+#[derive(Debug)]
+pub(super) struct File<'t> {
+    source: Source<'t>,
+    pub(super) extend: Extend,
+    allowlists: Vec<Spanned<AllowForm>>,
+    rules: DeArray<'t>,
+}
+
+/// What a file says beside its rules.
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct File {
+struct Head {
     #[serde(default, rename = "title")]
     _title: Option<String>,
     #[serde(default, rename = "description")]
     _description: Option<String>,
     #[serde(default, rename = "minVersion", alias = "minversion")]
     _min_version: Option<String>,
+    /// They are taken out before, to be read one by one; it is known, so that `rule` is near to it.
+    #[serde(default, rename = "rules")]
+    _rules: IgnoredAny,
     #[serde(default)]
-    pub(super) extend: Extend,
-    #[serde(default)]
-    rules: Vec<RuleForm>,
+    extend: Extend,
     /// For every rule of the file.
     #[serde(default)]
-    allowlist: Option<AllowForm>,
+    allowlist: Option<Spanned<AllowForm>>,
     /// For every rule of the file, or those that one names.
     #[serde(default)]
-    allowlists: Vec<AllowForm>,
+    allowlists: Vec<Spanned<AllowForm>>,
 }
 
 /// What else holds beside a file's own rules.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a table")]
 pub(super) struct Extend {
     /// The built-in rules too.
     #[serde(default, alias = "usedefault")]
     pub(super) use_default: bool,
     /// Another file too.
     #[serde(default)]
-    pub(super) path: Option<String>,
+    pub(super) path: Option<Spanned<String>>,
     /// Of those, not these.
     #[serde(default, alias = "disabledrules")]
-    pub(super) disabled_rules: Vec<String>,
+    pub(super) disabled_rules: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a table")]
 struct RuleForm {
     id: Spanned<String>,
     #[serde(default)]
@@ -107,7 +120,7 @@ struct RuleForm {
 
 /// Read, so that such files load, and not asked for.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a table")]
 struct RequiredForm {
     #[serde(rename = "id")]
     _id: String,
@@ -119,7 +132,7 @@ struct RequiredForm {
 
 // Gitleaks takes keys in any case; these are the ways in which they are met.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a table")]
 struct AllowForm {
     #[serde(default, rename = "description")]
     _description: Option<String>,
@@ -139,7 +152,7 @@ struct AllowForm {
     commits: Vec<String>,
     /// Of one for the whole file: the rules that it is for.
     #[serde(default, alias = "targetrules")]
-    target_rules: Vec<String>,
+    target_rules: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -161,42 +174,119 @@ enum TargetForm {
     Line,
 }
 
-impl File {
-    pub(super) fn parse(name: &str, text: &str) -> Result<Self, RuleError> {
-        toml::from_str(text)
-            .map_err(|error| RuleError::Form { file: name.to_owned(), message: error.to_string() })
+impl<'t> File<'t> {
+    /// `None` of what is no TOML.
+    pub(super) fn parse(source: Source<'t>, faults: &mut Faults) -> Option<Self> {
+        let (mut table, wrong) = DeTable::parse_recoverable(source.text);
+        // What is wrong behind the first may only follow from it.
+        if let Some(first) = wrong.first() {
+            let span = first.span().unwrap_or_default();
+            let of = rule_before(table.get_ref(), span.start);
+            faults.push(source.fault(&span, format!("{of}{}", first.message())));
+            return None;
+        }
+        let rules = match table.get_mut().remove("rules").map(|rules| (rules.span(), rules)) {
+            None => DeArray::new(),
+            Some((span, rules)) => match rules.into_inner() {
+                DeValue::Array(rules) => rules,
+                other => {
+                    let found = other.type_str();
+                    let what = format!("`rules` is a {found} here; write `[[rules]]` before each");
+                    faults.push(source.fault(&span, what));
+                    DeArray::new()
+                }
+            },
+        };
+        let span = table.span();
+        let head = Head::deserialize(Deserializer::from(table)).unwrap_or_else(|error| {
+            faults.push(source.fault(&error.span().unwrap_or(span), said(error.message())));
+            Head::default()
+        });
+        let Head { extend, allowlist, mut allowlists, .. } = head;
+        allowlists.splice(..0, allowlist);
+        Some(Self { source, extend, allowlists, rules })
     }
 
     /// What it says, as it is used; each rule says what is wrong with it, if something is.
-    pub(super) fn read(self, name: &str, text: &str) -> Result<Own, RuleError> {
-        let of_file = |what| RuleError::Form { file: name.to_owned(), message: what };
+    pub(super) fn read(self, faults: &mut Faults) -> Own {
+        let Self { source, .. } = self;
         let mut own = Own::default();
-        for form in self.allowlist.into_iter().chain(self.allowlists) {
+        for form in self.allowlists {
+            let (span, form) = (form.span(), form.into_inner());
+            own.of_files.idle.extend(form.is_empty().then(|| "[[allowlists]]".to_owned()));
             let rules = form.target_rules.clone();
-            let allowlist = form.allowlist().map_err(of_file)?.map(Arc::new);
-            own.allowed.push(Allowed { rules, allowlist });
+            match form.allowlist() {
+                Ok(allowlist) => {
+                    let allowlist = allowlist.map(Arc::new);
+                    own.allowed.push(Allowed { rules, allowlist });
+                }
+                Err(what) => faults.push(source.fault(&span, what)),
+            }
         }
         own.rules.reserve(self.rules.len());
-        let file: Arc<str> = name.into();
+        let file: Arc<str> = source.name.into();
         // They stand in their order.
         let (mut line, mut counted) = (1, 0);
-        for (index, form) in self.rules.into_iter().enumerate() {
-            let id = form.id.get_ref().clone();
-            let rule = if id.is_empty() { format!("#{}", index + 1) } else { id };
-            let before = text.get(counted..form.id.span().start).unwrap_or_default();
+        for (value, number) in self.rules.into_iter().zip(1..) {
+            let (span, of) = (value.span(), named(value.get_ref(), number));
+            let form = match RuleForm::deserialize(ValueDeserializer::from(value)) {
+                Ok(form) => form,
+                Err(error) => {
+                    let what = format!("{of}: {}", said(error.message()));
+                    faults.push(source.fault(&error.span().unwrap_or(span), what));
+                    continue;
+                }
+            };
+            let before = source.text.get(counted..form.id.span().start).unwrap_or_default();
             (line, counted) = (line + before.matches('\n').count(), counted + before.len());
-            let wrong = |what| RuleError::Rule { file: name.to_owned(), line, rule, what };
             own.of_files.note(&form);
-            match form.read(line).map_err(wrong)? {
-                Some(Read::Rule(mut rule)) => {
+            match form.read(line) {
+                Ok(Some(Read::Rule(mut rule))) => {
                     rule.place = Some((Arc::clone(&file), line));
                     own.rules.push(*rule);
                 }
-                Some(Read::Change(change)) => own.changes.push(*change),
-                None => {}
+                Ok(Some(Read::Change(change))) => own.changes.push(*change),
+                Ok(None) => {}
+                Err(what) => {
+                    faults.push(Fault::of_line(source.name, line, format!("{of}: {what}")));
+                }
             }
         }
-        Ok(own)
+        own
+    }
+}
+
+/// A rule by its id, or by its number where it has none.
+fn named(rule: &DeValue<'_>, number: usize) -> String {
+    match rule.get("id").and_then(|id| id.get_ref().as_str()) {
+        Some(id) if !id.is_empty() => format!("rule `{id}`"),
+        _ => format!("rule `#{number}`"),
+    }
+}
+
+/// The rule in which something stands that is no TOML, as far as that can be told.
+fn rule_before(table: &DeTable<'_>, at: usize) -> String {
+    let rules = table.get("rules").and_then(|rules| rules.get_ref().as_array());
+    let last = rules.and_then(|rules| {
+        let before = rules.partition_point(|rule| rule.span().start <= at);
+        Some((rules.get(before.checked_sub(1)?)?.get_ref(), before))
+    });
+    last.map_or_else(String::new, |(rule, number)| format!("{}: ", named(rule, number)))
+}
+
+/// What the parser says; of a key or a word that is not known, the one that is probably meant. In serde's words:
+/// "unknown field `regexp`, expected one of `id`, `regex`".
+fn said(message: &str) -> String {
+    let message = message.replacen("unknown field", "unknown key", 1);
+    let message = message.replacen("missing field", "it has no", 1);
+    let mut known = message.split('`').skip(1).step_by(2);
+    let unknown = known.next().filter(|_| message.starts_with("unknown "));
+    let near = unknown.and_then(|word| UnknownRule::among(word, known.clone())?.nearest);
+    // Of a key that is also known in small letters, the one with capitals.
+    let near = near.and_then(|near| known.filter(|one| one.eq_ignore_ascii_case(&near)).min());
+    match (near, message.split_once(", expected")) {
+        (Some(near), Some((what, _))) => format!("{what}; did you mean `{near}`?"),
+        _ => message,
     }
 }
 
@@ -214,7 +304,7 @@ pub(super) struct Own {
 #[derive(Debug)]
 pub(super) struct Allowed {
     /// Those; none is all.
-    pub(super) rules: Vec<String>,
+    pub(super) rules: Vec<Spanned<String>>,
     /// Nothing where it is about paths and commits.
     pub(super) allowlist: Option<Arc<Allowlist>>,
 }
@@ -227,6 +317,8 @@ pub(super) struct OfFiles {
     anywhere: Vec<String>,
     alone: Vec<String>,
     in_words: Vec<String>,
+    /// Those of the file too.
+    idle: Vec<String>,
 }
 
 /// So many ids stand in a note.
@@ -235,6 +327,8 @@ const NOTED_MAX: usize = 5;
 impl OfFiles {
     fn note(&mut self, form: &RuleForm) {
         let id = || form.id.get_ref().clone();
+        let mut allowlists = form.allowlist.iter().chain(&form.allowlists);
+        self.idle.extend(allowlists.any(AllowForm::is_empty).then(id));
         self.in_words.extend(form.id.get_ref().contains(char::is_whitespace).then(id));
         if form.skip_report {
             self.silent.push(id());
@@ -260,7 +354,11 @@ impl OfFiles {
             said(&self.alone, "`required` has no meaning here", "found without what it asks for"),
             said(&self.in_words, "blanks are in their ids", "to be named between quotes"),
         ];
-        all.into_iter().flatten().collect()
+        let idle = (!self.idle.is_empty()).then(|| {
+            let of = shown(&self.idle);
+            format!("{name}: an allowlist without `regexes` and `stopwords` lets nothing go: {of}")
+        });
+        all.into_iter().chain([idle]).flatten().collect()
     }
 }
 
@@ -417,6 +515,12 @@ impl RuleForm {
 }
 
 impl AllowForm {
+    /// Whether it says nothing, of files neither.
+    fn is_empty(&self) -> bool {
+        let Self { regexes, stopwords, paths, commits, .. } = self;
+        [regexes, stopwords, paths, commits].iter().all(|list| list.is_empty())
+    }
+
     /// `None` of one that is only about paths and commits, or that asks for one of them too.
     fn allowlist(self) -> Result<Option<Allowlist>, String> {
         let all = self.condition == Condition::All;

@@ -18,7 +18,7 @@ pub(crate) use allow::{Allowlist, Matched};
 use context::ways;
 pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context, begins_alone, stands_alone};
 pub(crate) use entropy::bits_per_byte;
-pub use error::RuleError;
+pub use error::{Fault, RuleError};
 pub(crate) use pattern::{Group, Pattern, Window};
 pub use set::{RULES_MAX, RuleSet};
 
@@ -169,9 +169,8 @@ impl Rule {
         self.regex.hir().properties().maximum_len()
     }
 
-    fn wrong(&self, file: &str, what: &str) -> RuleError {
+    fn wrong(&self, file: &str, what: &str) -> Fault {
         let line = self.place.as_ref().map_or(1, |(_, line)| *line);
-        let (file, rule) = (file.to_owned(), self.id.clone());
-        RuleError::Rule { file, line, rule, what: what.to_owned() }
+        Fault::of_line(file, line, format!("rule `{}`: {what}", self.id))
     }
 }

@@ -19,8 +19,8 @@ const COMPILED_BYTES_MAX: usize = 8 << 20;
 /// Of which a search by lazily built automata may keep this much.
 const CACHE_BYTES_MAX: usize = 2 << 20;
 
-/// Where a match may begin at no more places than these, each is asked by itself: what does not begin there ends soon, and
-/// what may begin anywhere is looked for to the end.
+/// Where a match may begin at no more places than these, each is asked by itself: what does not begin there ends
+/// soon, and what may begin anywhere is looked for to the end.
 const BEGINS_FEW: usize = 4;
 /// Places of groups that take no memory of their own.
 const SLOTS_FEW: usize = 16;

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::change::Change;
-use super::file::{self, Allowed, File};
+use super::error::{Fault, Faults, Source};
+use super::file::{self, Allowed, Extend, File};
 use super::{Rule, RuleError};
 use crate::class::Class;
 use crate::detect::{Detector, NameError, Names};
@@ -33,98 +34,129 @@ pub struct RuleSet {
 impl RuleSet {
     /// The built-in rules.
     pub fn built_in() -> Result<Self, RuleError> {
+        let mut faults = Faults::default();
+        let set = Self::built_in_within(&mut faults);
+        faults.end()?;
+        Ok(set)
+    }
+
+    fn built_in_within(faults: &mut Faults) -> Self {
         let mut set = Self::default();
         for (name, text) in BUILT_IN {
-            let own = File::parse(name, text)?.read(name, text)?;
+            let source = Source { name, text };
+            let Some(file) = File::parse(source, faults) else { continue };
+            let own = file.read(faults);
             let mut part = Self { rules: own.rules, notes: Vec::new() };
             for allowed in own.allowed {
-                part.allow(name, &allowed, &mut Elsewhere::default())?;
+                part.allow(source, &allowed, &mut Elsewhere::default(), faults);
             }
-            set.take(name, part.rules)?;
+            set.take(name, part.rules, faults);
         }
         for rule in &mut set.rules {
             (rule.place, rule.keywords_within) = (None, true);
         }
-        Ok(set)
+        set
     }
 
     /// The rules of a file in gitleaks' form: its own, behind them those of the file that it extends, for which
     /// `read` is asked, and the built-in ones where it extends these; of the same id the first. So of two that
-    /// find the same its own is told.
+    /// find the same its own is told. Fails with all that is wrong with the files.
     pub fn from_file(
         name: &str,
         text: &str,
         read: &mut dyn FnMut(&str) -> Result<String, String>,
     ) -> Result<Self, RuleError> {
-        Self::from_file_within(name, text, read, EXTENDS_MAX)
+        let mut faults = Faults::default();
+        let set = Self::from_file_within(Source { name, text }, read, EXTENDS_MAX, &mut faults);
+        faults.end()?;
+        Ok(set)
     }
 
     fn from_file_within(
-        name: &str,
-        text: &str,
+        source: Source<'_>,
         read: &mut dyn FnMut(&str) -> Result<String, String>,
         depth: usize,
-    ) -> Result<Self, RuleError> {
-        let mut file = File::parse(name, text)?;
+        faults: &mut Faults,
+    ) -> Self {
+        let Source { name, .. } = source;
+        let Some(mut file) = File::parse(source, faults) else { return Self::default() };
         let extend = std::mem::take(&mut file.extend);
-        let mut others = Self::default();
-        if let Some(path) = extend.path {
-            let form = |message: String| RuleError::Form { file: name.to_owned(), message };
-            if depth == 0 {
-                return Err(form(format!(
-                    "`extend.path` leads through more than {EXTENDS_MAX} files"
-                )));
-            }
-            let text = read(&path).map_err(|error| form(format!("`extend.path`: {error}")))?;
-            others = Self::from_file_within(&path, &text, read, depth - 1)?;
-        }
-        if extend.use_default {
-            others = others.and(Self::built_in()?);
-        }
-        let mut elsewhere =
-            Elsewhere { defaults: others.rules.iter().any(Rule::is_built_in), ids: Vec::new() };
-        for id in &extend.disabled_rules {
-            if !others.has(id) && !elsewhere.takes(id) {
-                return Err(RuleError::Form {
-                    file: name.to_owned(),
-                    message: format!("`extend.disabledRules`: there is no rule `{id}` to disable"),
-                });
-            }
-        }
-        others.rules.retain(|rule| !extend.disabled_rules.contains(&rule.id));
-        let own = file.read(name, text)?;
+        let mut others = Self::extended(source, &extend, read, depth, faults);
+        let own = file.read(faults);
         let mut seen = HashSet::new();
-        if let Some(twice) = own.rules.iter().find(|rule| !seen.insert(rule.id.as_str())) {
-            return Err(twice.wrong(name, "its id is another rule's of this file, too"));
+        for rule in &own.rules {
+            if !seen.insert(rule.id.as_str()) {
+                faults.push(rule.wrong(name, "its id is another rule's of this file, too"));
+            } else if let Some(what) = rule.too_large() {
+                faults.push(rule.wrong(name, &what));
+            }
         }
-        if let Some((rule, what)) = own.rules.iter().find_map(|one| Some((one, one.too_large()?))) {
-            return Err(rule.wrong(name, &what));
+        // Where something is wrong already, a rule that is not here may be in what could not be read.
+        let whole = faults.is_empty();
+        let defaults = others.rules.iter().any(Rule::is_built_in) || !whole;
+        let mut elsewhere = Elsewhere { defaults, ids: Vec::new() };
+        for id in &extend.disabled_rules {
+            let (span, id) = (id.span(), id.get_ref());
+            if !others.has(id) && !elsewhere.takes(id) {
+                let what = format!("`extend.disabledRules`: there is no rule `{id}` to disable");
+                faults.push(source.fault(&span, what));
+            }
         }
+        let is_disabled =
+            |rule: &Rule| extend.disabled_rules.iter().any(|id| *id.get_ref() == rule.id);
+        others.rules.retain(|rule| !is_disabled(rule));
         let notes = own.of_files.notes(name);
         let mut set = Self { rules: own.rules, notes }.and(others);
-        if set.rules.is_empty() && set.notes.is_empty() {
-            set.notes
-                .push(format!("{name}: it has no rules; write `[[rules]]`, or do not name it"));
-        }
         for change in own.changes {
-            if set.has(&change.id) || change.is_of_penstock() || !elsewhere.takes(&change.id) {
-                set.change(name, change)?;
+            let is_ours = |elsewhere: &mut Elsewhere| {
+                whole && (change.is_of_penstock() || !elsewhere.takes(&change.id))
+            };
+            if set.has(&change.id) || is_ours(&mut elsewhere) {
+                set.change(name, change, faults);
             }
         }
         for allowed in own.allowed {
-            set.allow(name, &allowed, &mut elsewhere)?;
+            set.allow(source, &allowed, &mut elsewhere, faults);
+        }
+        // One that is just being written is empty, and must not take the place of what it was.
+        if faults.is_empty() && set.rules.is_empty() && set.notes.is_empty() {
+            let what = "it has no rules; write `[[rules]]`, or do not name it".to_owned();
+            faults.push(Fault::of_line(name, 1, what));
         }
         set.notes.extend(elsewhere.note(name));
         if set.rules.len() > RULES_MAX {
-            return Err(RuleError::Form {
-                file: name.to_owned(),
-                message: format!(
-                    "there are {} rules; {RULES_MAX} may hold at once",
-                    set.rules.len()
-                ),
-            });
+            let rules = set.rules.len();
+            let what = format!("there are {rules} rules; {RULES_MAX} may hold at once");
+            faults.push(Fault::of_line(name, 1, what));
         }
-        Ok(set)
+        set
+    }
+
+    /// What else holds beside a file's own rules.
+    fn extended(
+        source: Source<'_>,
+        extend: &Extend,
+        read: &mut dyn FnMut(&str) -> Result<String, String>,
+        depth: usize,
+        faults: &mut Faults,
+    ) -> Self {
+        let mut others = Self::default();
+        if let Some(path) = &extend.path {
+            let other = match depth.checked_sub(1) {
+                None => Err(format!("`extend.path` leads through more than {EXTENDS_MAX} files")),
+                Some(depth) => read(path.get_ref())
+                    .map(|text| (depth, text))
+                    .map_err(|error| format!("`extend.path`: {error}")),
+            };
+            match other {
+                Ok((depth, text)) => {
+                    let other = Source { name: path.get_ref(), text: &text };
+                    others = Self::from_file_within(other, read, depth, faults);
+                }
+                Err(what) => faults.push(source.fault(&path.span(), what)),
+            }
+        }
+        if extend.use_default { others.and(Self::built_in_within(faults)) } else { others }
     }
 
     /// The rules, in their order.
@@ -138,17 +170,19 @@ impl RuleSet {
     }
 
     /// Changes a rule that is there already.
-    fn change(&mut self, name: &str, change: Change) -> Result<(), RuleError> {
-        let (file, line, id) = (name.to_owned(), change.line, change.id.clone());
-        let wrong = |what: String| RuleError::Rule { file, line, rule: id, what };
-        let Some(rule) = self.rules.iter_mut().find(|rule| rule.id == change.id) else {
-            return Err(wrong(
+    fn change(&mut self, name: &str, change: Change, faults: &mut Faults) {
+        let (line, id) = (change.line, change.id.clone());
+        let changed = match self.rules.iter_mut().find(|rule| rule.id == id) {
+            Some(rule) => change.to(rule),
+            None => Err(
                 "it has no `regex`, and no such rule is extended that it would change; write a `regex`, or for one of \
                  the built-in rules `[extend]` with `useDefault = true`"
                     .into(),
-            ));
+            ),
         };
-        change.to(rule).map_err(wrong)
+        if let Err(what) = changed {
+            faults.push(Fault::of_line(name, line, format!("rule `{id}`: {what}")));
+        }
     }
 
     fn has(&self, id: &str) -> bool {
@@ -158,22 +192,26 @@ impl RuleSet {
     /// Lets go what a file lets go for all rules, or for some.
     fn allow(
         &mut self,
-        name: &str,
+        source: Source<'_>,
         allowed: &Allowed,
         elsewhere: &mut Elsewhere,
-    ) -> Result<(), RuleError> {
+        faults: &mut Faults,
+    ) {
         let Allowed { rules: ids, allowlist } = allowed;
-        if let Some(id) = ids.iter().find(|id| !self.has(id) && !elsewhere.takes(id)) {
-            let message = format!("`targetRules`: there is no rule `{id}` to allow anything for");
-            return Err(RuleError::Form { file: name.to_owned(), message });
+        for id in ids {
+            let (span, id) = (id.span(), id.get_ref());
+            if !self.has(id) && !elsewhere.takes(id) {
+                let what = format!("`targetRules`: there is no rule `{id}` to allow anything for");
+                faults.push(source.fault(&span, what));
+            }
         }
-        let Some(allowlist) = allowlist else { return Ok(()) };
+        let Some(allowlist) = allowlist else { return };
         for rule in &mut self.rules {
-            if rule.detector.is_none() && (ids.is_empty() || ids.contains(&rule.id)) {
+            let is_meant = ids.is_empty() || ids.iter().any(|id| *id.get_ref() == rule.id);
+            if rule.detector.is_none() && is_meant {
                 rule.allowlists.push(Arc::clone(allowlist));
             }
         }
-        Ok(())
     }
 
     /// The rules, for a set of one's own.
@@ -190,7 +228,8 @@ impl RuleSet {
         self
     }
 
-    /// Its rules, and behind them the built-in ones whose ids it does not have; a note tells which of those it replaces.
+    /// Its rules, and behind them the built-in ones whose ids it does not have; a note tells which of those it
+    /// replaces.
     pub fn and_built_in(self) -> Result<Self, RuleError> {
         let built_in = Self::built_in()?;
         let replaced = self.differing(&built_in);
@@ -235,19 +274,18 @@ impl RuleSet {
     /// With names of people too: a list of them, one a line, that are found as they are written or in capitals. The
     /// rule is `name`, and of class `name`; one with that id which is there already gives way.
     pub fn with_names(self, file: &str, list: &str) -> Result<Self, RuleError> {
-        let form = |message: String| RuleError::Form { file: file.to_owned(), message };
-        let names = Names::parse(list).map_err(|NameError { line, what }| {
-            if line == 0 { form(what) } else { form(format!("line {line}: {what}")) }
-        })?;
-        let mut notes = Vec::new();
+        let of_line = |line: usize, what| Fault::of_line(file, line.max(1), what);
+        let names = Names::parse(list).map_err(|NameError { line, what }| of_line(line, what))?;
         if names.is_empty() {
-            notes.push(format!("{file}: it has no names; write one a line, or do not name it"));
+            let what = "it has no names; write one a line, or do not name it".to_owned();
+            return Err(of_line(1, what).into());
         }
         let detector = Detector::Names(Arc::new(names));
-        let rule = Rule::detected("name".into(), Class::Name, detector).map_err(form)?;
+        let rule = Rule::detected("name".into(), Class::Name, detector)
+            .map_err(|what| of_line(1, what))?;
         let description = "Name of a person in the dictionary".into();
         let rules = vec![Rule { description, ..rule }];
-        Ok(Self { rules, notes }.and(self))
+        Ok(Self { rules, notes: Vec::new() }.and(self))
     }
 
     /// With one more behind all others, which is the engine's alone.
@@ -260,19 +298,18 @@ impl RuleSet {
         self.rules.pop();
     }
 
-    fn take(&mut self, name: &str, rules: Vec<Rule>) -> Result<(), RuleError> {
+    fn take(&mut self, name: &str, rules: Vec<Rule>, faults: &mut Faults) {
         for rule in rules {
-            if self.rules.iter().any(|other| other.id == rule.id) {
-                return Err(rule.wrong(name, "its id is another rule's, too"));
+            if self.has(&rule.id) {
+                faults.push(rule.wrong(name, "its id is another rule's, too"));
             }
             self.rules.push(rule);
         }
-        Ok(())
     }
 }
 
-/// What a file says of rules that are not here. Of one that extends the built-in rules they are gitleaks' own: those have
-/// other ids, and what it says of them is noted and left.
+/// What a file says of rules that are not here. Of one that extends the built-in rules they are gitleaks' own: those
+/// have other ids, and what it says of them is noted and left.
 #[derive(Default)]
 struct Elsewhere {
     /// Whether the file extends the built-in rules.
@@ -310,7 +347,6 @@ mod tests {
     fn load(text: &str) -> Result<RuleSet, RuleError> {
         RuleSet::from_file("own.toml", text, &mut |path| match path {
             "base.toml" => Ok("[[rules]]\nid = 'base'\nregex = 'b{3}'\n".into()),
-            "round.toml" => Ok("[extend]\npath = 'round.toml'\n".into()),
             _ => Err(format!("no file {path}")),
         })
     }
@@ -496,6 +532,7 @@ withinColumns = 80
     fn what_a_file_says_of_rules_of_gitleaks_that_are_not_here_is_noted() {
         let of = "[extend]\nuseDefault = true\ndisabledRules = ['github-pat', 'jwt']\n\
                   [[rules]]\nid = 'aws-access-token'\nentropy = 4.0\n\
+                  [[rules]]\nid = 'generic-api-key'\nentropy = 4.0\n\
                   [[allowlists]]\ntargetRules = ['github-pat', 'generic-api-key']\nstopwords = ['acme']\n";
         let set = load(of).expect("a file");
         let note = set.notes().concat();
@@ -516,18 +553,6 @@ withinColumns = 80
     }
 
     #[test]
-    fn a_regex_that_is_too_large_is_told_with_its_rule() {
-        let error = |text: &str| load(text).expect_err("it is wrong").to_string();
-        let large = "[[rules]]\nid = 'huge'\nregex = '(?:[a-z]{1000}x?){900}'\n";
-        let said = error(large);
-        assert!(said.starts_with("own.toml:2: rule `huge`: its regex is too large"), "{said}");
-        let allowed = "[[rules]]\nid = 'a'\nregex = 'a'\n\
-                       [rules.allowlist]\nregexes = ['(?:[a-z]{1000}x?){900}']\n";
-        let said = error(allowed);
-        assert!(said.contains("rule `a`: `allowlist`: its regex is too large"), "{said}");
-    }
-
-    #[test]
     fn rules_that_are_too_large_together_are_named() {
         // What is near the beginning of a match is what they take.
         let rule = |id: u32| {
@@ -542,26 +567,6 @@ withinColumns = 80
             crate::Inspector::new(set, crate::EngineKind::Portable, crate::Limits::default());
         let error = built.err().expect("they are too large");
         assert!(error.contains("too large together, above all `large-39`"), "{error}");
-    }
-
-    #[test]
-    fn what_cannot_work_is_told_with_its_rule() {
-        let error = |text: &str| load(text).expect_err("it is wrong").to_string();
-        let broken = "[[rules]]\nid = 'a'\nregex = 'a'\n\n[[rules]]\nregex = '('\nid = 'b'\n";
-        assert!(error(broken).starts_with("own.toml:7: rule `b`: its regex"), "{}", error(broken));
-        assert!(error("[[rules]]\nregex = 'a'\n").contains("missing field `id`"));
-        assert!(error("[[rule]]\nid = 'a'\n").contains("unknown field `rule`"));
-        let twice = "[[rules]]\nid = 'a'\nregex = 'a'\n[[rules]]\nid = 'a'\nregex = 'b'\n";
-        assert!(error(twice).contains("its id is another rule's"));
-        assert!(error("[extend]\ndisabledRules = ['no']\n").contains("no rule `no` to disable"));
-        assert!(error("[extend]\npath = 'no.toml'\n").contains("no file no.toml"));
-        assert!(error("[extend]\npath = 'round.toml'\n").contains("more than 2 files"));
-        let group = "[[rules]]\nid = 'a'\nregex = '(a)'\nsecretGroup = 2\n";
-        assert!(error(group).contains("its regex has 1 group"));
-        let validator = "[[rules]]\nid = 'a'\nregex = 'a'\nvalidator = 'lun'\n";
-        assert!(error(validator).contains("no validator `lun`; there are: luhn, "));
-        let allowed = "[[rules]]\nid = 'a'\nregex = 'a'\n[rules.allowlist]\nregexes = [\"\\bx\"]\n";
-        assert!(error(allowed).contains("`allowlist`: its regex has a backspace"));
     }
 
     #[test]

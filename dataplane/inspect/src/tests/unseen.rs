@@ -135,7 +135,7 @@ fn names_of_a_dictionary_are_found_beside_the_rules() {
     });
     assert_eq!(out, expected);
     let error = RuleSet::default().with_names("names.txt", "Ann Lee\nX\n").expect_err("too short");
-    assert!(error.to_string().starts_with("names.txt: line 2: `X`"), "{error}");
+    assert!(error.to_string().starts_with("names.txt:2:1: `X`"), "{error}");
 }
 
 #[test]

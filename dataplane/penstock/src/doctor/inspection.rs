@@ -5,8 +5,8 @@ use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
 use super::Check;
 use crate::version::inspect_engine;
 
-/// Whether the engine takes the built-in rules on this processor. A configuration, where there is one that looks for any,
-/// looks for so many rules with an engine of its own choice.
+/// Whether the engine takes the built-in rules on this processor. A configuration, where there is one that looks for
+/// any, looks for so many rules with an engine of its own choice.
 pub(super) fn engine(configured: Option<(usize, EngineKind)>) -> Check {
     let name = "inspect engine";
     let set = RuleSet::built_in().map_err(|error| error.to_string());

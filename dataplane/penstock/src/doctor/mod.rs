@@ -9,7 +9,7 @@ mod upstreams;
 use std::fmt::Write;
 use std::path::Path;
 
-use penstock_config::{Loaded, Snapshot};
+use penstock_config::{Errors, Loaded, Snapshot};
 use penstock_inspect::EngineKind;
 use serde_json::json;
 
@@ -92,14 +92,17 @@ fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>, Option<(usiz
             return (Check::degraded(name, failure.message(), fix), None, None);
         }
     };
+    let refused = |errors: &Errors| {
+        let failure = report::refusal(&path, errors, Paint::for_stdout(Color::Never));
+        Check::failed(name, failure.message(), format!("penstock check {}", path.display()))
+    };
     match penstock_config::load(&path) {
         Ok(Loaded { snapshot, warnings }) => {
             let shown = path.display();
             let compiled = match check::compile(&path, &snapshot) {
                 Ok(compiled) => compiled,
-                Err(failure) => {
-                    let fix = "mend the file that it names, or name another";
-                    return (Check::failed(name, failure.message(), fix), Some(snapshot), None);
+                Err(problems) => {
+                    return (refused(&Errors::Invalid { problems }), Some(snapshot), None);
                 }
             };
             let warnings = warnings.len() + compiled.warnings.len();
@@ -111,11 +114,7 @@ fn configuration(named: Option<&Path>) -> (Check, Option<Snapshot>, Option<(usiz
             };
             (check, Some(snapshot), compiled.rules)
         }
-        Err(errors) => {
-            let failure = report::refusal(&errors, Paint::for_stdout(Color::Never));
-            let fix = format!("penstock check {}", path.display());
-            (Check::failed(name, failure.message(), fix), None, None)
-        }
+        Err(errors) => (refused(&errors), None, None),
     }
 }
 
@@ -128,12 +127,13 @@ fn render(checks: &[Check], paint: Paint) -> String {
             Status::Degraded => paint.paint(Style::Warning, "degraded"),
             Status::Failed => paint.paint(Style::Error, "failed  "),
         };
+        let indent = " ".repeat(width + 12);
+        let below = |text: &str| text.replace('\n', &format!("\n{indent}"));
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{status}  {:width$}  {}", check.name, check.detail);
+        let _ = writeln!(text, "{status}  {:width$}  {}", check.name, below(&check.detail));
         if let Some(fix) = &check.fix {
-            let indent = width + 12;
             let help = paint.paint(Style::Help, "help:");
-            let _ = writeln!(text, "{:indent$}{help} {fix}", "");
+            let _ = writeln!(text, "{indent}{help} {}", below(fix));
         }
     }
     text
@@ -154,4 +154,24 @@ fn as_json(checks: &[Check], ok: bool) -> String {
     };
     let checks: Vec<_> = checks.iter().map(check).collect();
     format!("{:#}\n", json!({ "ok": ok, "checks": checks }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_lines_stand_below_the_first() {
+        let checks = [Check::ok("a", "1"), Check::failed("long", "2\n3", "4\n5")];
+        let told = render(&checks, Paint::for_stdout(Color::Never));
+        let below = " ".repeat(16);
+        let expected = [
+            "ok        a     1",
+            "failed    long  2",
+            &format!("{below}3"),
+            &format!("{below}help: 4"),
+            &format!("{below}5"),
+        ];
+        assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+    }
 }

@@ -71,7 +71,7 @@ fn bpffs<'a>(pins: &'a PinsArgs, snapshot: Option<&'a Snapshot>) -> &'a Path {
 fn load(config: Option<&Path>, color: Color) -> Result<(PathBuf, Snapshot), Failure> {
     let path = locate::configuration(config)?;
     let loaded = penstock_config::load(&path)
-        .map_err(|errors| report::refusal(&errors, Paint::for_stderr(color)))?;
+        .map_err(|errors| report::refusal(&path, &errors, Paint::for_stderr(color)))?;
     Ok((path, loaded.snapshot))
 }
 

@@ -107,7 +107,10 @@ impl Input {
             Some(InputForm::Jsonl) => Kind::Lines,
             None if extension.is_some_and(|name| LINES.contains(&name)) => Kind::Lines,
             Some(InputForm::Text) => input.whole(Some(Form::Text))?,
-            Some(InputForm::Json) => input.whole(Some(Form::Json))?,
+            Some(InputForm::Json) => match input.found_out()? {
+                Kind::Lines => return Err(input.is_lines()),
+                _ => Kind::Whole(Form::Json),
+            },
             None => input.found_out()?,
         };
         Ok(input)
@@ -188,6 +191,13 @@ impl Input {
             ));
         }
         Ok(Kind::Whole(form.unwrap_or_else(|| form_of(&self.ahead))))
+    }
+
+    /// The failure of what is said to be one document.
+    fn is_lines(&self) -> Failure {
+        let message = format!("{}: each of its first two lines is a JSON document", self.name);
+        Failure::new(Exit::Data, message)
+            .help("`--form jsonl` looks into each; `--form text` into all as one text")
     }
 
     fn too_long(&self, line: u64, what: &str) -> Failure {

@@ -9,7 +9,9 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use penstock_inspect::{EngineKind, Finding, Inspector, Limits, Policy, Scratch, Side, spliced};
+use penstock_inspect::{
+    EngineKind, Finding, Inspector, Limits, Policy, Scratch, Side, is_named, spliced,
+};
 use serde_json::json;
 
 pub(crate) use self::input::form_of;
@@ -78,12 +80,12 @@ impl Looking {
         let mut chosen = Chosen::new(args.rules.as_deref(), config, args.server.as_deref(), color)?;
         let set = &chosen.set;
         for id in &args.rule {
-            if !set.rules().iter().any(|rule| rule.id == *id) {
+            if !set.rules().iter().any(|rule| is_named(id, &rule.id)) {
                 return Err(rules::unknown(id, set));
             }
         }
         let narrowed = set.rules().iter().filter(|rule| {
-            (args.rule.is_empty() || args.rule.contains(&rule.id))
+            (args.rule.is_empty() || args.rule.iter().any(|id| is_named(id, &rule.id)))
                 && (args.class.is_empty() || args.class.contains(&rule.class))
         });
         let told = narrowed.map(|rule| (rule.id.clone(), chosen.actions(rule)));
@@ -93,7 +95,7 @@ impl Looking {
         let others = args.rules.is_some() || chosen.configured();
         let own: HashSet<String> = set.rules().iter().map(|rule| rule.id.clone()).collect();
         let set = std::mem::take(&mut chosen.set);
-        let set = if others { set.and(rules::load(None)?) } else { set };
+        let set = if others { set.and(rules::built_in()?) } else { set };
         let inspector = Inspector::new(set, EngineKind::BEST, Limits::default());
         let inspector = Arc::new(inspector.map_err(|error| rules::engine(&error))?);
         let policy = chosen.policy(&own, &inspector).transpose();

@@ -6,6 +6,7 @@ use penstock_config::{FindingAction, Findings, Inspection, Problem, RuleName, Se
 use penstock_inspect::{Rule, Side, UnknownRule, is_named};
 
 use super::entry;
+use crate::report;
 
 /// Every rule that is named and not there, each with its place. `known` are all ids, of rules that are disabled too.
 pub(super) fn missing(
@@ -13,18 +14,16 @@ pub(super) fn missing(
     of: &Inspection,
     path: &Path,
     known: &[String],
-) -> Result<(), String> {
+) -> Result<(), Vec<Problem>> {
     let in_actions = lists(snapshot, of).flat_map(|(_, list)| list).filter_map(rule_of);
     let wrong = of.disable.iter().chain(in_actions).filter_map(|name| {
         let error = UnknownRule::among(&name.id, known.iter().map(String::as_str))?;
-        let RuleName { line, column, .. } = name;
-        Some(format!("{}:{line}:{column}: {error}", path.display()))
+        let help = Some("`penstock rules list` names those that are built in".to_owned());
+        let place = (name.line, name.column);
+        Some(Problem { help, ..report::error(path, place, error.to_string()) })
     });
-    let wrong: Vec<String> = wrong.collect();
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    Err(format!("{}\n`penstock rules list` names those that are built in", wrong.join("\n")))
+    let wrong: Vec<Problem> = wrong.collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 /// What can be served and is probably not meant. `rules` are those that are looked for.
@@ -34,14 +33,10 @@ pub(super) fn warnings(
     path: &Path,
     rules: &[Rule],
 ) -> Vec<Problem> {
-    let said_at = |(line, column), message: String, help: &str| Problem {
+    let said_at = |place, message: String, help: &str| Problem {
         severity: Severity::Warning,
-        file: path.to_owned(),
-        line,
-        column,
-        message,
         help: Some(help.to_owned()),
-        excerpt: None,
+        ..report::error(path, place, message)
     };
     if rules.is_empty() {
         let place = of.disable.first().map_or((1, 1), |first| (first.line, first.column));

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use penstock_config::Errors;
 use penstock_inspect::{
     Action, Entry, Inspector, Keep, Keys, Of, OverLimit, Policy, Rule, RuleSet, Settings, Side,
     UnknownRule,
 };
 use serde_json::{Value, json};
 
-use super::load;
+use super::{built_in, load};
 use crate::exit::{Exit, Failure};
 use crate::locate;
 use crate::prepare;
@@ -49,7 +50,8 @@ impl Chosen {
                 return Err(Failure::new(Exit::Usage, message).help("name one of the two"));
             }
             None if config.is_some() || server.is_some() => Self::of(config, server, paint)?,
-            file => Self { set: load(file)?, said: None },
+            Some(file) => Self { set: load(file, paint)?, said: None },
+            None => Self { set: built_in()?, said: None },
         };
         for note in chosen.set.notes() {
             eprintln!("{} {note}", paint.paint(Style::Help, "note:"));
@@ -60,8 +62,8 @@ impl Chosen {
     fn of(config: Option<&Path>, server: Option<&str>, paint: Paint) -> Result<Self, Failure> {
         let path = locate::configuration(config)?;
         let shown = path.display();
-        let loaded =
-            penstock_config::load(&path).map_err(|errors| report::refusal(&errors, paint))?;
+        let loaded = penstock_config::load(&path)
+            .map_err(|errors| report::refusal(&path, &errors, paint))?;
         let snapshot = loaded.snapshot;
         let Some(of) = &snapshot.inspection else {
             let message =
@@ -83,12 +85,12 @@ impl Chosen {
             })
         });
         let own = own.transpose()?;
-        let wrong = |why| Failure::new(Exit::Config, format!("{shown}: {why}"));
+        let wrong = |problems| report::refusal(&path, &Errors::Invalid { problems }, paint);
         let set = prepare::rule_set(&snapshot, &path).map_err(wrong)?;
         let said = Said {
             server: server.unwrap_or_default().to_owned(),
             entries: prepare::entries(of, own),
-            keys: prepare::keys(of).map_err(wrong)?,
+            keys: prepare::keys(of, &path).map_err(wrong)?,
         };
         Ok(Self { set: set.unwrap_or_default(), said: Some(said) })
     }

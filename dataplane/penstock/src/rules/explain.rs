@@ -5,7 +5,7 @@ use std::path::Path;
 
 use penstock_inspect::{EngineKind, Exception, Finding, Inspector, Rule, Scratch, Sought};
 
-use super::{Actions, Chosen, inspector, load, unknown};
+use super::{Actions, Chosen, built_in, inspector, unknown};
 use crate::cli::ExplainArgs;
 use crate::exit::{Exit, Failure};
 use crate::inspect::{Masks, form_of};
@@ -18,8 +18,7 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let chosen = Chosen::new(args.rules.as_deref(), config, args.server.as_deref(), color)?;
     let Some(rule) = chosen.set.rules().iter().find(|rule| rule.id == args.id) else {
-        let built_in = load(None)?;
-        if chosen.configured() && built_in.rules().iter().any(|rule| rule.id == args.id) {
+        if chosen.configured() && built_in()?.rules().iter().any(|rule| rule.id == args.id) {
             let message = format!(
                 "`{}` is built in, and not looked for: the configuration disables it, or `built_in` is false",
                 args.id
@@ -32,7 +31,7 @@ pub(super) fn run(
     let actions = chosen.actions(rule);
     // What the built-in rules find in an example is masked too.
     let others = args.rules.is_some() || chosen.configured();
-    let set = if others { chosen.set.and(load(None)?) } else { chosen.set };
+    let set = if others { chosen.set.and(built_in()?) } else { chosen.set };
     let inspector = inspector(set, EngineKind::BEST)?;
     let mut scratch = inspector.scratch().map_err(|error| super::engine(&error.to_string()))?;
     let paint = Paint::for_stdout(color);

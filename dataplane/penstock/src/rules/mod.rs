@@ -9,11 +9,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use penstock_config::Problem;
 use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
 
 use crate::cli::RulesCommand;
 use crate::exit::{Exit, Failure};
-use crate::terminal::Color;
+use crate::report;
+use crate::terminal::{Color, Paint};
 
 /// How alike two ids are of which one may be meant by the other, of 1,
 const ALIKE_MIN: f64 = 0.88;
@@ -37,41 +39,55 @@ pub(crate) fn run(
     }
 }
 
-/// The rules of a file, or the built-in ones.
-pub(crate) fn load(file: Option<&Path>) -> Result<RuleSet, Failure> {
-    let wrong = |error: penstock_inspect::RuleError| {
-        Failure::new(Exit::Data, error.to_string().trim_end())
-            .help("docs/rules.md says how rules are written; nothing was looked into")
-    };
-    let Some(path) = file else { return RuleSet::built_in().map_err(wrong) };
+/// The built-in rules.
+pub(crate) fn built_in() -> Result<RuleSet, Failure> {
+    RuleSet::built_in().map_err(|error| Failure::new(Exit::Data, error.to_string()))
+}
+
+/// The rules of a file.
+fn load(path: &Path, paint: Paint) -> Result<RuleSet, Failure> {
     let text = read(path).map_err(|error| {
-        Failure::of_io(&error, Exit::NoInput, format!("cannot read {}: {error}", path.display()))
+        let message = format!("cannot read {}: {error}", path.display());
+        let failure = Failure::of_io(&error, Exit::NoInput, message);
+        if error.kind() == io::ErrorKind::IsADirectory {
+            failure.help("name one file of it; `path` below `[extend]` in that brings another")
+        } else {
+            failure
+        }
     })?;
-    // What it extends is named from where it is itself.
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut other = |name: &str| {
-        let path = folder.join(name);
+    let set = RuleSet::from_file(&path.display().to_string(), &text, &mut |name| {
+        let path = beside(path, name);
         read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
-    };
-    RuleSet::from_file(&path.display().to_string(), &text, &mut other).map_err(wrong)
+    });
+    set.map_err(|error| {
+        let problems = report::of_rules(error);
+        let wrong = report::errors_in(&problems);
+        Failure::new(Exit::Data, format!("{} cannot be used: {wrong}", path.display()))
+            .details(report::render(&problems, paint))
+            .help("docs/rules.md says how rules are written; nothing was looked into")
+    })
 }
 
 /// The rules of a file for `serve`; every file that was read for them is put into `files`, with what stands in it.
 pub(crate) fn load_noting(
     path: &Path,
     files: &mut Vec<(PathBuf, String)>,
-) -> Result<RuleSet, String> {
+) -> Result<RuleSet, Vec<Problem>> {
     let mut note = |path: &Path| {
         let text =
             read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         files.push((path.to_owned(), text.clone()));
         Ok(text)
     };
-    let text = note(path)?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut other = |name: &str| note(&folder.join(name));
+    let text = note(path).map_err(|message| vec![report::error(path, (1, 1), message)])?;
+    let mut other = |name: &str| note(&beside(path, name));
     let set = RuleSet::from_file(&path.display().to_string(), &text, &mut other);
-    set.map_err(|error| error.to_string().trim_end().to_owned())
+    set.map_err(report::of_rules)
+}
+
+/// What a file extends is named from where it is itself.
+fn beside(path: &Path, name: &str) -> PathBuf {
+    path.parent().unwrap_or(Path::new("")).join(name)
 }
 
 /// A file of rules, which may have no more than so many bytes.

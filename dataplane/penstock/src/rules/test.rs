@@ -22,12 +22,23 @@ pub(super) fn run(
     let mut report = Report { name, paint, text: String::new(), errors: 0, warnings: 0 };
     let mut inspector = inspector(Chosen::new(file, config, None, color)?.set, EngineKind::BEST)?;
     inspector.rules().iter().for_each(|rule| report.warnings_of(rule));
+    // Each failure with the engines that have it.
+    let mut failed: Vec<(String, String, Vec<&str>)> = Vec::new();
     for kind in EngineKind::BUILT {
         inspector = inspector.on(*kind).map_err(|error| super::engine(&error))?;
-        let failures = failures(&inspector, |_| true).map_err(|error| super::engine(&error))?;
-        for (rule, what) in &failures {
-            report.error(rule, what);
+        for (rule, what) in failures(&inspector, |_| true).map_err(|error| super::engine(&error))? {
+            let before = failed.iter_mut().find(|(id, told, _)| *id == rule.id && *told == what);
+            match before {
+                Some((_, _, engines)) => engines.push(kind.name()),
+                None => failed.push((rule.id.clone(), what, vec![kind.name()])),
+            }
         }
+    }
+    for (id, mut what, engines) in failed {
+        if engines.len() < EngineKind::BUILT.len() {
+            what = format!("{what}, on {} alone", engines.join(" and "));
+        }
+        report.error(&id, &what);
     }
     let of = |rule: &Rule| rule.examples.len() + rule.counterexamples.len();
     let (rules, texts) = (inspector.rules().len(), inspector.rules().iter().map(of).sum());
@@ -58,7 +69,6 @@ pub(crate) fn failures(
     which: impl Fn(&Rule) -> bool,
 ) -> Result<Vec<(&Rule, String)>, String> {
     let mut scratch = inspector.scratch().map_err(|error| error.to_string())?;
-    let engine = inspector.engine().name();
     let mut is_found = |rule: &Rule, text: &str| {
         let findings = inspector.scan(text.as_bytes(), Form::Text, &mut scratch);
         let found = findings.map_err(|error| error.to_string())?;
@@ -70,12 +80,12 @@ pub(crate) fn failures(
         for (text, number) in rule.examples.iter().zip(1..) {
             if !is_found(rule, text)? {
                 let why = rule.refusal(text.as_bytes());
-                failures.push((rule, format!("example {number} is not found by {engine}: {why}")));
+                failures.push((rule, format!("example {number} is not found: {why}")));
             }
         }
         for (text, number) in rule.counterexamples.iter().zip(1..) {
             if is_found(rule, text)? {
-                failures.push((rule, format!("counterexample {number} is found by {engine}")));
+                failures.push((rule, format!("counterexample {number} is found")));
             }
         }
     }
@@ -93,30 +103,30 @@ struct Report {
 impl Report {
     fn warnings_of(&mut self, rule: &Rule) {
         if rule.examples.is_empty() {
-            self.warning(rule, "it has no examples, so that nothing shows that it works");
+            self.warning(&rule.id, "it has no examples, so that nothing shows that it works");
         }
         if rule.sought().contains(&Sought::Everywhere) {
             self.warning(
-                rule,
+                &rule.id,
                 "it is asked everywhere, which is slow: no word, run or digits are in every match of its regex; \
                  write a word into the regex, or `context` with `requireContext`",
             );
         }
     }
 
-    fn error(&mut self, rule: &Rule, what: &str) {
+    fn error(&mut self, id: &str, what: &str) {
         self.errors += 1;
-        self.line(Style::Error, "error:", rule, what);
+        self.line(Style::Error, "error:", id, what);
     }
 
-    fn warning(&mut self, rule: &Rule, what: &str) {
+    fn warning(&mut self, id: &str, what: &str) {
         self.warnings += 1;
-        self.line(Style::Warning, "warning:", rule, what);
+        self.line(Style::Warning, "warning:", id, what);
     }
 
-    fn line(&mut self, style: Style, kind: &str, rule: &Rule, what: &str) {
+    fn line(&mut self, style: Style, kind: &str, id: &str, what: &str) {
         let Self { name, paint, text, .. } = self;
         // Writing to a String does not fail.
-        let _ = writeln!(text, "{} {name}: rule `{}`: {what}", paint.paint(style, kind), rule.id);
+        let _ = writeln!(text, "{} {name}: rule `{id}`: {what}", paint.paint(style, kind));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use penstock_config::Snapshot;
+use penstock_config::{Errors, Snapshot};
 use penstock_inspect::EngineKind;
 use penstock_proxy::Guards;
 
@@ -22,9 +22,10 @@ impl Ready {
         path: &Path,
         before: &Self,
     ) -> Result<(Self, Guards), String> {
-        let prepared = Prepared::new(snapshot, path, before.0.as_ref())?;
-        let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot));
-        let guards = guards.transpose()?.unwrap_or_default();
+        let wrong = |problems| Errors::Invalid { problems }.to_string();
+        let prepared = Prepared::new(snapshot, path, before.0.as_ref()).map_err(wrong)?;
+        let guards = prepared.as_ref().map(|prepared| prepared.guards(snapshot, path));
+        let guards = guards.transpose().map_err(wrong)?.unwrap_or_default();
         if let Some(prepared) = &prepared {
             prepared.log(&guards);
             for note in prepared.notes() {

@@ -142,7 +142,8 @@ fn rules_of_one_id_do_not_hide_each_other() {
     let output = folder.penstock(&["check", "p.yaml"]);
     assert_eq!(code(&output), 78);
     let said = stderr(&output);
-    assert!(said.contains("other.toml: its rule `acme-key` is in a file before it"), "{said}");
+    assert!(said.starts_with("error: rule `acme-key` is in a file before it"), "{said}");
+    assert!(said.contains("other.toml:2:1\n"), "{said}");
     // The same file twice says nothing else.
     folder.write("other.toml", OWN);
     assert_eq!(code(&folder.penstock(&["check", "p.yaml"])), 0);
@@ -163,14 +164,15 @@ fn check_names_every_rule_that_is_not_there_with_its_place() {
     assert_eq!(code(&output), 78);
     let told = stderr(&output);
     for (written, says) in [
-        ("nothing", "`nothing`"),
-        ("\"else-*\"", "`else-*`"),
-        ("\"what\"", "`what`"),
-        ("acme-kee", "`acme-kee`; did you mean `acme-key`?"),
+        ("nothing", "there is no rule `nothing`"),
+        ("\"else-*\"", "there is no rule `else-*`"),
+        ("\"what\"", "there is no rule `what`"),
+        ("acme-kee", "there is no rule `acme-kee`; did you mean `acme-key`?"),
     ] {
-        let line = told.lines().find(|line| line.contains(says)).expect(says);
+        let (_, behind) = told.split_once(says).expect(says);
         let place = place(&folder, written);
-        assert!(line.contains(&place) && line.contains("there is no rule"), "{place} in {line}");
+        let next = behind.lines().nth(1).expect("a place");
+        assert!(next.contains(place.trim_end_matches(": ")), "{place} in {next}");
     }
 }
 
@@ -302,7 +304,7 @@ fn check_warns_of_rules_that_do_not_do_what_their_examples_say() {
     let output = folder.penstock(&["check", "p.yaml"]);
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
     let told = stdout(&output);
-    for what in ["example 1 is not found by", "counterexample 1 is found by"] {
+    for what in ["example 1 is not found: ", "counterexample 1 is found\n"] {
         let warning = format!("warning: rule `acme-badge`: {what}");
         assert!(told.contains(&warning), "{told}");
     }
@@ -327,21 +329,136 @@ fn check_says_what_is_wrong_with_a_rule_where_it_stands_and_what_to_write() {
         let output = folder.penstock(&["check", "p.yaml"]);
         assert_eq!(code(&output), 78, "{rule}");
         let told = stderr(&output);
-        assert!(told.contains(&format!("own.toml:3: {says}")), "{told}");
+        assert!(told.starts_with(&format!("error: {says}")), "{told}");
+        assert!(told.contains("own.toml:3:1\n"), "{told}");
     }
 }
 
 #[test]
 fn check_says_of_what_it_reads_that_it_is_empty() {
     let folder = folder("{ one: up }", "{ rules: [own.toml], names: names.txt }");
-    folder.write("own.toml", "# later\n");
-    folder.write("names.txt", "# later\n\n");
-    let output = folder.penstock(&["check", "p.yaml"]);
-    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
-    let told = stdout(&output);
-    assert!(told.contains("own.toml: it has no rules"), "{told}");
-    assert!(told.contains("names.txt: it has no names"), "{told}");
+    for (name, text, says) in [
+        ("own.toml", "", "it has no rules; write `[[rules]]`, or do not name it"),
+        ("own.toml", "# later\n", "it has no rules"),
+        ("own.toml", "[[allowlists]]\nstopwords = ['acme']\n", "it has no rules"),
+        ("names.txt", "# later\n\n", "it has no names; write one a line, or do not name it"),
+    ] {
+        let before = folder.read(name);
+        folder.write(name, text);
+        let output = folder.penstock(&["check", "p.yaml"]);
+        assert_eq!((code(&output), stdout(&output).as_str()), (78, ""), "{text}");
+        let told = stderr(&output);
+        assert!(told.starts_with(&format!("error: {says}")), "{told}");
+        assert!(told.contains(&format!("{name}:1:1\n")), "{told}");
+        folder.write(name, &before);
+    }
+}
+
+#[test]
+fn check_says_of_ids_with_blanks_how_they_are_named() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml] }");
     folder.write("own.toml", "[[rules]]\nid = 'key of acme'\nregex = 'x{9}'\n");
     let told = stdout(&folder.penstock(&["check", "p.yaml"]));
     assert!(told.contains("blanks are in their ids, so that this rule is to be named between quotes: `key of acme`"), "{told}");
+}
+
+#[test]
+fn check_notes_what_a_file_says_of_rules_that_only_gitleaks_has() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml] }");
+    let gone = "[extend]\nuseDefault = true\ndisabledRules = ['github-pat']\n";
+    folder.write("own.toml", gone);
+    let note =
+        "what it says of these rules is left out, as none built in has such an id: `github-pat`";
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(stdout(&output).contains(&format!("own.toml: {note}")), "{}", stdout(&output));
+    let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+    assert!(document["notes"][0].as_str().is_some_and(|told| told.contains(note)), "{document}");
+}
+
+#[test]
+fn check_tells_of_rules_and_of_names_at_once() {
+    let folder =
+        folder("{ one: up }", "{ rules: [own.toml, other.toml, wrong.toml], names: names.txt }");
+    folder.write("other.toml", &OWN.replace("ACME-[", "OTHER-[").replace("9999[", "8888["));
+    folder.write("wrong.toml", "[[rules]]\nid = 'a'\nregex = '('\n");
+    folder.write("names.txt", "Ann Lee\nX\n");
+    let output = folder.penstock(&["check", "p.yaml"]);
+    let told = stderr(&output);
+    for says in [
+        "error: rule `acme-key` (and 1 more) is in a file before it with another regex; ",
+        "other.toml:2:1\n",
+        "error: rule `a`: its regex cannot be used: ",
+        "error: `X` would be found everywhere; ",
+        "names.txt:2:1\n",
+        "cannot be served: 3 errors\n",
+    ] {
+        assert!(told.contains(says), "{says} in {told}");
+    }
+}
+
+#[test]
+fn check_notes_an_allowlist_that_allows_nothing() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml] }");
+    let rule = "[[rules]]\nid = 'a'\nregex = 'x{9}'\n";
+    let check = |allowlists: &str| {
+        folder.write("own.toml", &format!("{rule}{allowlists}"));
+        let output = folder.penstock(&["check", "p.yaml"]);
+        assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+        stdout(&output)
+    };
+    let note = "own.toml: an allowlist without `regexes` and `stopwords` lets nothing go: ";
+    let idle = check("[rules.allowlist]\ndescription = 'x'\n[[allowlists]]\ncondition = 'AND'\n");
+    assert!(idle.contains(&format!("{note}`[[allowlists]]`, `a`\n")), "{idle}");
+    let some = check("[rules.allowlist]\npaths = ['x']\n[[allowlists]]\nstopwords = ['x']\n");
+    assert!(!some.contains(note), "{some}");
+}
+
+#[test]
+fn doctor_says_that_a_configuration_asks_for_the_portable_engine() {
+    let folder = folder("{ one: up }", "{ built_in: false, rules: [own.toml], engine: portable }");
+    let document = json(&folder.penstock(&["doctor", "--json", "-c", "p.yaml"]));
+    let checks = document["checks"].as_array().expect("checks");
+    let engine = checks.iter().find(|check| check["name"] == "inspect engine").expect("the engine");
+    let detail = "portable, 3 rules of the configuration, which asks for it";
+    assert_eq!((&engine["status"], &engine["detail"]), (&json!("degraded"), &json!(detail)));
+}
+
+#[test]
+fn check_tells_all_that_is_wrong_with_the_files_of_rules_as_json_too() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml, other.toml], disable: [nothing] }");
+    folder
+        .write("own.toml", "[[rules]]\nid = 'a'\nregexp = 'x'\n[[rules]]\nid = 'b'\nregex = '('\n");
+    folder.write("other.toml", "[extend]\ndisabledRules = ['c']\n");
+    let expected = [
+        ("own.toml", 3, "rule `a`: unknown key `regexp`; did you mean `regex`?"),
+        ("own.toml", 5, "rule `b`: its regex cannot be used: "),
+        ("other.toml", 2, "`extend.disabledRules`: there is no rule `c` to disable"),
+    ];
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (78, ""));
+    let told = stderr(&output);
+    assert!(told.ends_with("error: p.yaml cannot be served: 3 errors\n"), "{told}");
+    let output = folder.penstock(&["check", "--json", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (78, ""));
+    let document = json(&output);
+    assert_eq!((&document["ok"], &document["counts"]), (&json!(false), &json!(null)));
+    let problems = document["problems"].as_array().expect("problems");
+    assert_eq!(problems.len(), expected.len(), "{document}");
+    for ((file, line, what), problem) in expected.into_iter().zip(problems) {
+        assert!(told.contains(&format!("error: {what}")), "{what} in {told}");
+        assert!(problem["file"].as_str().is_some_and(|path| path.ends_with(file)), "{problem}");
+        assert!(
+            problem["message"].as_str().is_some_and(|said| said.starts_with(what)),
+            "{problem}"
+        );
+        assert_eq!((&problem["line"], &problem["severity"]), (&json!(line), &json!("error")));
+    }
+    let doctor = stdout(&folder.penstock(&["doctor", "-c", "p.yaml"]));
+    assert!(doctor.contains(" p.yaml cannot be served: 3 errors\n"), "{doctor}");
+    // An id that is not there is one of them too, once the files can be read.
+    folder.write("own.toml", OWN);
+    folder.write("other.toml", OWN);
+    let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+    assert_eq!(document["problems"][0]["message"], "there is no rule `nothing`");
 }

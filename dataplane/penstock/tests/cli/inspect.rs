@@ -53,6 +53,18 @@ fn a_finding_is_told_by_its_place_and_shown_as_its_length() {
 }
 
 #[test]
+fn lines_of_json_are_no_document() {
+    let folder = Folder::new();
+    folder.write("calls.jsonl", &format!("{{\"a\":1}}\n{{\"b\":\"{TOKEN}\"}}\n"));
+    let output = folder.penstock(&["inspect", "--form", "json", "calls.jsonl"]);
+    assert_eq!((code(&output), stdout(&output).as_str()), (65, ""));
+    assert!(stderr(&output).contains("help: `--form jsonl`"), "{}", stderr(&output));
+    // What is broken is looked into as what it is said to be.
+    let broken = format!("{{\"b\":\"{TOKEN}\"\n");
+    assert_eq!(code(&folder.given(&["inspect", "--form", "json"], broken.as_bytes())), 1);
+}
+
+#[test]
 fn nothing_found_is_silence_and_zero() {
     let folder = Folder::new();
     folder.write("clean.txt", "nothing to see, 4f3c2a1b\n");
@@ -186,6 +198,7 @@ fn classes_and_rules_narrow_what_is_told_and_never_what_is_masked() {
     let token = "github-personal-access-token";
     assert_eq!(rules(&["--rule", &format!("jwt,{token}")]), [token]);
     assert_eq!(rules(&["--rule", token, "--class", "email"]), Vec::<String>::new());
+    assert_eq!(rules(&["--rule", "jwt,github-*"]), [token]);
     let output = folder.penstock(&["inspect", "--redact", "--class", "email", "a.txt"]);
     assert_eq!(
         stdout(&output),
@@ -195,6 +208,9 @@ fn classes_and_rules_narrow_what_is_told_and_never_what_is_masked() {
     let output = folder.penstock(&["inspect", "a.txt", "--rule", "github-personal-acces-token"]);
     assert_eq!(code(&output), 64);
     assert!(stderr(&output).contains("did you mean one of: github-personal-access-token"));
+    let output = folder.penstock(&["inspect", "a.txt", "--rule", "githb-*"]);
+    assert_eq!(code(&output), 64);
+    assert!(stderr(&output).contains("there is no rule `githb-*`"), "{}", stderr(&output));
     let output = folder.penstock(&["inspect", "a.txt", "--class", "secrets"]);
     assert_eq!(code(&output), 64);
     assert!(stderr(&output).contains("national-id"), "{}", stderr(&output));
@@ -225,12 +241,12 @@ fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
     let folder = Folder::new();
     folder.write("a.txt", TOKEN);
     let cases = [
-        ("[[rules]]\nid = 'a'\nregex = '('\n", "wrong.toml:2: rule `a`: its regex cannot be used"),
-        ("[[rules]]\nid = 'a'\nregexp = 'x'\n", "unknown field `regexp`"),
-        ("[[rules]]\nid = 'a'\nregex = 'x'\nvalidator = 'lun'\n", "no validator `lun`"),
-        ("[extend]\npath = 'absent.toml'\n", "wrong.toml: `extend.path`: cannot read absent.toml"),
+        ("[[rules]]\nid = 'a'\nregex = '('\n", "2:1", "rule `a`: its regex cannot be used"),
+        ("[[rules]]\nid = 'a'\nregexp = 'x'\n", "3:1", "rule `a`: unknown key `regexp`"),
+        ("[[rules]]\nid = 'a'\nregex = 'x'\nvalidator = 'lun'\n", "2:1", "no validator `lun`"),
+        ("[extend]\npath = 'absent.toml'\n", "2:8", "`extend.path`: cannot read absent.toml"),
     ];
-    for (rules, message) in cases {
+    for (rules, place, message) in cases {
         folder.write("wrong.toml", rules);
         for args in [
             &["inspect", "--rules", "wrong.toml", "a.txt"][..],
@@ -239,13 +255,18 @@ fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
         ] {
             let output = folder.penstock(args);
             assert_eq!((code(&output), stdout(&output).as_str()), (65, ""), "{rules}");
-            assert!(stderr(&output).contains(message), "{}", stderr(&output));
+            let said = stderr(&output);
+            assert!(said.contains(message), "{said}");
+            assert!(said.contains(&format!("--> wrong.toml:{place}\n")), "{said}");
             shows_nothing(&output);
         }
     }
     let output = folder.penstock(&["inspect", "--rules", "absent.toml", "a.txt"]);
     assert_eq!(code(&output), 66);
     assert!(stderr(&output).contains("cannot read absent.toml"), "{}", stderr(&output));
+    let output = folder.penstock(&["inspect", "--rules", ".", "a.txt"]);
+    assert_eq!(code(&output), 66);
+    assert!(stderr(&output).contains("help: name one file of it"), "{}", stderr(&output));
 }
 
 #[test]

@@ -70,8 +70,11 @@ fn a_file_of_rules_that_changes_is_read_again_and_a_bad_one_changes_nothing() {
     penstock.setup.folder.write("own.toml", "[[rules]]\nid = 'a'\nregex = '('\n");
     penstock.signal("HUP");
     penstock.logs("the configuration was not reloaded");
-    penstock.logs("own.toml:2: rule `a`");
+    penstock.logs("own.toml:2:1: rule `a`");
     eventually("a failure", || failures() > 0);
+    // Nor does one that is empty, as it is while another writes it.
+    penstock.setup.folder.write("own.toml", "");
+    penstock.logs("own.toml:1:1: it has no rules");
     // Nor does one that is gone, and it is said without a signal.
     std::fs::remove_file(penstock.setup.folder.path("own.toml")).expect("it is there");
     penstock.logs("`own.toml`: No such file");
@@ -113,6 +116,23 @@ fn check_says_what_is_looked_into() {
     assert!(output.status.success());
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("\n  looks into 1 of 1 server, 3 rules, "), "{said}");
+}
+
+#[test]
+fn a_portable_engine_and_what_of_a_file_is_left_out_are_told() {
+    let admin = free_port();
+    let setup = setup(always(ok("{}")), ", engine: portable");
+    let file = format!("{}[[rules]]\nid = 'of-path'\npath = 'x'\n", crate::RULES);
+    setup.folder.write("own.toml", &file);
+    let penstock = setup.more(&format!("\nadmin: {{ address: {admin} }}")).start();
+    for (name, line) in [
+        ("penstock_inspection_rules", "penstock_inspection_rules{engine=\"portable\"} 3"),
+        ("penstock_inspection_fallback", "penstock_inspection_fallback 1"),
+    ] {
+        assert_eq!(metric(admin, name), line);
+    }
+    penstock.logs("inspection is ready engine=\"portable\"");
+    penstock.logs("so that this rule is left out: `of-path`");
 }
 
 #[test]
