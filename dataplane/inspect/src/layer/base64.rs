@@ -34,7 +34,7 @@ const SIGNS_MAX: usize = 3;
 pub(crate) struct Alphabet {
     /// `-` and `_` in the place of `+` and `/`.
     pub(crate) url_safe: bool,
-    /// Whether `=` is written behind it where that is needed.
+    /// Whether `=` is written behind it.
     pub(crate) padded: bool,
     /// How it was wrapped, if it was.
     pub(crate) wrapped: Option<Wrapped>,
@@ -96,8 +96,22 @@ pub(crate) fn decode(run: &[u8], out: &mut Vec<u8>) {
 
 /// Writes `bytes` as they were written.
 pub(crate) fn encode(bytes: &[u8], alphabet: &Alphabet) -> Vec<u8> {
+    let mut out = letters(bytes, alphabet.url_safe);
+    if alphabet.padded {
+        while !out.len().is_multiple_of(4) {
+            out.push(b'=');
+        }
+    }
+    let Some(Wrapped { first, line, between }) = &alphabet.wrapped else { return out };
+    let (first, rest) = out.split_at((*first).min(out.len()));
+    let lines = std::iter::once(first).chain(rest.chunks((*line).max(1)));
+    lines.collect::<Vec<_>>().join(between.as_slice())
+}
+
+/// The letters of `bytes`, without padding.
+pub(crate) fn letters(bytes: &[u8], url_safe: bool) -> Vec<u8> {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let letter = |value: u32| match (value, alphabet.url_safe) {
+    let letter = |value: u32| match (value, url_safe) {
         (62, false) => b'+',
         (63, false) => b'/',
         (62, true) => b'-',
@@ -113,15 +127,7 @@ pub(crate) fn encode(bytes: &[u8], alphabet: &Alphabet) -> Vec<u8> {
         let letters = [bits >> 18, bits >> 12 & 63, bits >> 6 & 63, bits & 63].map(letter);
         out.extend_from_slice(letters.get(..=three.len()).unwrap_or_default());
     }
-    if alphabet.padded {
-        while !out.len().is_multiple_of(4) {
-            out.push(b'=');
-        }
-    }
-    let Some(Wrapped { first, line, between }) = &alphabet.wrapped else { return out };
-    let (first, rest) = out.split_at((*first).min(out.len()));
-    let lines = std::iter::once(first).chain(rest.chunks((*line).max(1)));
-    lines.collect::<Vec<_>>().join(between.as_slice())
+    out
 }
 
 /// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four places,
