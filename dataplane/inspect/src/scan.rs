@@ -167,22 +167,28 @@ impl Inspector {
     /// Of findings that overlap, the one whose rule comes first in the set, and of one rule's the longest: what a
     /// person is told of them.
     pub fn distinct<'f>(&self, findings: &'f [Finding]) -> impl Iterator<Item = &'f Finding> {
-        let mut kept: Vec<&Finding> = Vec::new();
-        let mut rest = findings.iter().peekable();
-        while let Some(first) = rest.next() {
-            let mut end = first.source.end;
-            let mut best = first;
-            // Of a group of which each meets the next.
-            while let Some(next) = rest.next_if(|next| next.source.start < end) {
+        self.groups(findings).map(|(told, _)| told)
+    }
+
+    /// The same with all that it is told of.
+    pub fn groups<'f>(
+        &self,
+        mut findings: &'f [Finding],
+    ) -> impl Iterator<Item = (&'f Finding, &'f [Finding])> {
+        std::iter::from_fn(move || {
+            let mut end = findings.first()?.source.end;
+            // Of which each meets the next.
+            let meets = |next: &&Finding| {
+                let meets = next.source.start < end;
                 end = end.max(next.source.end);
-                let rank = |one: &Finding| (one.rule, std::cmp::Reverse(one.source.len()));
-                if rank(next) < rank(best) {
-                    best = next;
-                }
-            }
-            kept.push(best);
-        }
-        kept.into_iter()
+                meets
+            };
+            let count = 1 + findings.iter().skip(1).take_while(meets).count();
+            let (group, rest) = findings.split_at_checked(count)?;
+            findings = rest;
+            let rank = |one: &&Finding| (one.rule, std::cmp::Reverse(one.source.len()));
+            Some((group.iter().min_by_key(rank)?, group))
+        })
     }
 
     /// All that is found in a message, in the order in which it stands there; of two that overlap both.
