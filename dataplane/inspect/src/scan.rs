@@ -13,7 +13,7 @@ use crate::layer::wide::Order;
 use crate::layer::{Layer, folded, unescape, without_halves};
 use crate::limits::{Budget, Exceeded, Limits, SPENT_BYTES_MIN};
 use crate::rule::{Rule, RuleSet};
-use crate::structure::{Cell, cells, may_be_json};
+use crate::structure::{Cell, cells, is_read_as_json, may_be_json};
 
 /// A thread's scratch keeps so many texts from one message to the next,
 const TEXTS_KEPT: usize = 8;
@@ -106,9 +106,10 @@ pub enum Form {
 }
 
 impl Form {
-    /// What bytes look like.
+    /// What bytes are of which nothing is said: JSON is an object, an array or a string, and all of it; a number by itself
+    /// and what only begins like JSON are text.
     pub fn of(message: &[u8]) -> Self {
-        if may_be_json(message) { Self::Json } else { Self::Text }
+        if may_be_json(message) && is_read_as_json(message) { Self::Json } else { Self::Text }
     }
 }
 

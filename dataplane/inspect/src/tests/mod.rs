@@ -209,9 +209,7 @@ fn examples_that_are_json_are_found_in_it() {
             let mut all = all.expect("within limits").iter();
             all.any(|one| inspector.rule(one).is_some_and(|found| found.id == rule.id))
         };
-        let is_json = |text: &&String| {
-            Form::of(text.as_bytes()) == Form::Json && serde_json::from_str::<Value>(text).is_ok()
-        };
+        let is_json = |text: &&String| Form::of(text.as_bytes()) == Form::Json;
         for text in rule.examples.iter().filter(is_json) {
             count += 1;
             // By itself, and as a tool's arguments.

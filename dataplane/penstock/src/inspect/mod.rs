@@ -12,7 +12,6 @@ use std::sync::Arc;
 use penstock_inspect::{EngineKind, Finding, Inspector, Limits, Policy, Scratch, Side, spliced};
 use serde_json::json;
 
-pub(crate) use self::input::form_of;
 use self::input::{Input, Message};
 pub(crate) use self::masked::Masks;
 use self::place::Places;
