@@ -246,6 +246,24 @@ fn nothing_is_found_in_what_stands_in_the_place_of_an_example() {
     assert!(again.is_empty(), "{again:#?}");
 }
 
+/// In JSON within text `\b` would be a backspace.
+#[test]
+fn a_user_behind_a_domain_of_windows_is_cut_out_whole() {
+    let text = r"from CORP-1\bob.tully@acme-corp.com, DOM\fred@acme-corp.com";
+    let expected = r"from CORP-1\[REDACTED:email-address], DOM\[REDACTED:email-address]";
+    let clean = |text: &str, form: Form| {
+        String::from_utf8(redacted(&INSPECTOR, text.as_bytes(), form)).expect("text")
+    };
+    assert_eq!(clean(text, Form::Text), expected);
+    let (mut message, mut hidden) = (text.to_owned(), expected.to_owned());
+    for _ in 0..3 {
+        message = json!({ "t": message }).to_string();
+        hidden = json!({ "t": hidden }).to_string();
+        assert_eq!(clean(&message, Form::Json), hidden);
+        assert_eq!(clean(&message, Form::Text), hidden);
+    }
+}
+
 /// Of a text only what stands around its escapes is decoded: what is between is in no match.
 #[test]
 fn a_key_does_not_begin_in_one_string_and_end_in_another() {
