@@ -25,9 +25,11 @@ const LINE_LONG: usize = 40;
 /// It is tasted together so often before each line is by itself: a word may stand above it.
 const TRIES_MAX: usize = 2;
 /// No more blanks are behind each, and no more is before it,
-const MARGIN_MAX: usize = 16;
+const MARGIN_MAX: usize = 64;
 /// of which a comment begins with so many signs.
 const SIGNS_MAX: usize = 3;
+/// Or with this.
+const REMARK: &[u8] = b"rem ";
 
 /// How a run was written, so that it can be written like this again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -405,7 +407,11 @@ fn margin(text: &[u8], end: usize) -> Option<usize> {
     let mark = |byte: &&u8| {
         matches!(byte, b' ' | b'\t' | b'>' | b'#' | b'*' | b'|' | b';' | b'%' | b'!' | b':')
     };
-    let marks = line.iter().take_while(mark).count();
+    let mut marks = line.iter().take_while(mark).count();
+    let word = line.get(marks..marks + REMARK.len());
+    if word.is_some_and(|word| word.eq_ignore_ascii_case(REMARK)) {
+        marks += REMARK.len();
+    }
     let behind = line.get(marks..)?;
     let signs = behind.iter().take_while(|byte| matches!(byte, b'/' | b'-' | b'+')).count();
     let blanks = behind.get(signs..)?.iter().take_while(blank).count();

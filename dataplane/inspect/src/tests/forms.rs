@@ -167,7 +167,7 @@ fn a_token_stands_in_base64_as_tools_write_it() {
 }
 
 /// What is before and behind each line of base64 that is wrapped.
-const MARGINS: [(&str, &str); 14] = [
+const MARGINS: [(&str, &str); 16] = [
     ("", ""),
     ("  ", ""),
     ("\t", ""),
@@ -182,6 +182,8 @@ const MARGINS: [(&str, &str); 14] = [
     ("", " "),
     ("", "\t"),
     ("    ", "\r"),
+    ("REM ", "\r"),
+    ("                                        ", ""),
 ];
 
 /// A text that has the token over the end of a line, in base64 of so many columns, with what is around its lines.
