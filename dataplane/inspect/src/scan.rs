@@ -8,7 +8,7 @@ use crate::ask;
 use crate::confirm::Match;
 use crate::detect::Detectors;
 use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
-use crate::layer::base64::Alphabet;
+use crate::layer::base64::{Alphabet, without_path};
 use crate::layer::wide::Order;
 use crate::layer::{Layer, folded, unescape, without_halves};
 use crate::limits::{Budget, Exceeded, Limits, SPENT_BYTES_MIN};
@@ -342,7 +342,10 @@ impl Scan<'_> {
             if of.layer.is_over_parts(&secret) {
                 return;
             }
-            let secret = without_halves(bytes, secret);
+            let mut secret = without_halves(bytes, secret);
+            if let Some(Within { encoding: Encoding::Base64 { .. }, .. }) = of.within {
+                secret = without_path(bytes, secret);
+            }
             let source = source_of(texts, index, secret.clone());
             findings.push(Finding { rule, source, text: index, secret, in_context });
         };

@@ -132,6 +132,24 @@ pub(crate) fn letters(bytes: &[u8], url_safe: bool) -> Vec<u8> {
     out
 }
 
+/// A part of what a run stands for, up to where what was encoded ends: without padding the run goes on in a path over a
+/// `/` or `-`, and what that stands for is no text. As the first of a group it begins a byte that no text has, as the third
+/// it ends a 15, and as the fourth it is a `?` or `>` before what is none or nothing.
+pub(crate) fn without_path(bytes: &[u8], part: Range<usize>) -> Range<usize> {
+    let is_text = |group: &[u8]| match std::str::from_utf8(group) {
+        Ok(text) => !text.contains(|one: char| one.is_control() && !one.is_whitespace()),
+        Err(error) => error.error_len().is_none(),
+    };
+    let ends = |at: &usize| match (at % 3, bytes.get(*at..).unwrap_or_default()) {
+        (0, [first, ..]) => *first >= 0xf8,
+        (1, [first, rest @ ..]) => *first == 15 && rest.first().is_none_or(|next| *next >= 0x80),
+        (2, [b'?' | b'>', rest @ ..]) => rest.is_empty() || !is_text(rest.get(..3).unwrap_or(rest)),
+        _ => false,
+    };
+    let end = part.clone().skip(1).find(ends).unwrap_or(part.end);
+    part.start..end
+}
+
 /// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four places,
 /// as other letters may stand before it, or a path, or bytes that are no text.
 fn text_in(run: &[u8]) -> Option<usize> {

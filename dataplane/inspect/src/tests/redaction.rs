@@ -246,6 +246,28 @@ fn nothing_is_found_in_what_stands_in_the_place_of_an_example() {
     assert!(again.is_empty(), "{again:#?}");
 }
 
+/// A value that ends where anything else than a blank does ends with what was encoded.
+#[test]
+fn a_password_in_base64_does_not_go_on_in_the_path_behind_it() {
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    for tail in ["/users/list", "-suffix", "/me", "_v2", "/API/x", "/~jo/index", "/"] {
+        for password in ["Tr0ub4dor-3zz", "Tr0ub4dor-3zzy", "Tr0ub4?dor-3zzyx", "Tr0ub4dor-3zzé?"]
+        {
+            let run = URL_SAFE_NO_PAD.encode(format!("user=jo, password={password}"));
+            let path = format!("/cb/{run}{tail}");
+            let clean = redacted(&INSPECTOR, path.as_bytes(), Form::Text);
+            let clean = String::from_utf8(clean).expect("text");
+            let run = clean.strip_prefix("/cb/").and_then(|clean| clean.strip_suffix(tail));
+            let run = URL_SAFE_NO_PAD.decode(run.expect(&clean)).expect(&clean);
+            let text = String::from_utf8(run).expect("text");
+            let hidden = text.strip_prefix("user=jo, password=[REDACTED:").expect(&text);
+            assert!(hidden.trim_end().ends_with(']'), "{path}: {text}");
+        }
+    }
+}
+
 /// In JSON within text `\b` would be a backspace.
 #[test]
 fn a_user_behind_a_domain_of_windows_is_cut_out_whole() {
