@@ -414,7 +414,8 @@ impl Scratch {
             + self.heads.capacity() * size_of::<usize>()
     }
 
-    /// What of the message is written anew where a finding is cut out: of base64 the whole run.
+    /// What of the message has to be there at once where a finding is cut out: of base64 the whole run, which is written
+    /// anew where it is in lines.
     pub(crate) fn extent(&self, finding: &Finding) -> Range<usize> {
         let mut span = finding.secret.clone();
         let mut index = finding.text;
