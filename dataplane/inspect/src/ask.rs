@@ -198,7 +198,9 @@ impl Text<'_> {
         matches(rule, &mut asked, window, budget, |one| {
             let secret = cell.start + one.secret.start..cell.start + one.secret.end;
             let apart = self.cells.is_none_or(|cells| self.is_in_value(cells, &secret));
-            if secret == *cell && apart {
+            // A date may have a time behind it.
+            let whole = one.whole.len() == cell.len() && secret.start == cell.start;
+            if whole && apart {
                 found(number, Match { whole: secret.clone(), secret, ..one });
             }
         })

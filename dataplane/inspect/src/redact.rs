@@ -2,11 +2,11 @@
 //!
 //! A message is never written anew: it is cut where something stood, in its own bytes, and what comes in its
 //! place is written as its surroundings are: with the escapes of the strings that it is in, or, in base64, with
-//! the whole run encoded again.
+//! blanks behind it so that the letters around it stay the same.
 
 use std::ops::Range;
 
-use crate::layer::base64;
+use crate::layer::base64::{self, Alphabet};
 use crate::scan::{Encoding, Finding, Form, Scratch, Text, Within};
 use crate::string::{Nests, is_json};
 use crate::structure::{cell_at, cells};
@@ -78,8 +78,10 @@ impl Scratch {
             let Some(outer) = encoded.get_mut(*outer) else { continue };
             let written: &dyn Fn(Vec<u8>) -> Vec<u8> = match encoding {
                 Encoding::Base64 { run, alphabet } => {
-                    let with = base64::encode(&spliced(bytes, &all), alphabet);
-                    outer.push(Splice { range: run.clone(), with });
+                    let unit = self.unit(index);
+                    let all: Vec<_> =
+                        all.into_iter().map(|edit| edit.in_units(unit, b" ")).collect();
+                    outer.extend(encoded_again(bytes, &all, run, alphabet));
                     continue;
                 }
                 Encoding::Escaped => &|with| escaped(&with),
@@ -87,13 +89,75 @@ impl Scratch {
                 Encoding::Wide(order) => &|with| order.encode(&with),
                 Encoding::Percent => &|with| percent(&with),
             };
-            outer.extend(all.into_iter().map(|Splice { range, with }| Splice {
-                range: text.source(range),
-                with: written(with),
-            }));
+            let written = |Splice { range, with }| {
+                let edit = Splice { range: text.source(range), with: written(with) };
+                match encoding {
+                    Encoding::Wide(order) => edit.in_units(self.unit(index), &order.encode(b" ")),
+                    _ => edit,
+                }
+            };
+            outer.extend(all.into_iter().map(written));
         }
         joined(outermost)
     }
+
+    /// By how many bytes a text may become longer or shorter so that each run of base64 that it is in does by whole groups
+    /// of four letters.
+    fn unit(&self, mut index: usize) -> usize {
+        let mut unit = 1_usize;
+        while let Some(Within { text, encoding }) =
+            self.texts.get(index).and_then(|text| text.within.as_ref())
+        {
+            if let Encoding::Base64 { .. } = encoding {
+                unit = unit.saturating_mul(3);
+            }
+            index = *text;
+        }
+        unit
+    }
+}
+
+impl Splice {
+    /// With blanks behind it, so that the text becomes longer or shorter by whole units.
+    fn in_units(mut self, unit: usize, blank: &[u8]) -> Self {
+        for _ in 1..unit {
+            if self.with.len() % unit == self.range.len() % unit {
+                break;
+            }
+            self.with.extend_from_slice(blank);
+        }
+        self
+    }
+}
+
+/// Edits of what a run of base64 stands for, as edits of the text that it is in. They are whole groups longer or shorter,
+/// so that what is behind keeps its letters: in a path that may be more than was encoded, and begin within a group.
+fn encoded_again(
+    bytes: &[u8],
+    edits: &[Splice],
+    run: &Range<usize>,
+    alphabet: &Alphabet,
+) -> Vec<Splice> {
+    if alphabet.wrapped.is_some() {
+        let with = base64::encode(&spliced(bytes, edits), alphabet);
+        return vec![Splice { range: run.clone(), with }];
+    }
+    // Two that touch may have a letter in common.
+    let parts = edits.chunk_by(|edit, next| edit.range.end == next.range.start);
+    let again = |part: &[Splice]| {
+        let (start, end) = (part.first()?.range.start, part.last()?.range.end);
+        let (group, behind) = (start / 3, bytes.len().min(end.next_multiple_of(3)));
+        let (first, last) = (start * 4 / 3, (end * 4).div_ceil(3));
+        let part_of = |range: Range<usize>| bytes.get(range).unwrap_or_default();
+        let mut with = part_of(group * 3..start).to_vec();
+        with.extend(part.iter().flat_map(|edit| &edit.with));
+        with.extend_from_slice(part_of(end..behind));
+        let mut with = base64::letters(&with, alphabet.url_safe);
+        with.truncate(with.len().saturating_sub((behind * 4).div_ceil(3) - last));
+        let with = with.split_off(with.len().min(first - group * 4));
+        Some(Splice { range: run.start + first..run.start + last, with })
+    };
+    parts.filter_map(again).collect()
 }
 
 /// What is cut out of the message itself, by its own bytes; `inner` of what is encoded in it.

@@ -8,12 +8,12 @@ use crate::ask;
 use crate::confirm::Match;
 use crate::detect::Detectors;
 use crate::engine::{Engine, EngineKind, EngineScratch, Hit};
-use crate::layer::base64::Alphabet;
+use crate::layer::base64::{Alphabet, without_path};
 use crate::layer::wide::Order;
 use crate::layer::{Layer, folded, unescape, without_halves};
 use crate::limits::{Budget, Exceeded, Limits, SPENT_BYTES_MIN};
 use crate::rule::{Rule, RuleSet};
-use crate::structure::{Cell, cells, may_be_json};
+use crate::structure::{Cell, cells, is_read_as_json, may_be_json};
 
 /// A thread's scratch keeps so many texts from one message to the next,
 const TEXTS_KEPT: usize = 8;
@@ -106,9 +106,10 @@ pub enum Form {
 }
 
 impl Form {
-    /// What bytes look like.
+    /// What bytes are of which nothing is said: JSON is an object, an array or a string, and all of it; a number by itself
+    /// and what only begins like JSON are text.
     pub fn of(message: &[u8]) -> Self {
-        if may_be_json(message) { Self::Json } else { Self::Text }
+        if may_be_json(message) && is_read_as_json(message) { Self::Json } else { Self::Text }
     }
 }
 
@@ -167,22 +168,28 @@ impl Inspector {
     /// Of findings that overlap, the one whose rule comes first in the set, and of one rule's the longest: what a
     /// person is told of them.
     pub fn distinct<'f>(&self, findings: &'f [Finding]) -> impl Iterator<Item = &'f Finding> {
-        let mut kept: Vec<&Finding> = Vec::new();
-        let mut rest = findings.iter().peekable();
-        while let Some(first) = rest.next() {
-            let mut end = first.source.end;
-            let mut best = first;
-            // Of a group of which each meets the next.
-            while let Some(next) = rest.next_if(|next| next.source.start < end) {
+        self.groups(findings).map(|(told, _)| told)
+    }
+
+    /// The same with all that it is told of.
+    pub fn groups<'f>(
+        &self,
+        mut findings: &'f [Finding],
+    ) -> impl Iterator<Item = (&'f Finding, &'f [Finding])> {
+        std::iter::from_fn(move || {
+            let mut end = findings.first()?.source.end;
+            // Of which each meets the next.
+            let meets = |next: &&Finding| {
+                let meets = next.source.start < end;
                 end = end.max(next.source.end);
-                let rank = |one: &Finding| (one.rule, std::cmp::Reverse(one.source.len()));
-                if rank(next) < rank(best) {
-                    best = next;
-                }
-            }
-            kept.push(best);
-        }
-        kept.into_iter()
+                meets
+            };
+            let count = 1 + findings.iter().skip(1).take_while(meets).count();
+            let (group, rest) = findings.split_at_checked(count)?;
+            findings = rest;
+            let rank = |one: &&Finding| (one.rule, std::cmp::Reverse(one.source.len()));
+            Some((group.iter().min_by_key(rank)?, group))
+        })
     }
 
     /// All that is found in a message, in the order in which it stands there; of two that overlap both.
@@ -335,7 +342,10 @@ impl Scan<'_> {
             if of.layer.is_over_parts(&secret) {
                 return;
             }
-            let secret = without_halves(bytes, secret);
+            let mut secret = without_halves(bytes, secret);
+            if let Some(Within { encoding: Encoding::Base64 { .. }, .. }) = of.within {
+                secret = without_path(bytes, secret);
+            }
             let source = source_of(texts, index, secret.clone());
             findings.push(Finding { rule, source, text: index, secret, in_context });
         };
@@ -404,7 +414,8 @@ impl Scratch {
             + self.heads.capacity() * size_of::<usize>()
     }
 
-    /// What of the message is written anew where a finding is cut out: of base64 the whole run.
+    /// What of the message has to be there at once where a finding is cut out: of base64 the whole run, which is written
+    /// anew where it is in lines.
     pub(crate) fn extent(&self, finding: &Finding) -> Range<usize> {
         let mut span = finding.secret.clone();
         let mut index = finding.text;

@@ -169,9 +169,7 @@ impl Scan<'_> {
             };
             let (part, signs) = run.run(bytes);
             let url_safe = run.lines.iter().any(url);
-            // Of one that needs no padding it is not known whether it would have some.
-            let padded = signs > 0 || (run.letters().is_multiple_of(4) && !url_safe);
-            let alphabet = Alphabet { url_safe, padded, wrapped: run.wrapped(bytes) };
+            let alphabet = Alphabet { url_safe, padded: signs > 0, wrapped: run.wrapped(bytes) };
             let from = part.start;
             let encoding = Encoding::Base64 { run: part, alphabet };
             let mut text = self.text(Some(Within { text: index, encoding }), from);

@@ -25,16 +25,18 @@ const LINE_LONG: usize = 40;
 /// It is tasted together so often before each line is by itself: a word may stand above it.
 const TRIES_MAX: usize = 2;
 /// No more blanks are behind each, and no more is before it,
-const MARGIN_MAX: usize = 16;
+const MARGIN_MAX: usize = 64;
 /// of which a comment begins with so many signs.
 const SIGNS_MAX: usize = 3;
+/// Or with this.
+const REMARK: &[u8] = b"rem ";
 
 /// How a run was written, so that it can be written like this again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Alphabet {
     /// `-` and `_` in the place of `+` and `/`.
     pub(crate) url_safe: bool,
-    /// Whether `=` is written behind it where that is needed.
+    /// Whether `=` is written behind it.
     pub(crate) padded: bool,
     /// How it was wrapped, if it was.
     pub(crate) wrapped: Option<Wrapped>,
@@ -96,8 +98,22 @@ pub(crate) fn decode(run: &[u8], out: &mut Vec<u8>) {
 
 /// Writes `bytes` as they were written.
 pub(crate) fn encode(bytes: &[u8], alphabet: &Alphabet) -> Vec<u8> {
+    let mut out = letters(bytes, alphabet.url_safe);
+    if alphabet.padded {
+        while !out.len().is_multiple_of(4) {
+            out.push(b'=');
+        }
+    }
+    let Some(Wrapped { first, line, between }) = &alphabet.wrapped else { return out };
+    let (first, rest) = out.split_at((*first).min(out.len()));
+    let lines = std::iter::once(first).chain(rest.chunks((*line).max(1)));
+    lines.collect::<Vec<_>>().join(between.as_slice())
+}
+
+/// The letters of `bytes`, without padding.
+pub(crate) fn letters(bytes: &[u8], url_safe: bool) -> Vec<u8> {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let letter = |value: u32| match (value, alphabet.url_safe) {
+    let letter = |value: u32| match (value, url_safe) {
         (62, false) => b'+',
         (63, false) => b'/',
         (62, true) => b'-',
@@ -113,15 +129,25 @@ pub(crate) fn encode(bytes: &[u8], alphabet: &Alphabet) -> Vec<u8> {
         let letters = [bits >> 18, bits >> 12 & 63, bits >> 6 & 63, bits & 63].map(letter);
         out.extend_from_slice(letters.get(..=three.len()).unwrap_or_default());
     }
-    if alphabet.padded {
-        while !out.len().is_multiple_of(4) {
-            out.push(b'=');
-        }
-    }
-    let Some(Wrapped { first, line, between }) = &alphabet.wrapped else { return out };
-    let (first, rest) = out.split_at((*first).min(out.len()));
-    let lines = std::iter::once(first).chain(rest.chunks((*line).max(1)));
-    lines.collect::<Vec<_>>().join(between.as_slice())
+    out
+}
+
+/// A part of what a run stands for, up to where what was encoded ends: without padding the run goes on in a path over a
+/// `/` or `-`, and what that stands for is no text. As the first of a group it begins a byte that no text has, as the third
+/// it ends a 15, and as the fourth it is a `?` or `>` before what is none or nothing.
+pub(crate) fn without_path(bytes: &[u8], part: Range<usize>) -> Range<usize> {
+    let is_text = |group: &[u8]| match std::str::from_utf8(group) {
+        Ok(text) => !text.contains(|one: char| one.is_control() && !one.is_whitespace()),
+        Err(error) => error.error_len().is_none(),
+    };
+    let ends = |at: &usize| match (at % 3, bytes.get(*at..).unwrap_or_default()) {
+        (0, [first, ..]) => *first >= 0xf8,
+        (1, [first, rest @ ..]) => *first == 15 && rest.first().is_none_or(|next| *next >= 0x80),
+        (2, [b'?' | b'>', rest @ ..]) => rest.is_empty() || !is_text(rest.get(..3).unwrap_or(rest)),
+        _ => false,
+    };
+    let end = part.clone().skip(1).find(ends).unwrap_or(part.end);
+    part.start..end
 }
 
 /// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four places,
@@ -399,7 +425,11 @@ fn margin(text: &[u8], end: usize) -> Option<usize> {
     let mark = |byte: &&u8| {
         matches!(byte, b' ' | b'\t' | b'>' | b'#' | b'*' | b'|' | b';' | b'%' | b'!' | b':')
     };
-    let marks = line.iter().take_while(mark).count();
+    let mut marks = line.iter().take_while(mark).count();
+    let word = line.get(marks..marks + REMARK.len());
+    if word.is_some_and(|word| word.eq_ignore_ascii_case(REMARK)) {
+        marks += REMARK.len();
+    }
     let behind = line.get(marks..)?;
     let signs = behind.iter().take_while(|byte| matches!(byte, b'/' | b'-' | b'+')).count();
     let blanks = behind.get(signs..)?.iter().take_while(blank).count();

@@ -46,6 +46,11 @@ pub(crate) fn unmark(mut source: &[u8], layer: &mut Layer) {
         let mark = mark(rest);
         let bytes = mark.map_or(1, |(_, bytes)| bytes);
         match mark {
+            // What begins with it begins behind the backslash.
+            Some((Some(_), 2)) if rest.starts_with(b"\\") => {
+                layer.pass(1);
+                layer.copy(rest.get(1..2).unwrap_or_default());
+            }
             Some((Some(character), _)) => put(character, bytes, layer),
             Some((None, _)) => layer.pass(bytes),
             None => layer.copy(rest.get(..bytes).unwrap_or_default()),
@@ -156,6 +161,9 @@ mod tests {
         }
         let (_, layer) = unmarked("\u{1b}[32mab&#65;c\u{1b}[0m");
         assert_eq!(layer.source(0..4), 5..13, "what stands around is not taken along");
+        let (text, layer) = unmarked(r"a\-b\_c\-");
+        assert_eq!((text.as_str(), layer.source(1..4)), ("a-b_c-", 2..6), "nor a backslash");
+        assert_eq!((layer.source(0..1), layer.source(3..6)), (0..1, 5..9));
     }
 
     #[test]

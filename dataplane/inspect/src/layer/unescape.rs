@@ -13,6 +13,10 @@ use super::fold::{Folded, fold, may_fold};
 
 /// So many bytes are looked at at once.
 const STEP: usize = 32;
+/// A domain of Windows has no shorter name that says anything,
+const DOMAIN_BYTES_MIN: usize = 2;
+/// and none has a longer one.
+const DOMAIN_BYTES_MAX: usize = 15;
 
 /// Appends `source` to `layer`, decoded and folded.
 pub(crate) fn unescape(source: &[u8], layer: &mut Layer) {
@@ -48,6 +52,7 @@ pub(crate) fn without_halves(text: &[u8], part: Range<usize>) -> Range<usize> {
         (Some(b'%'), _) if hex(start, 2) => 2,
         (Some(b'\\'), Some(b'u')) if hex(start + 1, 4) => 5,
         (Some(b'\\'), Some(b'x')) if hex(start + 1, 2) => 3,
+        (Some(b'\\'), Some(b'b' | b'f')) if ends_domain(before(start)) => 0,
         (Some(b'\\'), Some(b'n' | b't' | b'r' | b'b' | b'f' | b'"' | b'\'' | b'/')) => 1,
         _ => 0,
     };
@@ -62,6 +67,17 @@ pub(crate) fn without_halves(text: &[u8], part: Range<usize>) -> Range<usize> {
         end -= escapes;
     }
     if start < end { start..end } else { part }
+}
+
+/// Whether a text ends as a domain of Windows does before the name of a user, in capitals. What follows that is no
+/// backspace and no end of a page; it may well be the end of a line.
+fn ends_domain(text: &[u8]) -> bool {
+    let end = text.iter().rposition(|byte| *byte != b'\\').map_or(0, |at| at + 1);
+    let near = text.get(end.saturating_sub(DOMAIN_BYTES_MAX + 1)..end).unwrap_or_default();
+    let of_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'-';
+    let name = near.iter().rev().take_while(|byte| of_name(byte)).count();
+    let apart = near.iter().rev().nth(name).is_none_or(|byte| !byte.is_ascii_lowercase());
+    (DOMAIN_BYTES_MIN..=DOMAIN_BYTES_MAX).contains(&name) && apart
 }
 
 fn ascii(mut source: &[u8], layer: &mut Layer) {
@@ -213,6 +229,13 @@ mod tests {
             (r#""Kestrel-8\\""#, r"Kestrel-8\\", r"Kestrel-8\\"),
             (r"Kestrel-8\", r"Kestrel-8\", r"Kestrel-8\"),
             (r"\n", "n", "n"),
+            (r"DOM\bob@x.org", "bob@x.org", "bob@x.org"),
+            (r"as DOM-1\\fred@x.org", "fred@x.org", "fred@x.org"),
+            (r"DOM\nina@x.org", "nina@x.org", "ina@x.org"),
+            (r"unit\bob@x.org", "bob@x.org", "ob@x.org"),
+            (r"iPHONE\bob@x.org", "bob@x.org", "ob@x.org"),
+            (r"X\bob@x.org", "bob@x.org", "ob@x.org"),
+            (r"SIXTEEN-LETTERS-\bob@x.org", "bob@x.org", "ob@x.org"),
         ] {
             assert_eq!(part(text, found), whole, "{text}");
         }

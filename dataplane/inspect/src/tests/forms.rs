@@ -13,6 +13,9 @@ uS4rEj6NlDoP0qXvZ8kHtB1yRcWfIgLmAeJnTs7VdKuOxQ3hMpCzYwFb5G2aU9iE
 rS6lDjNoP4qXvZ1kHtB8yRcWfIgLm0eJnTs3VdKuOxQ7hMpCzYwFb2G5aU6iErS9
 -----END RSA PRIVATE KEY-----";
 
+/// What comes in the place of the token in base64: as long, or longer by whole groups.
+const HIDDEN: &str = "[REDACTED:github-personal-access-token] ";
+
 /// Asserts that the secret is found in each, and that nothing of it is left where it is cut out, as text and as the
 /// string of an answer.
 fn held(secret: &str, cases: &[(&str, String)]) {
@@ -164,7 +167,7 @@ fn a_token_stands_in_base64_as_tools_write_it() {
 }
 
 /// What is before and behind each line of base64 that is wrapped.
-const MARGINS: [(&str, &str); 14] = [
+const MARGINS: [(&str, &str); 16] = [
     ("", ""),
     ("  ", ""),
     ("\t", ""),
@@ -179,6 +182,8 @@ const MARGINS: [(&str, &str); 14] = [
     ("", " "),
     ("", "\t"),
     ("    ", "\r"),
+    ("REM ", "\r"),
+    ("                                        ", ""),
 ];
 
 /// A text that has the token over the end of a line, in base64 of so many columns, with what is around its lines.
@@ -220,7 +225,7 @@ fn base64_is_one_run_however_it_is_wrapped() {
             }
             let decoded =
                 ::base64::Engine::decode(&::base64::engine::general_purpose::STANDARD, &run);
-            let expected = text.replace(TOKEN, "[REDACTED:github-personal-access-token]");
+            let expected = text.replace(TOKEN, HIDDEN);
             if !formed || decoded.ok() != Some(expected.into_bytes()) {
                 wrong.push(told);
             }
@@ -243,15 +248,7 @@ fn without_padding_the_last_line_is_of_the_run_too() {
                 let out = redacted_text(&inspector, &lines.join("\n"));
                 let engine = ::base64::engine::general_purpose::STANDARD_NO_PAD;
                 let decoded = ::base64::Engine::decode(&engine, out.replace('\n', ""));
-                let expected = text.replace(TOKEN, "[REDACTED:github-personal-access-token]");
-                // As many letters as need no padding may have had some.
-                let padded = run.len().is_multiple_of(4) && !run.ends_with('=');
-                let decoded = if padded {
-                    let engine = ::base64::engine::general_purpose::STANDARD;
-                    ::base64::Engine::decode(&engine, out.replace('\n', ""))
-                } else {
-                    decoded
-                };
+                let expected = text.replace(TOKEN, HIDDEN);
                 assert_eq!(decoded.ok(), Some(expected.into_bytes()), "{width} {cut}: {out}");
             }
         }
@@ -307,8 +304,7 @@ fn base64_is_written_again_as_it_was() {
     let run: String = part.chars().filter(|one| !one.is_whitespace() && *one != '=').collect();
     let mut decoded = Vec::new();
     crate::layer::base64::decode(run.as_bytes(), &mut decoded);
-    let expected = inner.replace(TOKEN, "[REDACTED:github-personal-access-token]");
-    assert_eq!(String::from_utf8(decoded).expect("text"), expected);
+    assert_eq!(String::from_utf8(decoded).expect("text"), inner.replace(TOKEN, HIDDEN));
     let units: Vec<u8> =
         format!("$t = '{TOKEN}'").encode_utf16().flat_map(u16::to_le_bytes).collect();
     let clean = redacted_text(&inspector, &base64(&units));
@@ -317,7 +313,7 @@ fn base64_is_written_again_as_it_was() {
     let units: Vec<u16> =
         decoded.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
     let text = String::from_utf16(&units).expect("UTF-16");
-    assert_eq!(text, "$t = '[REDACTED:github-personal-access-token]'");
+    assert_eq!(text, format!("$t = '{HIDDEN}'"));
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn what_is_cut_out_leaves_the_rest_as_it_was() {
     let mut decoded = Vec::new();
     crate::layer::base64::decode(run.as_bytes(), &mut decoded);
     let inner: Value = serde_json::from_slice(&decoded).expect("JSON in base64");
-    assert_eq!(inner["token"], placeholder);
+    assert_eq!(inner["token"], format!("{placeholder} "), "longer by whole groups");
 }
 
 #[test]
@@ -209,9 +209,7 @@ fn examples_that_are_json_are_found_in_it() {
             let mut all = all.expect("within limits").iter();
             all.any(|one| inspector.rule(one).is_some_and(|found| found.id == rule.id))
         };
-        let is_json = |text: &&String| {
-            Form::of(text.as_bytes()) == Form::Json && serde_json::from_str::<Value>(text).is_ok()
-        };
+        let is_json = |text: &&String| Form::of(text.as_bytes()) == Form::Json;
         for text in rule.examples.iter().filter(is_json) {
             count += 1;
             // By itself, and as a tool's arguments.

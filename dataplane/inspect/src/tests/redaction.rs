@@ -128,7 +128,7 @@ proptest! {
 const CARD: &str = "4111111111111111";
 const HIDDEN: &str = "[REDACTED:payment-card]";
 
-/// What is left of a text as it is and of what it is in base64.
+/// What is left of a text as it is and of what it is in base64, where blanks make whole groups of it.
 fn hidden(text: &str) -> [String; 2] {
     let clean = |text: &str| {
         String::from_utf8(redacted(&INSPECTOR, text.as_bytes(), Form::Text)).expect("text")
@@ -147,7 +147,8 @@ fn a_number_gets_quotes_where_it_is_a_value_and_only_there() {
         "they are, 4111111111111111, two of somebody's",
         "id,card,name\n7,4111111111111111,jo\n8,,al\n",
     ] {
-        assert_eq!(hidden(text), [text.replace(CARD, HIDDEN), text.replace(CARD, HIDDEN)]);
+        let grouped = format!("{HIDDEN}  ");
+        assert_eq!(hidden(text), [text.replace(CARD, HIDDEN), text.replace(CARD, &grouped)]);
     }
     for text in [
         "{\"n\":0,\"s\":\"\\\"x\\\"\"}\n{\"n\":1,\"card\":4111111111111111}\n",
@@ -158,8 +159,8 @@ fn a_number_gets_quotes_where_it_is_a_value_and_only_there() {
         assert_eq!(hidden(text), [text.replace(CARD, &quoted), text.replace(CARD, &quoted)]);
     }
     let escaped = r#"ERROR body="{\"n\":[1, 4111111111111111]}" at 7"#;
-    let expected = escaped.replace(CARD, &format!(r#"\"{HIDDEN}\""#));
-    assert_eq!(hidden(escaped), [expected.clone(), expected]);
+    let expected = [format!(r#"\"{HIDDEN}\""#), format!(r#"\"{HIDDEN}\" "#)];
+    assert_eq!(hidden(escaped), expected.map(|placeholder| escaped.replace(CARD, &placeholder)));
 }
 
 /// JSON in strings of JSON, and lines of it, in each of these ways.
@@ -245,6 +246,46 @@ fn nothing_is_found_in_what_stands_in_the_place_of_an_example() {
     assert!(again.is_empty(), "{again:#?}");
 }
 
+/// A value that ends where anything else than a blank does ends with what was encoded.
+#[test]
+fn a_password_in_base64_does_not_go_on_in_the_path_behind_it() {
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    for tail in ["/users/list", "-suffix", "/me", "_v2", "/API/x", "/~jo/index", "/"] {
+        for password in ["Tr0ub4dor-3zz", "Tr0ub4dor-3zzy", "Tr0ub4?dor-3zzyx", "Tr0ub4dor-3zzé?"]
+        {
+            let run = URL_SAFE_NO_PAD.encode(format!("user=jo, password={password}"));
+            let path = format!("/cb/{run}{tail}");
+            let clean = redacted(&INSPECTOR, path.as_bytes(), Form::Text);
+            let clean = String::from_utf8(clean).expect("text");
+            let run = clean.strip_prefix("/cb/").and_then(|clean| clean.strip_suffix(tail));
+            let run = URL_SAFE_NO_PAD.decode(run.expect(&clean)).expect(&clean);
+            let text = String::from_utf8(run).expect("text");
+            let hidden = text.strip_prefix("user=jo, password=[REDACTED:").expect(&text);
+            assert!(hidden.trim_end().ends_with(']'), "{path}: {text}");
+        }
+    }
+}
+
+/// In JSON within text `\b` would be a backspace.
+#[test]
+fn a_user_behind_a_domain_of_windows_is_cut_out_whole() {
+    let text = r"from CORP-1\bob.tully@acme-corp.com, DOM\fred@acme-corp.com";
+    let expected = r"from CORP-1\[REDACTED:email-address], DOM\[REDACTED:email-address]";
+    let clean = |text: &str, form: Form| {
+        String::from_utf8(redacted(&INSPECTOR, text.as_bytes(), form)).expect("text")
+    };
+    assert_eq!(clean(text, Form::Text), expected);
+    let (mut message, mut hidden) = (text.to_owned(), expected.to_owned());
+    for _ in 0..3 {
+        message = json!({ "t": message }).to_string();
+        hidden = json!({ "t": hidden }).to_string();
+        assert_eq!(clean(&message, Form::Json), hidden);
+        assert_eq!(clean(&message, Form::Text), hidden);
+    }
+}
+
 /// Of a text only what stands around its escapes is decoded: what is between is in no match.
 #[test]
 fn a_key_does_not_begin_in_one_string_and_end_in_another() {
@@ -268,4 +309,45 @@ fn a_key_does_not_begin_in_one_string_and_end_in_another() {
     assert!(clean[0].as_str().is_some_and(|text| text.ends_with("ssn \r")), "{clean}");
     let line = key.lines().nth(9).expect("a line");
     assert!(!clean.to_string().contains(line), "{clean}");
+}
+
+/// Without padding nobody knows where in a path base64 ends, and what is behind it may begin within a group.
+#[test]
+fn what_is_behind_base64_stays_as_it_is() {
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+    let token = super::TOKEN;
+    let hidden = "[REDACTED:github-personal-access-token] ";
+    assert_eq!(token.len(), hidden.len());
+    // In base64 that is in base64 it is whole groups of both.
+    let (email, no_email) = ("ada@corp.example-it.org", "[REDACTED:email-address]        ");
+    assert_eq!(email.len() + 9, no_email.len());
+    let wide = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+        for tail in ["", "/users/list", "-suffix", "/", "_", "+a/b", "/me?x=1", "-a.b", "/~jo"] {
+            for cut in 0..9 {
+                let lead = format!("é?>~ {}", "x".repeat(cut));
+                let as_json = |secret: &str| json!({ "a": lead, "token": secret }).to_string();
+                let as_last = |secret: &str| format!("{lead} is the name of {secret}");
+                let twice = |secret: &str| format!("{secret},{secret} {lead}");
+                let inner = |secret: &str| {
+                    let inner = STANDARD_NO_PAD.encode(as_json(secret));
+                    format!("{lead} it is {inner}")
+                };
+                for (text, expected) in [
+                    (as_json(token).into_bytes(), as_json(hidden).into_bytes()),
+                    (as_last(token).into_bytes(), as_last(hidden).into_bytes()),
+                    (twice(token).into_bytes(), twice(hidden).into_bytes()),
+                    (inner(email).into_bytes(), inner(no_email).into_bytes()),
+                    (wide(&as_json(token)), wide(&as_json(hidden))),
+                ] {
+                    let path = format!("/cb/{}{tail}", engine.encode(&text));
+                    let clean = redacted(&INSPECTOR, path.as_bytes(), Form::Text);
+                    let expected = format!("/cb/{}{tail}", engine.encode(&expected));
+                    assert_eq!(String::from_utf8(clean).expect("text"), expected, "{path}");
+                }
+            }
+        }
+    }
 }

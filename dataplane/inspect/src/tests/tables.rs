@@ -92,6 +92,47 @@ fn a_short_name_is_one_wherever_it_stands() {
     }
 }
 
+/// As programs write them, each in its own way.
+#[test]
+fn a_table_is_one_in_whatever_program_wrote_it() {
+    let date = "1984-03-12";
+    for table in [
+        // With an index, and with names of types.
+        ",name,dob\n0,jo,1984-03-12\n",
+        "id:ID,dob:date\n7,1984-03-12\n",
+        "id:,dob:\n7,1984-03-12\n",
+        "| id | dob |\n| 7 | 1984-03-12 |\n",
+        // Quotes that hold lines, and quotes that are inches.
+        "id,note,dob\n1,\"two\nlines, of it\",1984-03-12\n",
+        "id,note,dob\r\n1,\"a \"\"b\"\",\r\n\r\nc\",1984-03-12\r\n",
+        "id,part,dob\n1,5\" pipe,1984-03-12\n",
+        // Times behind dates.
+        "id,dob\n7,1984-03-12 00:00:00\n",
+        "id,dob\n7,1984-03-12T00:00:00.000Z\n",
+        // Markdown.
+        "> | id | dob |\n> |---|---|\n> | 7 | 1984-03-12 |\n",
+        "> > id,dob\n> > 7,1984-03-12\n",
+        "| **id** | **birthday** |\n|---|---|\n| 7 | **1984-03-12** |\n",
+        "| id | dob |\n|---|---|\n| a \\| b | 1984-03-12 |\n",
+        // SQL.
+        "COPY public.people (id, dob) FROM stdin;\n7\t1984-03-12\n\\.\n",
+        "INSERT INTO p (id, dob) VALUES (7, '1984-03-12'::date);",
+        "INSERT INTO p (id, dob) VALUES (7, DATE '1984-03-12');",
+        "INSERT INTO p (id, dob) VALUES (7, CAST('1984-03-12' AS date));",
+        "INSERT INTO p (id, dob) VALUES (7, to_date('1984-03-12', 'YYYY-MM-DD'));",
+        // Lines that end as on old machines.
+        "id,dob\r7,1984-03-12\r8,\r",
+    ] {
+        assert_eq!(dates(table, Form::Text), [date], "{table}");
+        let message = json!({ "text": table }).to_string();
+        assert_eq!(dates(&message, Form::Json), [date], "{message}");
+        assert_eq!(dates(&message, Form::Text), [date], "{message}");
+    }
+    let frame = r#"{"columns":["id","dob"], "index":[0, 1],"data":[[7,"1984-03-12"],[8,"x"]]}"#;
+    assert_eq!(dates(frame, Form::Json), [date]);
+    assert_eq!(dates(frame, Form::Text), [date]);
+}
+
 #[test]
 fn arrays_of_json_are_rows_below_the_first_or_below_their_columns() {
     for message in [
@@ -115,6 +156,7 @@ fn other_columns_and_other_texts_stay_as_they_are() {
         "INSERT INTO builds (id, made) VALUES (1, '1984-03-12');",
         r#"[["id","made"],[1,"1984-03-12"]]"#,
         "name, birthday and phone are asked for\n1, 1984-03-12, 3\n",
+        "id, dob: yes\n7, 1984-03-12\n",
     ] {
         for form in [Form::Text, Form::Json] {
             assert_eq!(classes(text, form), [], "{text}");

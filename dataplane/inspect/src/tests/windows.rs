@@ -175,6 +175,7 @@ fn a_column_goes_through_all_windows() {
     for table in [
         rows("see:\nid,name,date_of_birth\n", &line, "\n"),
         rows("id,name,né,dob\n", &|number, date| format!("{number},é,x,{date}"), "\r\n"),
+        rows("id,note,dob\n", &|number, date| format!("{number},\"a\nb, c\",{date}"), "\n"),
         rows("| id | birthday |\n|---|:--|\n", &cell, "\n"),
         rows("INSERT INTO t (id, name, dob) VALUES\n", &tuple, ",\n"),
         rows("INSERT INTO t (id, name, dob) VALUES ", &tuple, ","),

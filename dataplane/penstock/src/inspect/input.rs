@@ -5,7 +5,6 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
 use penstock_inspect::{Form, Limits};
-use serde::de::IgnoredAny;
 
 use crate::cli::InputForm;
 use crate::exit::{Exit, Failure};
@@ -153,7 +152,7 @@ impl Input {
         Ok((!self.current.is_empty()).then(|| Message {
             name: &self.name,
             bytes,
-            form: form_of(bytes),
+            form: Form::of(bytes),
             end,
             line: self.line,
             offset: self.offset,
@@ -173,7 +172,7 @@ impl Input {
                     return self.whole(None);
                 }
             }
-            if form_of(self.ahead.get(start..).unwrap_or_default()) == Form::Text {
+            if Form::of(self.ahead.get(start..).unwrap_or_default()) == Form::Text {
                 return self.whole(None);
             }
         }
@@ -190,7 +189,7 @@ impl Input {
                 "give it in parts; JSON Lines (`--form jsonl`) are looked into line by line",
             ));
         }
-        Ok(Kind::Whole(form.unwrap_or_else(|| form_of(&self.ahead))))
+        Ok(Kind::Whole(form.unwrap_or_else(|| Form::of(&self.ahead))))
     }
 
     /// The failure of what is said to be one document.
@@ -205,12 +204,6 @@ impl Input {
         let why = format!("{what} is longer than {bytes_max} bytes, which is the most that is");
         Failure::new(Exit::Data, format!("{name}:{line}: {why} looked into at once"))
     }
-}
-
-/// JSON is an object, an array or a string, and all of it: what only begins like one is text.
-pub(crate) fn form_of(text: &[u8]) -> Form {
-    let json = Form::of(text) == Form::Json;
-    if json && serde_json::from_slice::<IgnoredAny>(text).is_ok() { Form::Json } else { Form::Text }
 }
 
 /// Appends a line with its end; of a longer one than is allowed, one byte more than that.

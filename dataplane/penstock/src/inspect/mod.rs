@@ -14,7 +14,6 @@ use penstock_inspect::{
 };
 use serde_json::json;
 
-pub(crate) use self::input::form_of;
 use self::input::{Input, Message};
 pub(crate) use self::masked::Masks;
 use self::place::Places;
@@ -138,8 +137,11 @@ impl Looking {
 
     /// The message, with what ends its line.
     fn redacted(&self, message: &Message<'_>, told: &[Finding], scratch: &Scratch) -> Vec<u8> {
-        let placeholder = |finding: &Finding| {
-            let rule = self.inspector.rule(finding)?;
+        // Where several stand over each other, what is told is what is read there.
+        let groups = self.inspector.groups(told);
+        let mut told_of = groups.flat_map(|(told, all)| std::iter::repeat_n(told, all.len()));
+        let placeholder = |_: &Finding| {
+            let rule = self.inspector.rule(told_of.next()?)?;
             Some(format!("[REDACTED:{}]", rule.id).into_bytes())
         };
         let splices = scratch.splices(message.bytes, message.form, told, placeholder);

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use penstock_inspect::{EngineKind, Exception, Finding, Inspector, Rule, Scratch, Sought};
+use penstock_inspect::{EngineKind, Exception, Finding, Form, Inspector, Rule, Scratch, Sought};
 
 use super::{Actions, Chosen, built_in, inspector, unknown};
 use crate::cli::ExplainArgs;
 use crate::exit::{Exit, Failure};
-use crate::inspect::{Masks, form_of};
+use crate::inspect::Masks;
 use crate::terminal::{Color, Paint, Style, print};
 
 pub(super) fn run(
@@ -130,7 +130,7 @@ fn masked(
     paint: Paint,
 ) -> Result<String, Failure> {
     let bytes = text.as_bytes();
-    let findings = inspector.scan(bytes, form_of(bytes), scratch);
+    let findings = inspector.scan(bytes, Form::of(bytes), scratch);
     let findings: Vec<Finding> =
         findings.map_err(|error| super::engine(&error.to_string()))?.to_vec();
     Ok(Masks::new(bytes, &findings, scratch).whole(paint))

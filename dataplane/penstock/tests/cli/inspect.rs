@@ -167,6 +167,22 @@ fn redacted_json_is_valid_and_the_rest_is_as_it_was() {
     assert_eq!((code(&output), stdout(&output)), (0, text), "a second time there is nothing");
 }
 
+/// A whole key is found by the rule of its kind, and by that of keys without an end; and with a backslash before it once
+/// more, as Markdown reads it.
+#[test]
+fn what_is_redacted_says_what_is_told() {
+    let folder = Folder::new();
+    let line = "MIIEpAIBAAKCAQEA1vZk3yH8sFq0mXcB7tRgWn2LdJpOeUiKa5VhQxTzCwYfMbG9\n";
+    let kind = "RSA PRIVATE KEY";
+    let key = format!("-----BEGIN {kind}-----\n{}-----END {kind}-----", line.repeat(4));
+    for before in ["key: ", "key: \\", "\\n"] {
+        let output =
+            folder.given(&["inspect", "--redact"], format!("{before}{key}\nend\n").as_bytes());
+        assert_eq!(stdout(&output), format!("{before}[REDACTED:private-key-rsa]\nend\n"));
+        assert!(stderr(&output).contains(": private-key-rsa (secret): "), "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn redacted_lines_keep_their_ends_and_the_list_may_be_json() {
     let folder = Folder::new();

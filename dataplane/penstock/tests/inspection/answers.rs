@@ -73,6 +73,27 @@ fn a_body_that_is_no_json_is_looked_at_as_text() {
     assert!(body.contains("not in UTF-8"), "{body}");
 }
 
+/// Nothing but JSON's values, and no JSON.
+#[test]
+fn a_text_that_only_looks_like_json_is_text() {
+    let hidden = "[REDACTED:acme-number]";
+    for (kind, body, expected) in [
+        ("text/plain", NUMBER.to_owned(), hidden.to_owned()),
+        ("text/plain", format!("{NUMBER},\n1\n"), format!("{hidden},\n1\n")),
+        ("application/json", NUMBER.to_owned(), format!("\"{hidden}\"")),
+        ("text/plain", format!("[{NUMBER}]"), format!("[\"{hidden}\"]")),
+        ("text/plain", format!(r#""n":"{KEY}\\""#), format!(r#""n":"{REDACTED}\\""#)),
+        ("text/plain", format!(r#"{{"n":"{KEY}",}}"#), format!(r#"{{"n":"{REDACTED}",}}"#)),
+    ] {
+        let length = body.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n");
+        let redacts = ", actions: [{ action: redact }]";
+        let penstock = guarded(always(format!("{head}{body}")), redacts);
+        assert_eq!(penstock.connect().ask(&call(1)), (200, expected), "{kind}: {body}");
+    }
+}
+
 #[test]
 fn a_text_in_utf_16_or_utf_32_is_read() {
     let coded = |mark: &[u8], before: usize, behind: usize| -> Vec<u8> {

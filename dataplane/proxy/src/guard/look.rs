@@ -138,7 +138,7 @@ impl<'a> Eyes<'a> {
                 return self.look_as(text, Form::Text, place, known, found);
             }
         };
-        if json::is_json(text) {
+        if json::is_json(text) && (said || Form::of(text) == Form::Json) {
             return self.look_as(text, Form::Json, place, known, found);
         }
         let zeros = memchr::memchr(0, text).is_some();

@@ -3,16 +3,18 @@
 //! `1984-03-12` is a date; below `date_of_birth` it is somebody's. In a table that word stands once, and far away: in the
 //! first line of a CSV file or of Markdown's table, in the column list of an INSERT, in the first of JSON's arrays.
 
+mod cells;
+
 use std::ops::Range;
+
+use memchr::{memchr, memchr2, memmem};
+
+use self::cells::{CELL_BYTES_MAX, Row, fields, head, is_name, literal, names, trimmed, tuple};
 
 /// A head is no longer,
 const HEAD_BYTES_MAX: usize = 2048;
-/// a column's name neither,
-const NAME_BYTES_MAX: usize = 48;
 /// and a row neither.
 const ROW_BYTES_MAX: usize = 16 << 10;
-/// A name with the blanks and quotes around it neither, where brackets are around all.
-const CELL_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
 /// Between a head and its rows there is no more, where both are arrays.
 const BETWEEN_BYTES_MAX: usize = 32;
 
@@ -52,6 +54,8 @@ pub(crate) struct Tables<'t> {
     none: [Option<usize>; 2],
     /// Brackets that are not closed before a row is too long.
     open: Vec<usize>,
+    /// Before this no quote is taken for one that is closed on another line.
+    unclosed: usize,
     /// Bytes that were looked at since somebody asked.
     walked: usize,
 }
@@ -78,9 +82,17 @@ pub(crate) fn name_in(text: &[u8], sought: Range<usize>) -> Option<usize> {
 pub(crate) fn may_be_head(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(CELL_BYTES_MAX)..at);
     let behind = text.get(at..at.saturating_add(CELL_BYTES_MAX).min(text.len()));
-    let ends = |byte: &&u8| !is_name(**byte) && !matches!(**byte, b'"' | b'\'' | b'`' | b'\\');
-    let left = before.unwrap_or_default().iter().rfind(ends);
-    let right = behind.unwrap_or_default().iter().find(ends);
+    let ends = |byte: &u8| !is_name(*byte) && !b"\"'`\\:".contains(byte);
+    let (before, behind) = (before.unwrap_or_default(), behind.unwrap_or_default());
+    let left = before.iter().rev().find(|byte| ends(byte));
+    let length = behind.iter().position(ends);
+    let right = length.and_then(|length| behind.get(length));
+    // What says something is no head.
+    let says = [&b"\":"[..], b"':", b": "];
+    let name = behind.get(..length.unwrap_or(0)).unwrap_or_default();
+    if memchr(b':', name).is_some() && says.iter().any(|says| memmem::find(name, says).is_some()) {
+        return false;
+    }
     let parts = |byte: &u8| matches!(byte, b',' | b';' | b'|' | b'\t');
     let closes = |byte: &u8| parts(byte) || matches!(byte, b')' | b']' | b'\n' | b'\r');
     // Where the first or the last of them stands there is a separator on one side only.
@@ -89,8 +101,17 @@ pub(crate) fn may_be_head(text: &[u8], at: usize) -> bool {
 
 impl<'t> Tables<'t> {
     pub(crate) fn new(text: &'t [u8]) -> Self {
-        let (open, none) = (Vec::new(), [None; 2]);
-        Self { text, seen: 0, bracket: None, begin: 0, is_string: false, none, open, walked: 0 }
+        Self {
+            text,
+            seen: 0,
+            bracket: None,
+            begin: 0,
+            is_string: false,
+            none: [None; 2],
+            open: Vec::new(),
+            unclosed: 0,
+            walked: 0,
+        }
     }
 
     /// What looking for them took, since it was asked for.
@@ -111,7 +132,7 @@ impl<'t> Tables<'t> {
         for (place, byte) in text.iter().enumerate().skip(first).rev() {
             self.walked += 1;
             match byte {
-                b'\n' => begin = begin.or(Some((place + 1, false))),
+                b'\n' | b'\r' => begin = begin.or(Some((place + 1, false))),
                 b'(' | b'[' | b')' | b']' | b'{' | b'}' | b';' => bracket = bracket.or(Some(place)),
                 b'"' if begin.is_none() => {
                     let before = text.get(..place).unwrap_or_default();
@@ -142,9 +163,10 @@ impl<'t> Tables<'t> {
         let head = start..line_end(text, start, HEAD_BYTES_MAX)?;
         let next = head.end + 1;
         let below = next..line_end(text, next, ROW_BYTES_MAX).unwrap_or(text.len());
-        let line = text.get(below.clone())?;
+        let line = text.get(of_quote(text, below.clone()))?;
         self.walked += head.len();
-        if let Some(columns) = names(text, fields(text, head.clone(), b'|'), true)
+        let head = of_quote(text, head);
+        if let Some(columns) = names(text, fields(text, head.clone(), b'|'))
             && is_rule(line)
         {
             let form = Form::Lines { separator: b'|', quoted };
@@ -152,13 +174,18 @@ impl<'t> Tables<'t> {
             return Some(Table { form, start, columns, rows, end: part.end });
         }
         for separator in *b"\t,;|" {
-            if memchr::memchr(separator, text.get(head.clone())?).is_none() {
+            if memchr(separator, text.get(head.clone())?).is_none() {
                 continue;
             }
-            let columns = names(text, fields(text, head.clone(), separator), false);
-            let Some(columns) = columns.filter(|all| all.len() > 1) else { continue };
-            let row = ended(text, below.clone(), quoted);
-            self.walked += row.len();
+            let columns = names(text, fields(text, head.clone(), separator));
+            // A comma at the end is rather one of code.
+            let says = |all: &Vec<Range<usize>>| {
+                let named = all.iter().filter(|name| !name.is_empty()).count() > 1;
+                named && (separator == b'|' || all.last().is_some_and(|name| !name.is_empty()))
+            };
+            let Some(columns) = columns.filter(says) else { continue };
+            let row = next..self.row_end(text, next, separator);
+            let row = ended(text, of_quote(text, row), quoted);
             if fields(text, row, separator).count() == columns.len() {
                 let form = Form::Lines { separator, quoted };
                 return Some(Table { form, start, columns, rows: next, end: part.end });
@@ -181,12 +208,26 @@ impl<'t> Tables<'t> {
         if at.checked_sub(opened)? > HEAD_BYTES_MAX || none.replace(opened) == Some(opened) {
             return None;
         }
-        let (columns, end) = head(text, opened, close, &mut self.walked)?;
+        let (columns, mut end) = head(text, opened, close, &mut self.walked)?;
+        let mut form = Form::Tuples { open, close };
+        if open == b'[' {
+            let index = index(text, end);
+            self.walked += index;
+            end += index;
+        }
         let rest = text.get(end..)?;
         let skipped = if open == b'(' {
-            let blanks = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-            let word = rest.get(blanks..blanks + 6)?;
-            word.eq_ignore_ascii_case(b"values").then_some(blanks + 6)?
+            let words = rest.get(..rest.len().min(BETWEEN_BYTES_MAX))?.to_ascii_lowercase();
+            let blanks = words.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let words = words.get(blanks..)?;
+            if words.starts_with(b"values") {
+                blanks + b"values".len()
+            } else {
+                // PostgreSQL's `COPY`.
+                words.starts_with(b"from stdin").then_some(())?;
+                form = Form::Lines { separator: b'\t', quoted: false };
+                line_end(text, end, BETWEEN_BYTES_MAX)? + 1 - end
+            }
         } else {
             let rest = rest.get(..rest.len().min(BETWEEN_BYTES_MAX))?;
             let between = |byte: &&u8| {
@@ -198,7 +239,6 @@ impl<'t> Tables<'t> {
             let between = rest.iter().take_while(between).count();
             rest.get(..between)?.iter().rposition(|byte| *byte == b'[')?
         };
-        let form = Form::Tuples { open, close };
         Some(Table { form, start: opened, columns, rows: end + skipped, end: part.end })
     }
 
@@ -213,7 +253,9 @@ impl<'t> Tables<'t> {
             if cells.len() != table.columns.len() {
                 break;
             }
-            let cells: Vec<_> = cells.into_iter().map(|cell| trimmed(self.text, cell)).collect();
+            let sql = matches!(table.form, Form::Tuples { open: b'(', .. });
+            let said = if sql { literal } else { trimmed };
+            let cells: Vec<_> = cells.into_iter().map(|cell| said(self.text, cell)).collect();
             row(&cells)?;
             at = end;
         }
@@ -235,6 +277,28 @@ impl<'t> Tables<'t> {
         }
     }
 
+    /// Where a row of a line ends, or of several where a quoted cell goes over them.
+    fn row_end(&mut self, text: &[u8], at: usize, separator: u8) -> usize {
+        let most = (at + ROW_BYTES_MAX).min(text.len());
+        let end_of = |from: usize| line_end(text, from, most - from).unwrap_or(most);
+        let line = end_of(at);
+        let (mut row, mut from, mut end) = (Row::new(separator), at, line);
+        loop {
+            for byte in text.get(from..end).unwrap_or_default() {
+                row.ends(*byte);
+            }
+            self.walked += end - from;
+            if !row.open || at < self.unclosed {
+                return end;
+            }
+            if end == most {
+                self.unclosed = most;
+                return line;
+            }
+            (from, end) = (end, end_of(end + 1));
+        }
+    }
+
     fn row(&mut self, table: &Table, at: usize) -> Option<(Vec<Range<usize>>, usize)> {
         let text = self.text.get(..table.end)?;
         match table.form {
@@ -242,10 +306,9 @@ impl<'t> Tables<'t> {
                 if at >= text.len() {
                     return None;
                 }
-                let most = (at + ROW_BYTES_MAX).min(text.len());
-                let end = line_end(text, at, ROW_BYTES_MAX).unwrap_or(most);
-                self.walked += end - at;
-                Some((fields(text, ended(text, at..end, quoted), separator).collect(), end + 1))
+                let end = self.row_end(text, at, separator);
+                let row = ended(text, of_quote(text, at..end), quoted);
+                Some((fields(text, row, separator).collect(), end + 1))
             }
             Form::Tuples { open, close } => {
                 let rest = text.get(at..)?;
@@ -267,10 +330,31 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// Where a line ends, if it is no longer than that.
+/// Where a line ends, if it is no longer than that: at its `\n`, or at a `\r` that has none behind it.
 fn line_end(text: &[u8], start: usize, most: usize) -> Option<usize> {
     let line = text.get(start..text.len().min(start + most))?;
-    memchr::memchr(b'\n', line).map(|at| start + at)
+    let at = start + memchr2(b'\n', b'\r', line)?;
+    Some(at + usize::from(text.get(at..at + 2) == Some(b"\r\n")))
+}
+
+/// A line without the marks of a quote before it.
+fn of_quote(text: &[u8], line: Range<usize>) -> Range<usize> {
+    let bytes = text.get(line.clone()).unwrap_or_default();
+    let marks = bytes.iter().take_while(|byte| matches!(byte, b'>' | b' ')).count();
+    let quoted = bytes.iter().take(marks).any(|byte| *byte == b'>');
+    if quoted { line.start + marks..line.end } else { line }
+}
+
+/// How much an array of names of rows takes that pandas puts between those of the columns and the rows.
+fn index(text: &[u8], end: usize) -> usize {
+    let most = |bytes: usize| text.get(end..text.len().min(end + bytes)).unwrap_or_default();
+    let near = most(BETWEEN_BYTES_MAX);
+    let Some(open) = memchr(b'[', near) else { return 0 };
+    let word = near.iter().take(open).filter(|byte| !byte.is_ascii_whitespace());
+    if !word.eq(b",\"index\":") {
+        return 0;
+    }
+    memchr(b']', most(ROW_BYTES_MAX)).map_or(0, |at| at + 1)
 }
 
 /// A line up to where the string of JSON that it is in ends.
@@ -288,132 +372,6 @@ fn is_rule(line: &[u8]) -> bool {
     let rule = |byte: &u8| matches!(byte, b'|' | b'-' | b'+' | b':' | b' ' | b'\t' | b'\r');
     let parts = || line.contains(&b'|') || line.contains(&b'+');
     line.iter().all(rule) && parts() && line.contains(&b'-')
-}
-
-/// What stands between separators, quotes kept together.
-fn fields(
-    text: &[u8],
-    line: Range<usize>,
-    separator: u8,
-) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut rest = Some(line);
-    std::iter::from_fn(move || {
-        let line = rest.take()?;
-        let mut quoted = false;
-        let ends = text.get(line.clone())?.iter().position(|byte| {
-            quoted ^= *byte == b'"' && separator != b'|';
-            *byte == separator && !quoted
-        });
-        let end = ends.map_or(line.end, |at| line.start + at);
-        rest = ends.map(|_| end + 1..line.end);
-        Some(line.start..end)
-    })
-}
-
-/// The names between a bracket and its end, and where that is.
-fn head(
-    text: &[u8],
-    open: usize,
-    close: u8,
-    walked: &mut usize,
-) -> Option<(Vec<Range<usize>>, usize)> {
-    let mut all = Vec::new();
-    let mut at = open + 1;
-    while at - open <= HEAD_BYTES_MAX {
-        let near = text.get(at..text.len().min(at + CELL_BYTES_MAX))?;
-        let length = near.iter().position(|byte| *byte == b',' || *byte == close);
-        *walked += length.unwrap_or(near.len()) + 1;
-        let cell = trimmed(text, at..at + length?);
-        if !is_named(text, &cell, is_name) {
-            return None;
-        }
-        all.push(cell);
-        at += length? + 1;
-        if text.get(at - 1) == Some(&close) {
-            return (all.len() > 1).then_some((all, at));
-        }
-    }
-    None
-}
-
-/// What stands between a bracket and its end, and where that is; where it has none, the brackets that are open.
-fn tuple(
-    text: &[u8],
-    first: usize,
-    close: u8,
-    walked: &mut usize,
-) -> Result<(Vec<Range<usize>>, usize), Vec<usize>> {
-    let mut all = Vec::new();
-    let mut start = first + 1;
-    let mut at = start;
-    let mut quote = None;
-    let mut open = vec![first];
-    let end = text.len().min(first + ROW_BYTES_MAX);
-    while at < end {
-        let Some(byte) = text.get(at).copied() else { break };
-        match (quote, byte) {
-            (Some(_), b'\\') => at += 1,
-            (Some(open), _) if byte == open => quote = None,
-            (None, b'"' | b'\'' | b'`') => quote = Some(byte),
-            (None, b'(' | b'[' | b'{') => open.push(at),
-            (None, _) if byte == close && open.len() == 1 => {
-                all.push(start..at);
-                *walked += at - first;
-                return Ok((all, at + 1));
-            }
-            (None, b')' | b']' | b'}') => {
-                open.pop();
-                if open.is_empty() {
-                    break;
-                }
-            }
-            (None, b',') if open.len() == 1 => {
-                all.push(start..at);
-                start = at + 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    *walked += at.saturating_sub(first);
-    Err(open)
-}
-
-/// Without blanks and quotes.
-fn trimmed(text: &[u8], cell: Range<usize>) -> Range<usize> {
-    let bytes = text.get(cell.clone()).unwrap_or_default();
-    let blank = |byte: &u8| !byte.is_ascii_whitespace();
-    let Some(first) = bytes.iter().position(blank) else { return cell.start..cell.start };
-    let last = bytes.iter().rposition(blank).unwrap_or(first);
-    let quote = |at: usize| bytes.get(at).filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
-    if last > first && quote(first).is_some() && quote(first) == quote(last) {
-        return cell.start + first + 1..cell.start + last;
-    }
-    cell.start + first..cell.start + last + 1
-}
-
-/// Columns' names, if all of them are such.
-fn names(
-    text: &[u8],
-    all: impl Iterator<Item = Range<usize>>,
-    empty: bool,
-) -> Option<Vec<Range<usize>>> {
-    // Where lines are rows, a bracket is a part of what it stands in.
-    let of_line = |byte| is_name(byte) || b"()%".contains(&byte);
-    let fits = |one: &Range<usize>| one.is_empty() && empty || is_named(text, one, of_line);
-    all.map(|one| Some(trimmed(text, one)).filter(fits)).collect()
-}
-
-fn is_named(text: &[u8], one: &Range<usize>, is_part: impl Fn(u8) -> bool) -> bool {
-    let name = text.get(one.clone()).unwrap_or_default();
-    let letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
-    name.len() <= NAME_BYTES_MAX
-        && name.iter().all(|byte| is_part(*byte))
-        && name.iter().any(letter)
-}
-
-fn is_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"_- ./#*?&".contains(&byte)
 }
 
 #[cfg(test)]
@@ -448,7 +406,8 @@ mod tests {
         let mysql = "+----+------------+\n| id | dob        |\n+----+------------+\n|  1 | 1984-03-12 |\n+----+------------+\n";
         assert_eq!(column(mysql, "dob"), ["1984-03-12"]);
         let sql = "INSERT INTO people (id, name, `dob`)\nVALUES (1, 'O''Neil, Al', '1984-03-12'),\n(2, NULL, DATE('1990-01-02'));";
-        assert_eq!(column(sql, "dob"), ["1984-03-12", "DATE('1990-01-02')"]);
+        assert_eq!(column(sql, "dob"), ["1984-03-12", "1990-01-02"]);
+        assert_eq!(column(sql, "name"), ["O''Neil, Al", "NULL"]);
         let arrays = r#"[["id","dob"],[1,"1984-03-12"],[2,null]]"#;
         assert_eq!(column(arrays, "dob"), ["1984-03-12", "null"]);
         let apart = r#"{"columns":["id","dob"],"rows":[[1,"1984-03-12"],[2,"1990-01-02"]]}"#;
@@ -466,6 +425,9 @@ mod tests {
             "f(dob, phone) returns (1, 2)",
             r#"["dob","phone"]"#,
             "dob: 1984, x\n1, 2\n",
+            ", dob\n, 1984\n",
+            "\"dob\",\n\"1984\",\n",
+            "\"id\", \"dob\",\n\"7\", \"1984\",\n",
         ] {
             let word = if text.contains("dob") { "dob" } else { "phone" };
             assert_eq!(column_or_none(text, word), Vec::<String>::new(), "{text}");
@@ -503,6 +465,11 @@ mod tests {
             "(dob,x)values('",
             "[\"dob\",\"x\"],[[",
             "dob|\n|-",
+            "dob,x\n1,\"",
+            "dob,x\n\"1,2\n",
+            "[\"dob\",\"x\"],\"index\":[[",
+            "(dob,x) from stdin;\n",
+            "> dob,x\r> 1,2\r",
         ] {
             let text = one.repeat((64 << 10) / one.len());
             let mut tables = Tables::new(text.as_bytes());
@@ -521,7 +488,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_read_without_a_panic(text in "[a-c,;|\"'()\\[\\]\n\t -]{0,80}", at in 0_usize..80) {
+        fn any_text_is_read_without_a_panic(text in "[a-c,;|\"'()\\[\\]\n\r\t >*\\\\:-]{0,80}", at in 0_usize..80) {
             let mut tables = Tables::new(text.as_bytes());
             if let Some(table) = tables.at(&(0..text.len()), at.min(text.len())) {
                 let told = tables.rows(&table, |cells| {
