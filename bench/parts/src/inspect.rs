@@ -24,7 +24,7 @@ fn scan() -> Case {
         found.is_ok_and(<[_]>::is_empty)
     })
     // Each regex that is asked makes room for its groups.
-    .allocates(98)
+    .allocates(100)
 }
 
 fn prepared() -> Option<(Inspector, Scratch)> {
