@@ -94,7 +94,7 @@ trait WordSearch: Send + Sync {
     /// What a thread needs to search with it.
     fn scratch(&self) -> Result<WordScratch, String>;
 
-    /// Tells each word that occurs, and where it ends: each occurrence, in no particular order.
+    /// Tells each word that occurs, and where it ends: each occurrence once or twice, in no particular order.
     fn search(
         &self,
         text: &[u8],
@@ -125,7 +125,7 @@ impl EngineScratch {
 enum WordScratch {
     None,
     #[cfg(feature = "vectorscan")]
-    Vectorscan(hyperscan::prelude::Scratch),
+    Vectorscan(vectorscan::Memory),
 }
 
 /// Rules prepared for the search.
