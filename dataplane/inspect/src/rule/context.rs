@@ -44,13 +44,13 @@ impl Context {
         &self.words
     }
 
-    /// In every way in which they are written, in lower case.
+    /// In every way in which they are written; letters of ASCII in lower case.
     pub(crate) fn written(&self) -> Vec<Vec<u8>> {
         let all = self.words.iter();
         if self.verbatim {
             return all.map(|word| word.clone().into_bytes()).collect();
         }
-        all.flat_map(|word| ways(word)).map(String::into_bytes).collect()
+        all.flat_map(|word| ways(word)).flat_map(cases).map(String::into_bytes).collect()
     }
 
     /// Whether one of them stands beside `secret`.
@@ -77,6 +77,24 @@ impl Context {
         hits.map(move |hit| part.start + hit.start()..part.start + hit.end())
             .filter(move |word| stands_alone(text, word.clone()))
     }
+}
+
+/// A word in the cases in which it is written, where those of ASCII are not all: in small letters, with a capital at its
+/// beginning, or at that of each of its parts, and in capitals.
+fn cases(word: String) -> Vec<String> {
+    if word.is_ascii() {
+        return vec![word];
+    }
+    let title = |part: &str| {
+        let mut characters = part.chars();
+        let first = characters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(characters).collect::<String>()
+    };
+    let each = word.split_inclusive([' ', '_', '-']).map(title).collect();
+    let mut all = vec![title(&word), each, word.to_uppercase(), word];
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// The ways in which a word is written: with a blank, `_`, `-` or nothing where it has a blank.

@@ -22,6 +22,9 @@ const CACHE_BYTES_MAX: usize = 2 << 20;
 /// Where a match may begin at no more places than these, each is asked by itself: what does not begin there ends
 /// soon, and what may begin anywhere is looked for to the end.
 const BEGINS_FEW: usize = 4;
+/// What a match has behind its secret may begin the next, if it is no longer: as what tells tokens apart does, that stand
+/// on lines of their own.
+const SHARED_BYTES_MAX: usize = 4;
 /// Places of groups that take no memory of their own.
 const SLOTS_FEW: usize = 16;
 /// No text has one; TOML's `"\b"` is one.
@@ -150,8 +153,10 @@ impl Pattern {
             let looked_at = whole.end.saturating_add(longest).min(span.end);
             budget.spend(looked_at - from)?;
             found(whole, secret.unwrap_or(whole), budget)?;
+            let secret_end = secret.map_or(whole.end, |secret| secret.end);
+            let shared = whole.end - secret_end <= SHARED_BYTES_MAX;
             // An empty match would be found for ever.
-            from = whole.end.max(whole.start + 1);
+            from = if shared { secret_end } else { whole.end }.max(whole.start + 1);
         }
         Ok(())
     }

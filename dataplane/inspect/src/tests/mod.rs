@@ -267,3 +267,38 @@ fn what_an_own_rule_finds_is_told_as_its_own() {
         inspector.distinct(&findings).filter_map(|one| inspector.rule(one)).collect();
     assert_eq!(told.iter().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), ["acme-bot"]);
 }
+
+/// What tells two of them apart is one byte, which ends the match before it.
+#[test]
+fn secrets_on_lines_of_their_own_are_all_found() {
+    let all =
+        "DB_PASSWORD=letmein9\nADMIN_PASSWORD=sunshine7\nX_PASSWORD=dragon55\nY_PASSWORD=wizard31";
+    let pgpass = "db:5432:*:app:quartz7Bay\ndb:5432:*:web:Thorn81x\ndb:5432:*:ops:Basil55t";
+    for kind in EngineKind::BUILT {
+        let inspector = inspector(*kind);
+        for (text, secrets) in [
+            (all, &["letmein9", "sunshine7", "dragon55", "wizard31"][..]),
+            (pgpass, &["quartz7Bay", "Thorn81x", "Basil55t"]),
+        ] {
+            let found = found(&inspector, text.as_bytes(), Form::Text);
+            for secret in secrets {
+                assert!(found.iter().any(|(_, one, _)| one == secret), "{secret}: {found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn words_of_other_alphabets_are_a_context_in_any_case() {
+    let inspector = inspector(EngineKind::BEST);
+    for text in [
+        "тел: 98765 43210",
+        "Тел: 98765 43210",
+        "МОБ: 98765 43210",
+        "MÓVIL: 98765 43210",
+        "Útlevél: 512904738",
+        "ÚTLEVÉL: 512904738",
+    ] {
+        assert!(!found(&inspector, text.as_bytes(), Form::Text).is_empty(), "{text}");
+    }
+}
