@@ -101,8 +101,8 @@ fn pointless(
     if fits.peek().is_none() {
         return match &one.of {
             Findings::Rules(name) => Some((
-                format!("{place} says nothing: `{name}` is in `inspection.disable`"),
-                "remove one of the two",
+                format!("{place} says nothing: `{name}` is disabled"),
+                "remove it, or take the rule back from `inspection.disable` or a file's `disabledRules`",
             )),
             Findings::Class(class) => Some((
                 format!("{place} says nothing: no rule is of class `{class}`"),
