@@ -59,6 +59,7 @@ impl Prepared {
         let key = of.key.clone();
         if let Some(before) = before.filter(|before| before.holds_for(of)) {
             named::missing(snapshot, of, path, &before.read.known)?;
+            named::without_domain(snapshot, of, path, before.inspector.rules())?;
             let same = before.clone();
             return Ok(Some(Self { keys, key, of: of.clone(), took: None, ..same }));
         }
@@ -272,6 +273,7 @@ fn load(
     let ids = of.disable.iter().map(|rule| rule.id.as_str());
     let ids: Vec<_> = ids.filter(is_there).collect();
     set = set.without(ids).map_err(|error| of_file(path, error.to_string()))?;
+    named::without_domain(snapshot, of, path, set.rules())?;
     if set.rules().len() > penstock_inspect::RULES_MAX {
         let (rules, most) = (set.rules().len(), penstock_inspect::RULES_MAX);
         return Err(of_file(path, format!("there are {rules} rules; {most} may hold at once")));

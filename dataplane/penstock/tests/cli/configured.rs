@@ -281,6 +281,30 @@ fn check_names_every_rule_that_is_not_there_with_its_place() {
     }
 }
 
+#[test]
+fn a_domain_is_kept_of_no_rule_that_finds_none() {
+    let own = "{ upstream: up, inspection: { actions: [\
+               { rule: acme-number, action: redact, keep: domain }] } }";
+    let inspection = "{ built_in: false, rules: [own.toml], actions: [\
+                      { rule: \"acme-k*\", action: redact, keep: domain }, \
+                      { rule: \"acme-*\", direction: request, action: redact, keep: domain }, \
+                      { rule: acme-mail, action: redact, keep: domain }] }";
+    let folder = folder(&format!("{{ one: {own} }}"), inspection);
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!(code(&output), 78);
+    let told = stderr(&output);
+    assert_eq!(told.matches("`keep` cannot be `domain`").count(), 2, "{told}");
+    for (written, class) in [("\"acme-k*\"", "secret"), ("acme-number", "card")] {
+        let id = written.trim_matches('"');
+        let says = format!(
+            "`keep` cannot be `domain` for `{id}`: it finds no `email`, and a `{class}` has none"
+        );
+        let (_, behind) = told.split_once(&says).expect(&says);
+        let place = place(&folder, written);
+        assert!(behind.lines().nth(1).is_some_and(|at| at.contains(place.trim_end_matches(": "))));
+    }
+}
+
 /// Where something stands in the configuration.
 fn place(folder: &Folder, written: &str) -> String {
     let text = folder.read("p.yaml");
