@@ -1,6 +1,7 @@
 //! All rules that hold at once: the built-in ones, an organisation's own, or both.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::built_in::Tuning;
@@ -14,6 +15,10 @@ use crate::policy::{UnknownRule, is_named};
 
 /// So many rules may hold at once.
 pub const RULES_MAX: usize = 10_000;
+
+/// Reads the file that another extends, by what that calls it: the name by which it can be opened, and its text. Or
+/// why not, for a person.
+type ReadFile<'r> = dyn FnMut(&str) -> Result<(String, String), String> + 'r;
 
 /// Rules with unique ids, in the order in which they were given.
 #[derive(Debug, Default)]
@@ -29,27 +34,24 @@ impl RuleSet {
     /// The rules of a file in gitleaks' form: its own, behind them those of the file that it extends, for which
     /// `read` is asked, and the built-in ones where it extends these; of the same id the first. So of two that
     /// find the same its own is told. Fails with all that is wrong with the files.
-    pub fn from_file(
-        name: &str,
-        text: &str,
-        read: &mut dyn FnMut(&str) -> Result<String, String>,
-    ) -> Result<Self, RuleError> {
+    pub fn from_file(name: &str, text: &str, read: &mut ReadFile<'_>) -> Result<Self, RuleError> {
         let mut faults = Faults::default();
-        let set = Self::from_file_within(Source { name, text }, read, EXTENDS_MAX, &mut faults);
+        let set = Self::from_file_within(Source { name, text }, read, &[], &mut faults);
         faults.end()?;
         Ok(set)
     }
 
+    /// `above` are the files that extend it.
     fn from_file_within(
         source: Source<'_>,
-        read: &mut dyn FnMut(&str) -> Result<String, String>,
-        depth: usize,
+        read: &mut ReadFile<'_>,
+        above: &[&str],
         faults: &mut Faults,
     ) -> Self {
         let Source { name, .. } = source;
         let Some(mut file) = File::parse(source, faults) else { return Self::default() };
         let extend = std::mem::take(&mut file.extend);
-        let mut others = Self::extended(source, &extend, read, depth, faults);
+        let mut others = Self::extended(source, &extend, read, above, faults);
         let own = file.read(faults);
         let mut seen = HashSet::new();
         for rule in &own.rules {
@@ -109,24 +111,30 @@ impl RuleSet {
     fn extended(
         source: Source<'_>,
         extend: &Extend,
-        read: &mut dyn FnMut(&str) -> Result<String, String>,
-        depth: usize,
+        read: &mut ReadFile<'_>,
+        above: &[&str],
         faults: &mut Faults,
     ) -> Self {
         let mut others = Self::default();
         if let Some(path) = &extend.path {
-            let other = match depth.checked_sub(1) {
-                None => Err(format!("`extend.path` leads through more than {EXTENDS_MAX} files")),
-                Some(depth) => read(path.get_ref())
-                    .map(|text| (depth, text))
-                    .map_err(|error| format!("`extend.path`: {error}")),
-            };
-            match other {
-                Ok((depth, text)) => {
-                    let other = Source { name: path.get_ref(), text: &text };
-                    others = Self::from_file_within(other, read, depth, faults);
+            let chain = [above, &[source.name]].concat();
+            let other = read(path.get_ref()).and_then(|(name, text)| {
+                if chain.iter().any(|one| Path::new(one) == Path::new(&name)) {
+                    Err(format!("it leads back to {name}"))
+                } else if chain.len() > EXTENDS_MAX {
+                    Err(format!("it leads through more than {EXTENDS_MAX} files"))
+                } else {
+                    Ok((name, text))
                 }
-                Err(what) => faults.push(source.fault(&path.span(), what)),
+            });
+            match other {
+                Ok((name, text)) => {
+                    let other = Source { name: &name, text: &text };
+                    others = Self::from_file_within(other, read, &chain, faults);
+                }
+                Err(what) => {
+                    faults.push(source.fault(&path.span(), format!("`extend.path`: {what}")));
+                }
             }
         }
         // Where the other file brings them they are as that makes of them.
@@ -324,7 +332,7 @@ mod tests {
 
     fn load(text: &str) -> Result<RuleSet, RuleError> {
         RuleSet::from_file("own.toml", text, &mut |path| match path {
-            "base.toml" => Ok("[[rules]]\nid = 'base'\nregex = 'b{3}'\n".into()),
+            "base.toml" => Ok((path.into(), "[[rules]]\nid = 'base'\nregex = 'b{3}'\n".into())),
             _ => Err(format!("no file {path}")),
         })
     }

@@ -276,6 +276,25 @@ fn own_rules_are_asked_instead_and_what_the_built_in_ones_find_is_masked() {
 }
 
 #[test]
+fn a_file_that_another_extends_is_told_by_a_path_that_can_be_opened() {
+    let folder = Folder::new();
+    folder.write("a.txt", TOKEN);
+    std::fs::create_dir(folder.0.join("sub")).expect("a folder");
+    folder.write("sub/own.toml", "[extend]\npath = 'base.toml'\n");
+    folder.write("sub/base.toml", "[[rules]]\nid = 'a'\nregex = '('\n");
+    let place = "--> sub/base.toml:2:1\n";
+    let told = |folder: &Folder| {
+        let output = folder.penstock(&["inspect", "--rules", "sub/own.toml", "a.txt"]);
+        assert_eq!((code(&output), stdout(&output).as_str()), (65, ""));
+        stderr(&output)
+    };
+    assert!(told(&folder).contains(place), "{}", told(&folder));
+    folder.write("sub/base.toml", "[extend]\npath = 'own.toml'\n");
+    let back = "`extend.path`: it leads back to sub/own.toml\n";
+    assert!(told(&folder).contains(back), "{}", told(&folder));
+}
+
+#[test]
 fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
     let folder = Folder::new();
     folder.write("a.txt", TOKEN);
