@@ -43,7 +43,7 @@ pub use policy::{
     Policy, Settings, Side, Told, UnknownRule, Why, is_named,
 };
 pub use redact::{Splice, spliced};
-pub use rule::{Fault, RULES_MAX, Rule, RuleError, RuleSet};
+pub use rule::{Fault, RULES_MAX, Rule, RuleError, RuleSet, Tuning};
 pub use scan::{Finding, Form, Inspector, Scratch};
 pub use validate::Validator;
 pub use windows::{Settled, Windows};

@@ -12,7 +12,7 @@ use penstock_config::{
 };
 use penstock_inspect::{
     Action, Class, EngineKind, Entry, Inspector, Keep, Keys, Limits, Of, OverLimit, Policy, Rule,
-    RuleSet, Settings, Side,
+    RuleSet, Settings, Side, Tuning, is_named,
 };
 use penstock_proxy::{Guard, Guards};
 
@@ -59,6 +59,7 @@ impl Prepared {
         let key = of.key.clone();
         if let Some(before) = before.filter(|before| before.holds_for(of)) {
             named::missing(snapshot, of, path, &before.read.known)?;
+            named::without_domain(snapshot, of, path, before.inspector.rules())?;
             let same = before.clone();
             return Ok(Some(Self { keys, key, of: of.clone(), took: None, ..same }));
         }
@@ -217,9 +218,9 @@ fn load(
     read: &mut Read,
 ) -> Result<RuleSet, Vec<Problem>> {
     let mut set = RuleSet::default();
-    let (mut left_out, mut wrong) = (Vec::new(), Vec::new());
+    let (mut tunings, mut left_out, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for file in &of.rules {
-        let mut more = match rules::load_noting(file, &mut read.files) {
+        let more = match rules::load_noting(file, &mut read.files) {
             Ok(more) => more,
             Err(problems) => {
                 wrong.extend(problems);
@@ -227,13 +228,14 @@ fn load(
             }
         };
         if !of.built_in && more.rules().iter().any(Rule::is_built_in) {
-            more = more.without_built_in();
             left_out.push(format!(
                 "{}: what `extend.useDefault` brings is left out, and what the file changes of it: the configuration \
                  says `built_in: false`",
                 file.display()
             ));
         }
+        let (more, tuning) = more.without_built_in();
+        tunings.push(tuning);
         let differing = more.differing(&set);
         if let Some(rule) = more.rules().iter().find(|rule| differing.contains(&rule.id)) {
             let line = rule.place.as_ref().map_or(1, |(_, line)| *line);
@@ -250,7 +252,7 @@ fn load(
         set = set.and(more);
     }
     if of.built_in {
-        set = set.and_built_in().map_err(report::of_rules)?;
+        set = set.and_built_in(&tunings).map_err(report::of_rules)?;
     }
     if let Some(names) = &of.names {
         match with_names(set, names, read) {
@@ -262,11 +264,16 @@ fn load(
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    read.known = set.rules().iter().map(|rule| rule.id.clone()).collect();
+    let disabled = tunings.iter().filter(|_| of.built_in).flat_map(Tuning::disabled);
+    let ids = set.rules().iter().map(|rule| rule.id.as_str());
+    read.known = ids.chain(disabled).map(str::to_owned).collect();
     read.notes = [set.notes(), &left_out].concat();
     named::missing(snapshot, of, path, &read.known)?;
+    let is_there = |id: &&str| set.rules().iter().any(|rule| is_named(id, &rule.id));
     let ids = of.disable.iter().map(|rule| rule.id.as_str());
+    let ids: Vec<_> = ids.filter(is_there).collect();
     set = set.without(ids).map_err(|error| of_file(path, error.to_string()))?;
+    named::without_domain(snapshot, of, path, set.rules())?;
     if set.rules().len() > penstock_inspect::RULES_MAX {
         let (rules, most) = (set.rules().len(), penstock_inspect::RULES_MAX);
         return Err(of_file(path, format!("there are {rules} rules; {most} may hold at once")));

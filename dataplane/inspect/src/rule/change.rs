@@ -8,7 +8,7 @@ use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
 /// What it says; the rest of the rule stays.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Change {
     pub(super) id: String,
     /// The line of its id.
@@ -69,6 +69,26 @@ impl Change {
         rule.examples.extend(self.examples);
         rule.counterexamples.extend(self.counterexamples);
         Ok(())
+    }
+
+    /// The keys whose values take the place of the rule's own, and what they say.
+    pub(super) fn settings(&self) -> impl Iterator<Item = (&'static str, String)> {
+        fn said(value: impl std::fmt::Debug) -> String {
+            format!("{value:?}")
+        }
+        let Self { description, class, secret_group, entropy, validator, context, action, .. } =
+            self;
+        [
+            ("description", (!description.is_empty()).then(|| said(description))),
+            ("class", class.map(said)),
+            ("secretGroup", (*secret_group > 0).then(|| said(secret_group))),
+            ("entropy", entropy.map(said)),
+            ("validator", validator.map(said)),
+            ("context", (!context.is_empty()).then(|| said(context))),
+            ("action", action.map(said)),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
     }
 
     /// Whether it says what only a file for penstock does.

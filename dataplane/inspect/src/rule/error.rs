@@ -107,11 +107,18 @@ mod tests {
     use super::*;
 
     fn load(text: &str) -> Result<RuleSet, RuleError> {
-        RuleSet::from_file("own.toml", text, &mut |path| match path {
-            "base.toml" => Ok("[[rules]]\nid = 'base'\nregex = 'b{3}'\n".into()),
-            "wrong.toml" => Ok("[[rules]]\nid = 'x*'\nregex = 'x'\n".into()),
-            "round.toml" => Ok("[extend]\npath = 'round.toml'\n".into()),
-            _ => Err(format!("no file {path}")),
+        RuleSet::from_file("own.toml", text, &mut |path| {
+            let text = match path {
+                "base.toml" => "[[rules]]\nid = 'base'\nregex = 'b{3}'\n",
+                "wrong.toml" => "[[rules]]\nid = 'x*'\nregex = 'x'\n",
+                "round.toml" => "[extend]\npath = 'round.toml'\n",
+                "back.toml" => "[extend]\npath = 'own.toml'\n",
+                "own.toml" => "",
+                "one.toml" => "[extend]\npath = 'two.toml'\n",
+                "two.toml" => "[extend]\npath = 'base.toml'\n",
+                _ => return Err(format!("no file {path}")),
+            };
+            Ok((path.to_owned(), text.to_owned()))
         })
     }
 
@@ -134,7 +141,14 @@ mod tests {
         );
         let gone = "[extend]\nuseDefault = true\npath = 'no.toml'\n";
         assert_eq!(error(gone), "own.toml:3:8: `extend.path`: no file no.toml");
-        assert!(error("[extend]\npath = 'round.toml'\n").contains("more than 2 files"));
+        let extends = |path: &str| format!("[extend]\npath = '{path}'\n");
+        let round = "round.toml:2:8: `extend.path`: it leads back to round.toml";
+        assert_eq!(error(&extends("round.toml")), round);
+        let back = "back.toml:2:8: `extend.path`: it leads back to own.toml";
+        assert_eq!(error(&extends("back.toml")), back);
+        assert!(load(&extends("two.toml")).is_ok());
+        let deep = "two.toml:2:8: `extend.path`: it leads through more than 2 files";
+        assert_eq!(error(&extends("one.toml")), deep);
         let group = "[[rules]]\nid = 'a'\nregex = '(a)'\nsecretGroup = 2\n";
         assert!(error(group).contains("its regex has 1 group"));
         let validator = "[[rules]]\nid = 'a'\nregex = 'a'\nvalidator = 'lun'\n";

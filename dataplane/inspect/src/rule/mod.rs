@@ -1,6 +1,7 @@
 //! Rules: what is looked for, and when what looks like it is not it.
 
 mod allow;
+mod built_in;
 mod change;
 mod context;
 mod dialect;
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) use allow::{Allowlist, Matched};
+pub use built_in::Tuning;
 use context::ways;
 pub(crate) use context::{CONTEXT_AFTER, CONTEXT_BEFORE, Context, begins_alone, stands_alone};
 pub(crate) use entropy::bits_per_byte;

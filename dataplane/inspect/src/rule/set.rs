@@ -1,87 +1,57 @@
 //! All rules that hold at once: the built-in ones, an organisation's own, or both.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
+use super::built_in::Tuning;
 use super::change::Change;
 use super::error::{Fault, Faults, Source};
 use super::file::{self, Allowed, Extend, File};
-use super::{Rule, RuleError};
+use super::{Allowlist, Rule, RuleError};
 use crate::class::Class;
 use crate::detect::{Detector, NameError, Names};
 use crate::policy::{UnknownRule, is_named};
 
-/// Written by us from what vendors, laws and standards publish.
-const BUILT_IN: [(&str, &str); 6] = [
-    ("cloud.toml", include_str!("../../rules/cloud.toml")),
-    ("development.toml", include_str!("../../rules/development.toml")),
-    ("services.toml", include_str!("../../rules/services.toml")),
-    ("generic.toml", include_str!("../../rules/generic.toml")),
-    ("personal.toml", include_str!("../../rules/personal.toml")),
-    ("injection.toml", include_str!("../../rules/injection.toml")),
-];
-
 /// So many rules may hold at once.
 pub const RULES_MAX: usize = 10_000;
+
+/// Reads the file that another extends, by what that calls it: the name by which it can be opened, and its text. Or
+/// why not, for a person.
+type ReadFile<'r> = dyn FnMut(&str) -> Result<(String, String), String> + 'r;
 
 /// Rules with unique ids, in the order in which they were given.
 #[derive(Debug, Default)]
 pub struct RuleSet {
-    rules: Vec<Rule>,
-    notes: Vec<String>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) notes: Vec<String>,
+    /// What its files say of built-in rules: these come into a configuration once, whatever number of files extend
+    /// them.
+    pub(super) tuning: Tuning,
 }
 
 impl RuleSet {
-    /// The built-in rules.
-    pub fn built_in() -> Result<Self, RuleError> {
-        let mut faults = Faults::default();
-        let set = Self::built_in_within(&mut faults);
-        faults.end()?;
-        Ok(set)
-    }
-
-    fn built_in_within(faults: &mut Faults) -> Self {
-        let mut set = Self::default();
-        for (name, text) in BUILT_IN {
-            let source = Source { name, text };
-            let Some(file) = File::parse(source, faults) else { continue };
-            let own = file.read(faults);
-            let mut part = Self { rules: own.rules, notes: Vec::new() };
-            for allowed in own.allowed {
-                part.allow(source, &allowed, &mut Elsewhere::default(), faults);
-            }
-            set.take(name, part.rules, faults);
-        }
-        for rule in &mut set.rules {
-            (rule.place, rule.keywords_within) = (None, true);
-        }
-        set
-    }
-
     /// The rules of a file in gitleaks' form: its own, behind them those of the file that it extends, for which
     /// `read` is asked, and the built-in ones where it extends these; of the same id the first. So of two that
     /// find the same its own is told. Fails with all that is wrong with the files.
-    pub fn from_file(
-        name: &str,
-        text: &str,
-        read: &mut dyn FnMut(&str) -> Result<String, String>,
-    ) -> Result<Self, RuleError> {
+    pub fn from_file(name: &str, text: &str, read: &mut ReadFile<'_>) -> Result<Self, RuleError> {
         let mut faults = Faults::default();
-        let set = Self::from_file_within(Source { name, text }, read, EXTENDS_MAX, &mut faults);
+        let set = Self::from_file_within(Source { name, text }, read, &[], &mut faults);
         faults.end()?;
         Ok(set)
     }
 
+    /// `above` are the files that extend it.
     fn from_file_within(
         source: Source<'_>,
-        read: &mut dyn FnMut(&str) -> Result<String, String>,
-        depth: usize,
+        read: &mut ReadFile<'_>,
+        above: &[&str],
         faults: &mut Faults,
     ) -> Self {
         let Source { name, .. } = source;
         let Some(mut file) = File::parse(source, faults) else { return Self::default() };
         let extend = std::mem::take(&mut file.extend);
-        let mut others = Self::extended(source, &extend, read, depth, faults);
+        let mut others = Self::extended(source, &extend, read, above, faults);
         let own = file.read(faults);
         let mut seen = HashSet::new();
         for rule in &own.rules {
@@ -97,7 +67,12 @@ impl RuleSet {
         let mut elsewhere = Elsewhere { defaults, ids: Vec::new() };
         for id in &extend.disabled_rules {
             let (span, id) = (id.span(), id.get_ref());
-            if !others.has(id) && !elsewhere.takes(id) {
+            if others.has(id) {
+                // Of a file that extends none of them it may be another's.
+                if defaults {
+                    others.tuning.disable(id);
+                }
+            } else if !elsewhere.takes(id) {
                 let what = format!("`extend.disabledRules`: there is no rule `{id}` to disable");
                 faults.push(source.fault(&span, what));
             }
@@ -106,7 +81,7 @@ impl RuleSet {
             |rule: &Rule| extend.disabled_rules.iter().any(|id| *id.get_ref() == rule.id);
         others.rules.retain(|rule| !is_disabled(rule));
         let notes = own.of_files.notes(name);
-        let mut set = Self { rules: own.rules, notes }.and(others);
+        let mut set = Self { rules: own.rules, notes, ..Self::default() }.and(others);
         for change in own.changes {
             let is_ours = |elsewhere: &mut Elsewhere| {
                 whole && (change.is_of_penstock() || !elsewhere.takes(&change.id))
@@ -136,27 +111,39 @@ impl RuleSet {
     fn extended(
         source: Source<'_>,
         extend: &Extend,
-        read: &mut dyn FnMut(&str) -> Result<String, String>,
-        depth: usize,
+        read: &mut ReadFile<'_>,
+        above: &[&str],
         faults: &mut Faults,
     ) -> Self {
         let mut others = Self::default();
         if let Some(path) = &extend.path {
-            let other = match depth.checked_sub(1) {
-                None => Err(format!("`extend.path` leads through more than {EXTENDS_MAX} files")),
-                Some(depth) => read(path.get_ref())
-                    .map(|text| (depth, text))
-                    .map_err(|error| format!("`extend.path`: {error}")),
-            };
-            match other {
-                Ok((depth, text)) => {
-                    let other = Source { name: path.get_ref(), text: &text };
-                    others = Self::from_file_within(other, read, depth, faults);
+            let chain = [above, &[source.name]].concat();
+            let other = read(path.get_ref()).and_then(|(name, text)| {
+                if chain.iter().any(|one| Path::new(one) == Path::new(&name)) {
+                    Err(format!("it leads back to {name}"))
+                } else if chain.len() > EXTENDS_MAX {
+                    Err(format!("it leads through more than {EXTENDS_MAX} files"))
+                } else {
+                    Ok((name, text))
                 }
-                Err(what) => faults.push(source.fault(&path.span(), what)),
+            });
+            match other {
+                Ok((name, text)) => {
+                    let other = Source { name: &name, text: &text };
+                    others = Self::from_file_within(other, read, &chain, faults);
+                }
+                Err(what) => {
+                    faults.push(source.fault(&path.span(), format!("`extend.path`: {what}")));
+                }
             }
         }
-        if extend.use_default { others.and(Self::built_in_within(faults)) } else { others }
+        // Where the other file brings them they are as that makes of them.
+        let are_there = others.rules.iter().any(Rule::is_built_in);
+        if extend.use_default && !are_there {
+            others.and(Self::built_in_within(faults))
+        } else {
+            others
+        }
     }
 
     /// The rules, in their order.
@@ -170,10 +157,15 @@ impl RuleSet {
     }
 
     /// Changes a rule that is there already.
-    fn change(&mut self, name: &str, change: Change, faults: &mut Faults) {
+    pub(super) fn change(&mut self, name: &str, change: Change, faults: &mut Faults) {
         let (line, id) = (change.line, change.id.clone());
         let changed = match self.rules.iter_mut().find(|rule| rule.id == id) {
-            Some(rule) => change.to(rule),
+            Some(rule) => {
+                if rule.is_built_in() {
+                    self.tuning.change(name, &change);
+                }
+                change.to(rule)
+            }
             None => Err(
                 "it has no `regex`, and no such rule is extended that it would change; write a `regex`, or for one of \
                  the built-in rules `[extend]` with `useDefault = true`"
@@ -185,12 +177,12 @@ impl RuleSet {
         }
     }
 
-    fn has(&self, id: &str) -> bool {
+    pub(super) fn has(&self, id: &str) -> bool {
         self.rules.iter().any(|rule| rule.id == id)
     }
 
     /// Lets go what a file lets go for all rules, or for some.
-    fn allow(
+    pub(super) fn allow(
         &mut self,
         source: Source<'_>,
         allowed: &Allowed,
@@ -206,8 +198,21 @@ impl RuleSet {
             }
         }
         let Some(allowlist) = allowlist else { return };
+        let ids: Vec<String> = ids.iter().map(|id| id.get_ref().clone()).collect();
+        self.let_go(&ids, allowlist);
+        let meant = |rule: &&Rule| ids.is_empty() || ids.contains(&rule.id);
+        let built_in = self.rules.iter().filter(|rule| rule.is_built_in()).filter(meant);
+        let tuned: Vec<String> = built_in.map(|rule| rule.id.clone()).collect();
+        if !tuned.is_empty() {
+            let ids = if ids.is_empty() { ids } else { tuned };
+            self.tuning.allow(source.name, ids, allowlist);
+        }
+    }
+
+    /// Lets that go for the rules of these ids, or for all where there are none.
+    pub(super) fn let_go(&mut self, ids: &[String], allowlist: &Arc<Allowlist>) {
         for rule in &mut self.rules {
-            let is_meant = ids.is_empty() || ids.iter().any(|id| *id.get_ref() == rule.id);
+            let is_meant = ids.is_empty() || ids.contains(&rule.id);
             if rule.detector.is_none() && is_meant {
                 rule.allowlists.push(Arc::clone(allowlist));
             }
@@ -225,26 +230,7 @@ impl RuleSet {
         let ids: HashSet<String> = self.rules.iter().map(|rule| rule.id.clone()).collect();
         self.rules.extend(others.rules.into_iter().filter(|rule| !ids.contains(&rule.id)));
         self.notes.extend(others.notes);
-        self
-    }
-
-    /// Its rules, and behind them the built-in ones whose ids it does not have; a note tells which of those it
-    /// replaces.
-    pub fn and_built_in(self) -> Result<Self, RuleError> {
-        let built_in = Self::built_in()?;
-        let replaced = self.differing(&built_in);
-        let mut all = self.and(built_in);
-        if !replaced.is_empty() {
-            let what = "rules of files stand in the place of built-in ones that have the same id";
-            all.notes.push(format!("{what}: {}", file::shown(&replaced)));
-        }
-        Ok(all)
-    }
-
-    /// Without those that penstock brings, whatever files have changed of them.
-    #[must_use]
-    pub fn without_built_in(mut self) -> Self {
-        self.rules.retain(|rule| !rule.is_built_in());
+        self.tuning.and(others.tuning);
         self
     }
 
@@ -285,7 +271,7 @@ impl RuleSet {
             .map_err(|what| of_line(1, what))?;
         let description = "Name of a person in the dictionary".into();
         let rules = vec![Rule { description, ..rule }];
-        Ok(Self { rules, notes: Vec::new() }.and(self))
+        Ok(Self { rules, ..Self::default() }.and(self))
     }
 
     /// With one more behind all others, which is the engine's alone.
@@ -298,7 +284,7 @@ impl RuleSet {
         self.rules.pop();
     }
 
-    fn take(&mut self, name: &str, rules: Vec<Rule>, faults: &mut Faults) {
+    pub(super) fn take(&mut self, name: &str, rules: Vec<Rule>, faults: &mut Faults) {
         for rule in rules {
             if self.has(&rule.id) {
                 faults.push(rule.wrong(name, "its id is another rule's, too"));
@@ -311,7 +297,7 @@ impl RuleSet {
 /// What a file says of rules that are not here. Of one that extends the built-in rules they are gitleaks' own: those
 /// have other ids, and what it says of them is noted and left.
 #[derive(Default)]
-struct Elsewhere {
+pub(super) struct Elsewhere {
     /// Whether the file extends the built-in rules.
     defaults: bool,
     ids: Vec<String>,
@@ -346,7 +332,7 @@ mod tests {
 
     fn load(text: &str) -> Result<RuleSet, RuleError> {
         RuleSet::from_file("own.toml", text, &mut |path| match path {
-            "base.toml" => Ok("[[rules]]\nid = 'base'\nregex = 'b{3}'\n".into()),
+            "base.toml" => Ok((path.into(), "[[rules]]\nid = 'base'\nregex = 'b{3}'\n".into())),
             _ => Err(format!("no file {path}")),
         })
     }
@@ -582,7 +568,7 @@ withinColumns = 80
     fn the_built_in_rules_go_with_what_a_file_has_changed_of_them() {
         let own = "[extend]\nuseDefault = true\npath = 'base.toml'\n\
                    [[rules]]\nid = 'jwt'\naction = 'block'\n[[rules]]\nid = 'own'\nregex = 'x{9}'\n";
-        let set = load(own).expect("a file").without_built_in();
+        let set = load(own).expect("a file").without_built_in().0;
         assert_eq!(
             set.rules().iter().map(|rule| &rule.id[..]).collect::<Vec<_>>(),
             ["own", "base"]

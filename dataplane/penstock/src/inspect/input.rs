@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::Path;
 
 use penstock_inspect::{Form, Limits};
+use serde::de::IgnoredAny;
 
 use crate::cli::InputForm;
 use crate::exit::{Exit, Failure};
@@ -108,7 +109,8 @@ impl Input {
             Some(InputForm::Text) => input.whole(Some(Form::Text))?,
             Some(InputForm::Json) => match input.found_out()? {
                 Kind::Lines => return Err(input.is_lines()),
-                _ => Kind::Whole(Form::Json),
+                Kind::Whole(Form::Text) => input.is_json()?,
+                kind => kind,
             },
             None => input.found_out()?,
         };
@@ -197,6 +199,22 @@ impl Input {
         let message = format!("{}: each of its first two lines is a JSON document", self.name);
         Failure::new(Exit::Data, message)
             .help("`--form jsonl` looks into each; `--form text` into all as one text")
+    }
+
+    /// What looks like text and is said to be one document may be one, as a number is. Anything else holds no values in
+    /// which something would be found.
+    fn is_json(&self) -> Result<Kind, Failure> {
+        match serde_json::from_slice::<IgnoredAny>(&self.ahead) {
+            Err(error) if !blank(&self.ahead) => {
+                let said = error.to_string();
+                let (what, _) = said.split_once(" at line ").unwrap_or((&said, ""));
+                let (line, column) = (error.line(), error.column());
+                let message = format!("{} is not JSON: {line}:{column} {what}", self.name);
+                Err(Failure::new(Exit::Data, message)
+                    .help("`--form text` looks into it as text; nothing was looked into"))
+            }
+            _ => Ok(Kind::Whole(Form::Json)),
+        }
     }
 
     fn too_long(&self, line: u64, what: &str) -> Failure {

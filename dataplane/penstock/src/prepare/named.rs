@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use penstock_config::{FindingAction, Findings, Inspection, Problem, RuleName, Severity, Snapshot};
-use penstock_inspect::{Rule, Side, UnknownRule, is_named};
+use penstock_config::{
+    ActionVerb, FindingAction, Findings, Inspection, Kept, Problem, RuleName, Severity, Snapshot,
+};
+use penstock_inspect::{Class, Rule, Side, UnknownRule, is_named};
 
 use super::entry;
 use crate::report;
@@ -21,6 +23,30 @@ pub(super) fn missing(
         let help = Some("`penstock rules list` names those that are built in".to_owned());
         let place = (name.line, name.column);
         Some(Problem { help, ..report::error(path, place, error.to_string()) })
+    });
+    let wrong: Vec<Problem> = wrong.collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Every entry that keeps the domain of what has none, each with its place: of a class the configuration says it
+/// itself, of rules it takes those that are looked for.
+pub(super) fn without_domain(
+    snapshot: &Snapshot,
+    of: &Inspection,
+    path: &Path,
+    rules: &[Rule],
+) -> Result<(), Vec<Problem>> {
+    let entries = lists(snapshot, of).flat_map(|(_, list)| list);
+    let keeping = entries.filter(|one| one.verb == ActionVerb::Redact(Kept::Domain));
+    let wrong = keeping.filter_map(rule_of).filter_map(|name| {
+        let fitting = rules.iter().filter(|rule| is_named(&name.id, &rule.id));
+        let classes: Vec<Class> = fitting.map(|rule| rule.class).collect();
+        let class = classes.first().filter(|_| !classes.contains(&Class::Email))?.name();
+        let message = format!(
+            "`keep` cannot be `domain` for `{name}`: it finds no `email`, and a `{class}` has none"
+        );
+        let help = Some("write `keep: last4`, or remove it".to_owned());
+        Some(Problem { help, ..report::error(path, (name.line, name.column), message) })
     });
     let wrong: Vec<Problem> = wrong.collect();
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
@@ -101,8 +127,8 @@ fn pointless(
     if fits.peek().is_none() {
         return match &one.of {
             Findings::Rules(name) => Some((
-                format!("{place} says nothing: `{name}` is in `inspection.disable`"),
-                "remove one of the two",
+                format!("{place} says nothing: `{name}` is disabled"),
+                "remove it, or take the rule back from `inspection.disable` or a file's `disabledRules`",
             )),
             Findings::Class(class) => Some((
                 format!("{place} says nothing: no rule is of class `{class}`"),

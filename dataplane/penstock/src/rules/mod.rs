@@ -57,7 +57,9 @@ fn load(path: &Path, paint: Paint) -> Result<RuleSet, Failure> {
     })?;
     let set = RuleSet::from_file(&path.display().to_string(), &text, &mut |name| {
         let path = beside(path, name);
-        read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+        let shown = path.display().to_string();
+        let text = read(&path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+        Ok((shown, text))
     });
     set.map_err(|error| {
         let problems = report::of_rules(error);
@@ -80,7 +82,10 @@ pub(crate) fn load_noting(
         Ok(text)
     };
     let text = note(path).map_err(|message| vec![report::error(path, (1, 1), message)])?;
-    let mut other = |name: &str| note(&beside(path, name));
+    let mut other = |name: &str| {
+        let path = beside(path, name);
+        Ok((path.display().to_string(), note(&path)?))
+    };
     let set = RuleSet::from_file(&path.display().to_string(), &text, &mut other);
     set.map_err(report::of_rules)
 }

@@ -154,6 +154,111 @@ fn rules_of_one_id_do_not_hide_each_other() {
     assert!(said.contains("in the place of built-in ones that have the same id: `jwt`"), "{said}");
 }
 
+/// The rules of files in this order, what is noted of them, and what `rules explain` says of one.
+fn of_files(folder: &Folder, files: &str, id: &str) -> (Vec<String>, String, String) {
+    folder.write(
+        "p.yaml",
+        &format!("{HEAD}servers: {{ one: up }}\ninspection: {{ rules: [{files}] }}\n"),
+    );
+    let output = folder.penstock(&["rules", "list", "-c", "p.yaml", "--json"]);
+    let notes = stderr(&output);
+    let listed = json(&output);
+    let ids = listed.as_array().expect("rules").iter().map(|rule| rule["id"].as_str());
+    let ids = ids.map(|id| id.expect("an id").to_owned()).collect();
+    let explained = folder.penstock(&["rules", "explain", "-c", "p.yaml", id]);
+    (ids, notes, stdout(&explained))
+}
+
+const EXTENDS: &str = "[extend]\nuseDefault = true\n";
+
+#[test]
+fn a_built_in_rule_that_a_file_disables_is_out_in_whichever_order_files_stand() {
+    let folder = folder("{ one: up }", "{}");
+    folder.write("out.toml", &format!("{EXTENDS}disabledRules = ['ipv4-address']\n"));
+    folder.write(
+        "change.toml",
+        &format!("{EXTENDS}[[rules]]\nid = 'ipv4-address'\naction = 'block'\n"),
+    );
+    for files in ["out.toml", "own.toml, out.toml", "out.toml, own.toml"] {
+        let (ids, notes, _) = of_files(&folder, files, "jwt");
+        assert!(!ids.iter().any(|id| id == "ipv4-address") && ids.len() > 100, "{files}");
+        assert_eq!(notes, "", "{files}");
+    }
+    // What is said of it beside is not lost silently.
+    for files in ["out.toml, change.toml", "change.toml, out.toml"] {
+        let (ids, notes, _) = of_files(&folder, files, "jwt");
+        assert!(!ids.iter().any(|id| id == "ipv4-address"), "{files}");
+        let note = "change.toml: what it says of these rules is left out, as another file disables them or has its \
+                    own of that id: `ipv4-address`\n";
+        assert!(notes.contains(note), "{notes}");
+    }
+    // The configuration may name it all the same.
+    folder.write(
+        "p.yaml",
+        &format!(
+            "{HEAD}servers: {{ one: up }}\ninspection: {{ rules: [out.toml], \
+        disable: [ipv4-address], actions: [{{ rule: ipv4-address, action: block }}] }}\n"
+        ),
+    );
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(
+        stdout(&output).contains("says nothing: `ipv4-address` is disabled"),
+        "{}",
+        stdout(&output)
+    );
+    folder.write("in.txt", "from 203.0.113.9 to 198.51.100.77\n");
+    assert_eq!(code(&folder.penstock(&["inspect", "-c", "p.yaml", "in.txt"])), 0);
+}
+
+#[test]
+fn what_several_files_change_of_a_built_in_rule_holds_together() {
+    let folder = folder("{ one: up }", "{}");
+    let id = "generic-api-key";
+    let rule = |keys: &str| format!("{EXTENDS}[[rules]]\nid = '{id}'\n{keys}");
+    folder.write("first.toml", &rule("action = 'block'\nentropy = 4.0\n"));
+    folder.write("second.toml", &rule("description = 'Second'\nentropy = 4.5\n"));
+    folder.write("allow.toml", &format!("{EXTENDS}[[allowlists]]\nstopwords = ['acmefoo']\n{OWN}"));
+    let (_, notes, told) = of_files(&folder, "first.toml, second.toml, allow.toml", id);
+    for says in ["action       block\n", "Second", "4 bits", "acmefoo"] {
+        assert!(told.contains(says), "{says} in {told}");
+    }
+    let note = format!("this is left out, as a file before it says otherwise: `entropy of {id}`\n");
+    assert!(notes.contains(&format!("second.toml: {note}")), "{notes}");
+    let (_, notes, told) = of_files(&folder, "second.toml, first.toml", id);
+    for says in ["action       block\n", "Second", "4.5 bits"] {
+        assert!(told.contains(says), "{says} in {told}");
+    }
+    assert!(notes.contains(&format!("first.toml: {note}")), "{notes}");
+    // Of one and the same file twice there is nothing to note; and all files' own stand before what is built in.
+    let (ids, notes, _) = of_files(&folder, "first.toml, first.toml, allow.toml", id);
+    assert_eq!((ids[0].as_str(), notes.as_str()), ("acme-key", ""));
+    // What files let go they let go of their own and of what they extend, and of no other's.
+    folder.write("other.toml", "[[rules]]\nid = 'other'\nregex = 'OTHER-[0-9]{8}'\n");
+    let (_, _, told) = of_files(&folder, "allow.toml, other.toml", "other");
+    assert!(!told.contains("acmefoo"), "{told}");
+}
+
+#[test]
+fn a_built_in_rule_gives_way_to_a_file_s_own_beside_others_that_extend_it() {
+    let folder = folder("{ one: up }", "{}");
+    folder.write("over.toml", "[[rules]]\nid = 'email-address'\nregex = 'OVER-[0-9]{8}'\n");
+    folder.write("def.toml", EXTENDS);
+    folder.write(
+        "change.toml",
+        &format!("{EXTENDS}[[rules]]\nid = 'email-address'\naction = 'block'\n"),
+    );
+    for files in ["over.toml, def.toml", "def.toml, over.toml"] {
+        let (ids, notes, told) = of_files(&folder, files, "email-address");
+        assert_eq!(ids.iter().filter(|id| *id == "email-address").count(), 1);
+        assert!(told.contains("OVER-"), "{told}");
+        assert!(notes.ends_with("that have the same id: `email-address`\n"), "{notes}");
+    }
+    let (_, notes, told) = of_files(&folder, "change.toml, over.toml", "email-address");
+    assert!(told.contains("OVER-") && !told.contains("block"), "{told}");
+    assert!(notes.contains("change.toml: what it says of these rules is left out"), "{notes}");
+}
+
 #[test]
 fn check_names_every_rule_that_is_not_there_with_its_place() {
     let own = "{ upstream: up, inspection: { actions: [{ rule: acme-kee, action: block }] } }";
@@ -173,6 +278,30 @@ fn check_names_every_rule_that_is_not_there_with_its_place() {
         let place = place(&folder, written);
         let next = behind.lines().nth(1).expect("a place");
         assert!(next.contains(place.trim_end_matches(": ")), "{place} in {next}");
+    }
+}
+
+#[test]
+fn a_domain_is_kept_of_no_rule_that_finds_none() {
+    let own = "{ upstream: up, inspection: { actions: [\
+               { rule: acme-number, action: redact, keep: domain }] } }";
+    let inspection = "{ built_in: false, rules: [own.toml], actions: [\
+                      { rule: \"acme-k*\", action: redact, keep: domain }, \
+                      { rule: \"acme-*\", direction: request, action: redact, keep: domain }, \
+                      { rule: acme-mail, action: redact, keep: domain }] }";
+    let folder = folder(&format!("{{ one: {own} }}"), inspection);
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!(code(&output), 78);
+    let told = stderr(&output);
+    assert_eq!(told.matches("`keep` cannot be `domain`").count(), 2, "{told}");
+    for (written, class) in [("\"acme-k*\"", "secret"), ("acme-number", "card")] {
+        let id = written.trim_matches('"');
+        let says = format!(
+            "`keep` cannot be `domain` for `{id}`: it finds no `email`, and a `{class}` has none"
+        );
+        let (_, behind) = told.split_once(&says).expect(&says);
+        let place = place(&folder, written);
+        assert!(behind.lines().nth(1).is_some_and(|at| at.contains(place.trim_end_matches(": "))));
     }
 }
 
@@ -209,8 +338,7 @@ fn check_warns_of_entries_that_say_nothing() {
         warnings,
         [
             format!("warning: `inspection.actions[2]` {never}"),
-            "warning: `inspection.actions[3]` says nothing: `acme-mail` is in `inspection.disable`"
-                .to_owned(),
+            "warning: `inspection.actions[3]` says nothing: `acme-mail` is disabled".to_owned(),
             "warning: `inspection.actions[4]` says nothing: no rule is of class `name`".to_owned(),
             format!("warning: `inspection.actions[6]` {never}"),
             format!("warning: `servers.one.inspection.actions[1]` {never}"),
@@ -374,6 +502,12 @@ fn check_notes_what_a_file_says_of_rules_that_only_gitleaks_has() {
     assert!(stdout(&output).contains(&format!("own.toml: {note}")), "{}", stdout(&output));
     let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
     assert!(document["notes"][0].as_str().is_some_and(|told| told.contains(note)), "{document}");
+    // By that the configuration cannot name it either.
+    let named = "{ rules: [own.toml], disable: [github-pat] }";
+    folder.write("p.yaml", &format!("{HEAD}servers: {{ one: up }}\ninspection: {named}\n"));
+    let output = folder.penstock(&["check", "p.yaml"]);
+    assert_eq!(code(&output), 78);
+    assert!(stderr(&output).contains("there is no rule `github-pat`"), "{}", stderr(&output));
 }
 
 #[test]

@@ -59,9 +59,32 @@ fn lines_of_json_are_no_document() {
     let output = folder.penstock(&["inspect", "--form", "json", "calls.jsonl"]);
     assert_eq!((code(&output), stdout(&output).as_str()), (65, ""));
     assert!(stderr(&output).contains("help: `--form jsonl`"), "{}", stderr(&output));
-    // What is broken is looked into as what it is said to be.
-    let broken = format!("{{\"b\":\"{TOKEN}\"\n");
-    assert_eq!(code(&folder.given(&["inspect", "--form", "json"], broken.as_bytes())), 1);
+}
+
+#[test]
+fn what_is_said_to_be_json_and_is_not_is_an_error() {
+    let folder = Folder::new();
+    let broken = format!("{{\"b\":\n\"{TOKEN}\"");
+    let plain = format!("plain {TOKEN} text");
+    let place = format!("2:{}", TOKEN.len() + 2);
+    for (text, place) in [(plain, "1:1"), (broken, &place)] {
+        for more in [&[][..], &["--redact"]] {
+            let output =
+                folder.given(&[&["inspect", "--form", "json"], more].concat(), text.as_bytes());
+            assert_eq!((code(&output), stdout(&output).as_str()), (65, ""), "{text}");
+            let told = stderr(&output);
+            assert!(told.starts_with(&format!("error: - is not JSON: {place} ")), "{told}");
+            assert!(told.contains("help: `--form text`"), "{told}");
+        }
+    }
+    // A word by itself is JSON, and so is what has control characters within its strings.
+    let whole = [format!("\"{TOKEN}\""), format!("[\"a\tb\", \"{TOKEN}\"]")];
+    for text in whole {
+        assert_eq!(code(&folder.given(&["inspect", "--form", "json"], text.as_bytes())), 1);
+    }
+    for text in ["42\n", "\n"] {
+        assert_eq!(code(&folder.given(&["inspect", "--form", "json"], text.as_bytes())), 0);
+    }
 }
 
 #[test]
@@ -250,6 +273,25 @@ fn own_rules_are_asked_instead_and_what_the_built_in_ones_find_is_masked() {
     folder.write("more.toml", "[extend]\npath = 'acme.toml'\nuseDefault = true\n");
     let output = folder.penstock(&["inspect", "--rules", "more.toml", "a.txt"]);
     assert_eq!(stdout(&output).lines().count(), 2, "{}", stdout(&output));
+}
+
+#[test]
+fn a_file_that_another_extends_is_told_by_a_path_that_can_be_opened() {
+    let folder = Folder::new();
+    folder.write("a.txt", TOKEN);
+    std::fs::create_dir(folder.0.join("sub")).expect("a folder");
+    folder.write("sub/own.toml", "[extend]\npath = 'base.toml'\n");
+    folder.write("sub/base.toml", "[[rules]]\nid = 'a'\nregex = '('\n");
+    let place = "--> sub/base.toml:2:1\n";
+    let told = |folder: &Folder| {
+        let output = folder.penstock(&["inspect", "--rules", "sub/own.toml", "a.txt"]);
+        assert_eq!((code(&output), stdout(&output).as_str()), (65, ""));
+        stderr(&output)
+    };
+    assert!(told(&folder).contains(place), "{}", told(&folder));
+    folder.write("sub/base.toml", "[extend]\npath = 'own.toml'\n");
+    let back = "`extend.path`: it leads back to sub/own.toml\n";
+    assert!(told(&folder).contains(back), "{}", told(&folder));
 }
 
 #[test]
