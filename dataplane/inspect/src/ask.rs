@@ -111,10 +111,16 @@ impl Text<'_> {
             // The key of an object or an array stands with what is in that.
             let opens = cells.get(at).is_some_and(|cell| cell.value.is_none());
             let at = at + usize::from(opens && at + 1 < cells.len());
+            let Some(own) = cells.get(at).map(|cell| cell.start()..cell.end()) else { continue };
             let Some(part) = neighbours(self.message, cells, at) else { continue };
-            budget.spend(part.len())?;
-            let part = self.part(part);
-            let window = Window { span: hit.window(&part).into(), last: hit.last() };
+            budget.spend(part.len().saturating_sub(own.len()))?;
+            let (own, part) = (self.part(own), self.part(part));
+            let span = hit.window(&part);
+            // What is within one value was asked there.
+            if own.start < span.start && span.end < own.end {
+                continue;
+            }
+            let window = Window { span: span.into(), last: hit.last() };
             let memory = &mut (&mut *keywords, &mut *budget);
             self.ask_part((hit.rule, rule), &part, window, memory, &mut |one: Match| {
                 if self.is_in_value(cells, &one.secret) {

@@ -223,6 +223,19 @@ fn private_keys_over_and_over_are_searched_in_steps_that_grow_as_the_text_does()
 }
 
 #[test]
+fn a_long_value_is_not_searched_again_with_its_neighbours_for_each_place_in_it() {
+    let rule =
+        "[[rules]]\nid = 'a'\nregex = 'password[\", :]{1,9}([a-z]{9})'\nacrossValues = true\n";
+    let set = RuleSet::from_file("own.toml", rule, &mut |_| Err("none".into())).expect("rules");
+    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    let text = "the password is told to nobody; ".repeat(20_000);
+    let message = serde_json::json!(["password", "whatsoever", text]).to_string();
+    let (scratch, found) = scanned(&inspector, &message);
+    assert_eq!(found.expect("within limits").len(), 1);
+    assert!(scratch.searched < 4 * message.len(), "{} of {}", scratch.searched, message.len());
+}
+
+#[test]
 fn keywords_and_lines_are_not_looked_for_again_for_each_match() {
     let file = "[[rules]]\nid = 'own'\nregex = '[0-9]{6}x'\nkeywords = ['pin']\n\
                 allowlist = { regexTarget = 'line', regexes = ['never'] }\n";
