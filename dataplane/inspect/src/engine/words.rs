@@ -27,7 +27,9 @@ fn frequency_of(word: &[u8]) -> f64 {
         config create request response square passage set net pat";
     /// By length.
     const RARER: [f64; 8] = [1000.0, 200.0, 8.0, 2.0, 0.5, 0.2, 0.1, 0.05];
-    let by_length = RARER.get(word.len()).copied().unwrap_or(0.02);
+    // One of another alphabet is there in each of its cases.
+    let cases = if word.is_ascii() { 1.0 } else { 3.0 };
+    let by_length = RARER.get(word.len()).copied().unwrap_or(0.02) / cases;
     if memmem::find(COMMON, word).is_some() { by_length.max(2.0) } else { by_length }
 }
 
