@@ -9,7 +9,7 @@ use crate::confirm::{Asked, Match, matches};
 use crate::engine::{Engine, Hit};
 use crate::layer::Layer;
 use crate::limits::{Budget, Exceeded};
-use crate::rule::{Rule, Window};
+use crate::rule::{CONTEXT_AFTER, CONTEXT_BEFORE, Rule, Window};
 use crate::structure::{Cell, cell_at, neighbours};
 use crate::table::{Table, Tables, may_be_head, name_in};
 
@@ -116,8 +116,10 @@ impl Text<'_> {
             budget.spend(part.len().saturating_sub(own.len()))?;
             let (own, part) = (self.part(own), self.part(part));
             let span = hit.window(&part);
-            // What is within one value was asked there.
-            if own.start < span.start && span.end < own.end {
+            // What is within one value with all that is looked for about it was asked there.
+            let alone = rule.keywords.is_empty() || rule.keywords_within;
+            let far = own.start + CONTEXT_BEFORE < span.start && span.end + CONTEXT_AFTER < own.end;
+            if alone && far {
                 continue;
             }
             let window = Window { span: span.into(), last: hit.last() };

@@ -236,6 +236,24 @@ fn a_long_value_is_not_searched_again_with_its_neighbours_for_each_place_in_it()
 }
 
 #[test]
+fn what_a_rule_asks_for_may_be_in_a_neighbour_of_a_long_value() {
+    let rules = [
+        "regex = '[0-9]{9}'\nkeywords = ['pincode']",
+        "regex = '[0-9]{9}'\ncontext = ['pincode']\nrequireContext = true",
+    ];
+    for rule in rules {
+        let file = format!("[[rules]]\nid = 'a'\nacrossValues = true\n{rule}\n");
+        let set = RuleSet::from_file("own.toml", &file, &mut |_| Err("none".into()));
+        let inspector = Inspector::new(set.expect("a rule"), EngineKind::BEST, Limits::default());
+        let inspector = inspector.expect("an engine");
+        let text = format!("{} 123456789 {}", "x ".repeat(20), "x ".repeat(200));
+        let message = serde_json::json!(["pincode", text]).to_string();
+        let (_, found) = scanned(&inspector, &message);
+        assert_eq!(found.expect("within limits").len(), 1, "{rule}");
+    }
+}
+
+#[test]
 fn keywords_and_lines_are_not_looked_for_again_for_each_match() {
     let file = "[[rules]]\nid = 'own'\nregex = '[0-9]{6}x'\nkeywords = ['pin']\n\
                 allowlist = { regexTarget = 'line', regexes = ['never'] }\n";
