@@ -142,29 +142,14 @@ impl Anchored {
         self.automaton.create_cache()
     }
 
-    /// Whether any of them may begin here.
-    pub(super) fn may_begin(&self, text: &[u8], at: usize) -> bool {
-        self.beginnings.may_be(text, at)
-    }
-
-    /// Tells the rules of those that match here, if any may.
-    pub(super) fn ask_where_one_may_begin(
-        &self,
-        text: &[u8],
-        at: usize,
-        cache: &mut Cache,
-        told: &mut Told,
-    ) {
-        if self.may_begin(text, at) {
-            self.ask(text, at, cache, told);
-        }
-    }
-
     /// Tells the rules of those that match here.
     pub(super) fn ask(&self, text: &[u8], at: usize, cache: &mut Cache, told: &mut Told) {
-        if told.is_over() {
-            return;
+        if self.beginnings.may_be(text, at) && !told.is_over() {
+            self.ask_automaton(text, at, cache, told);
         }
+    }
+
+    fn ask_automaton(&self, text: &[u8], at: usize, cache: &mut Cache, told: &mut Told) {
         let left = Left::of(text, at);
         let first = told.hits.len();
         if self.walk(text, at, left, cache, told).is_none() {

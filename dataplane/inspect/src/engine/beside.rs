@@ -259,20 +259,19 @@ impl Beside {
 
     fn search_in(&self, text: &[u8], part: &Range<usize>, found: &mut Vec<Found>) {
         let piece = text.get(part.clone()).unwrap_or_default();
-        let mut next = part.start;
-        for (at, eight) in (part.start..).zip(piece.array_windows()) {
-            let folded = fold(u64::from_le_bytes(*eight));
+        let mut see = |at: usize, folded: u64| {
             if self.may_begin(text, at, folded) {
                 self.words_at(text, at..part.end, folded, found);
             }
+        };
+        let mut next = part.start;
+        for (at, eight) in (part.start..).zip(piece.array_windows()) {
+            see(at, fold(u64::from_le_bytes(*eight)));
             next = at + 1;
         }
         // What is shorter than it may be has no more bytes.
         for at in next..(part.start + piece.len()).saturating_sub(BEGIN_BYTES - 2) {
-            let folded = folded(piece.get(at - part.start..).unwrap_or_default());
-            if self.may_begin(text, at, folded) {
-                self.words_at(text, at..part.end, folded, found);
-            }
+            see(at, folded(text.get(at..part.end).unwrap_or_default()));
         }
     }
 

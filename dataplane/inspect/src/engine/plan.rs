@@ -209,14 +209,14 @@ impl Plan {
             }
         }
         if let (Some(of), Some(cache)) = (&self.numbers, numbers) {
-            marks.before_digits(|at| of.ask_where_one_may_begin(text, at, cache, told));
+            marks.before_digits(|at| of.ask(text, at, cache, told));
         }
         if let (Some(of), Some(cache)) = (&self.runs, runs) {
             let mut next = 0;
             for (_, run) in &*tokens {
                 // As much of the run as is asked for at the least must be left.
                 let part = run.start.saturating_sub(LEAD_MAX).max(next)..run.end - RUN_MIN + 1;
-                marks.apart(part, |at| of.ask_where_one_may_begin(text, at, cache, told));
+                marks.apart(part, |at| of.ask(text, at, cache, told));
                 next = run.end;
             }
         }
@@ -226,7 +226,7 @@ impl Plan {
                 Some((self.signs.get(place)?.as_ref()?, signs.get_mut(place)?.as_mut()?))
             });
             if let Some((sign, cache)) = sign {
-                sign.ask_where_one_may_begin(text, at, cache, told);
+                sign.ask(text, at, cache, told);
             }
         });
     }
@@ -243,9 +243,7 @@ impl Plan {
         let (Some(of), Some(cache)) = (&self.phrases, phrases) else { return };
         begun.sort_unstable();
         begun.dedup();
-        for at in begun.iter().filter(|at| of.may_begin(text, **at)) {
-            of.ask(text, *at, cache, told);
-        }
+        begun.iter().for_each(|at| of.ask(text, *at, cache, told));
     }
 
     /// Where runs of token bytes are in the text that was searched last.
