@@ -101,8 +101,8 @@ impl Scratch {
         joined(outermost)
     }
 
-    /// By how many bytes a text may become longer or shorter so that each run of base64 that it is in does by whole groups
-    /// of four letters.
+    /// By how many bytes a text may become longer or shorter so that each run of base64 that it is in does by whole
+    /// groups of four letters.
     fn unit(&self, mut index: usize) -> usize {
         let mut unit = 1_usize;
         while let Some(Within { text, encoding }) =
@@ -130,8 +130,9 @@ impl Splice {
     }
 }
 
-/// Edits of what a run of base64 stands for, as edits of the text that it is in. They are whole groups longer or shorter,
-/// so that what is behind keeps its letters: in a path that may be more than was encoded, and begin within a group.
+/// Edits of what a run of base64 stands for, as edits of the text that it is in. They are whole groups longer or
+/// shorter, so that what is behind keeps its letters: in a path that may be more than was encoded, and begin within a
+/// group.
 fn encoded_again(
     bytes: &[u8],
     edits: &[Splice],

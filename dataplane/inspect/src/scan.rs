@@ -106,8 +106,8 @@ pub enum Form {
 }
 
 impl Form {
-    /// What bytes are of which nothing is said: JSON is an object, an array or a string, and all of it; a number by itself
-    /// and what only begins like JSON are text.
+    /// What bytes are of which nothing is said: JSON is an object, an array or a string, and all of it; a number by
+    /// itself and what only begins like JSON are text.
     pub fn of(message: &[u8]) -> Self {
         if may_be_json(message) && is_read_as_json(message) { Self::Json } else { Self::Text }
     }
@@ -414,8 +414,8 @@ impl Scratch {
             + self.heads.capacity() * size_of::<usize>()
     }
 
-    /// What of the message has to be there at once where a finding is cut out: of base64 the whole run, which is written
-    /// anew where it is in lines.
+    /// What of the message has to be there at once where a finding is cut out: of base64 the whole run, which is
+    /// written anew where it is in lines.
     pub(crate) fn extent(&self, finding: &Finding) -> Range<usize> {
         let mut span = finding.secret.clone();
         let mut index = finding.text;

@@ -133,8 +133,8 @@ pub(crate) fn letters(bytes: &[u8], url_safe: bool) -> Vec<u8> {
 }
 
 /// A part of what a run stands for, up to where what was encoded ends: without padding the run goes on in a path over a
-/// `/` or `-`, and what that stands for is no text. As the first of a group it begins a byte that no text has, as the third
-/// it ends a 15, and as the fourth it is a `?` or `>` before what is none or nothing.
+/// `/` or `-`, and what that stands for is no text. As the first of a group it begins a byte that no text has, as the
+/// third it ends a 15, and as the fourth it is a `?` or `>` before what is none or nothing.
 pub(crate) fn without_path(bytes: &[u8], part: Range<usize>) -> Range<usize> {
     let is_text = |group: &[u8]| match std::str::from_utf8(group) {
         Ok(text) => !text.contains(|one: char| one.is_control() && !one.is_whitespace()),
@@ -150,8 +150,8 @@ pub(crate) fn without_path(bytes: &[u8], part: Range<usize>) -> Range<usize> {
     part.start..end
 }
 
-/// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four places,
-/// as other letters may stand before it, or a path, or bytes that are no text.
+/// Where in a run text begins that is worth looking at, if anywhere: its groups of four may begin at any of four
+/// places, as other letters may stand before it, or a path, or bytes that are no text.
 fn text_in(run: &[u8]) -> Option<usize> {
     let is_text = |from: &usize| is_text(run.get(*from..).unwrap_or_default());
     let mark = |at: &usize| run.get(*at).is_some_and(|byte| !byte.is_ascii_alphanumeric());
@@ -413,8 +413,8 @@ fn are_apart(text: &[u8], lines: &[Range<usize>]) -> bool {
     is_text(second) && !is_text(goes_on)
 }
 
-/// How much is between a line that ends here and the letters of the next: blanks, the end of the line, and what may stand
-/// before a line of a quote, a comment or a list.
+/// How much is between a line that ends here and the letters of the next: blanks, the end of the line, and what may
+/// stand before a line of a quote, a comment or a list.
 fn margin(text: &[u8], end: usize) -> Option<usize> {
     let rest = text.get(end..text.len().min(end + 2 * MARGIN_MAX))?;
     let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');

@@ -79,8 +79,8 @@ impl Context {
     }
 }
 
-/// A word in the cases in which it is written, where those of ASCII are not all: in small letters, with a capital at its
-/// beginning, or at that of each of its parts, and in capitals.
+/// A word in the cases in which it is written, where those of ASCII are not all: in small letters, with a capital at
+/// its beginning, or at that of each of its parts, and in capitals.
 fn cases(word: String) -> Vec<String> {
     if word.is_ascii() {
         return vec![word];

@@ -22,8 +22,8 @@ const CACHE_BYTES_MAX: usize = 2 << 20;
 /// Where a match may begin at no more places than these, each is asked by itself: what does not begin there ends
 /// soon, and what may begin anywhere is looked for to the end.
 const BEGINS_FEW: usize = 4;
-/// What a match has behind its secret may begin the next, if it is no longer: as what tells tokens apart does, that stand
-/// on lines of their own.
+/// What a match has behind its secret may begin the next, if it is no longer: as what tells tokens apart does, that
+/// stand on lines of their own.
 const SHARED_BYTES_MAX: usize = 4;
 /// Places of groups that take no memory of their own.
 const SLOTS_FEW: usize = 16;

@@ -1,7 +1,7 @@
 //! Tables in a text: what the head of a column says of what stands below it.
 //!
-//! `1984-03-12` is a date; below `date_of_birth` it is somebody's. In a table that word stands once, and far away: in the
-//! first line of a CSV file or of Markdown's table, in the column list of an INSERT, in the first of JSON's arrays.
+//! `1984-03-12` is a date; below `date_of_birth` it is somebody's. In a table that word stands once, and far away: in
+//! the first line of a CSV file or of Markdown's table, in the column list of an INSERT, in the first of JSON's arrays.
 
 mod cells;
 

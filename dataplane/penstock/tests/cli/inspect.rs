@@ -190,8 +190,8 @@ fn redacted_json_is_valid_and_the_rest_is_as_it_was() {
     assert_eq!((code(&output), stdout(&output)), (0, text), "a second time there is nothing");
 }
 
-/// A whole key is found by the rule of its kind, and by that of keys without an end; and with a backslash before it once
-/// more, as Markdown reads it.
+/// A whole key is found by the rule of its kind, and by that of keys without an end; and with a backslash before it
+/// once more, as Markdown reads it.
 #[test]
 fn what_is_redacted_says_what_is_told() {
     let folder = Folder::new();
