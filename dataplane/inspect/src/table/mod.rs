@@ -47,7 +47,7 @@ pub(crate) struct Tables<'t> {
     seen: usize,
     /// the last bracket, if it is near,
     bracket: Option<usize>,
-    /// and where the line begins, or behind the last key on it a string.
+    /// and where the line begins, or behind the last key or bracket on it a string.
     begin: usize,
     is_string: bool,
     /// The last bracket, and the last beginning of a line, at which no head is.
@@ -136,7 +136,8 @@ impl<'t> Tables<'t> {
                 b'(' | b'[' | b')' | b']' | b'{' | b'}' | b';' => bracket = bracket.or(Some(place)),
                 b'"' if begin.is_none() => {
                     let before = text.get(..place).unwrap_or_default();
-                    let is_string = before.ends_with(b":") || before.ends_with(b": ");
+                    let is_string =
+                        [&b":"[..], b": ", b"["].iter().any(|end| before.ends_with(end));
                     begin = is_string.then_some((place + 1, true));
                 }
                 _ => continue,
@@ -152,7 +153,7 @@ impl<'t> Tables<'t> {
 
     fn of_lines(&mut self, part: &Range<usize>, at: usize) -> Option<Table> {
         self.see(at);
-        // In JSON that was not taken apart a text begins behind its key.
+        // In JSON that was not taken apart a text begins behind its key, or its bracket.
         let start = self.begin.max(part.start);
         let quoted = self.is_string && self.begin >= part.start;
         let [_, none] = &mut self.none;
@@ -414,6 +415,8 @@ mod tests {
         assert_eq!(column(apart, "dob"), ["1984-03-12", "1990-01-02"]);
         let string = "{\"n\":1,\"text\":\"id\tdob\n1\t1984-03-12\n2\t1990-01-02\"}]}";
         assert_eq!(column(string, "dob"), ["1984-03-12", "1990-01-02"]);
+        let element = "x: {\"content\":[\"id,dob\n1,1984-03-12\n2,1990-01-02\"]}";
+        assert_eq!(column(element, "dob"), ["1984-03-12", "1990-01-02"]);
     }
 
     #[test]
