@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use penstock_inspect::{Finding, Scratch};
 
 use super::place::begins_character;
@@ -30,7 +30,9 @@ impl<'m> Masks<'m> {
             .map(|finding| scratch.secret(message, finding))
             .filter(|value| value.len() >= AGAIN_MIN)
             .collect();
-        match AhoCorasick::new(values) {
+        // Of a value that repeats itself others take the square of its length to build.
+        let kind = Some(AhoCorasickKind::ContiguousNFA);
+        match AhoCorasick::builder().kind(kind).build(values) {
             Ok(search) => {
                 let mut again = Vec::new();
                 for place in search.find_overlapping_iter(message) {

@@ -53,6 +53,17 @@ fn a_finding_is_told_by_its_place_and_shown_as_its_length() {
 }
 
 #[test]
+fn a_value_that_repeats_itself_comes_to_an_end() {
+    let folder = Folder::new();
+    folder.write("hidden.txt", &format!("a{}b\n", "\u{200b}".repeat(200_000)));
+    let output = folder.penstock(&["inspect", "hidden.txt"]);
+    assert_eq!(
+        stdout(&output),
+        "hidden.txt:1:2: injection-zero-width-run (injection): a<200000 characters>b\n"
+    );
+}
+
+#[test]
 fn lines_of_json_are_no_document() {
     let folder = Folder::new();
     folder.write("calls.jsonl", &format!("{{\"a\":1}}\n{{\"b\":\"{TOKEN}\"}}\n"));
