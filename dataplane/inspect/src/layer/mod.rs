@@ -196,9 +196,10 @@ impl Layer {
         self.decoded(&bytes, end.saturating_sub(self.source_end));
     }
 
-    /// Whether nothing in it stood for something else, and nothing was left out.
+    /// Whether nothing in it stood for something else, and nothing was left out but what is between its parts.
     pub(crate) fn is_verbatim(&self) -> bool {
-        self.unseen.is_empty() && !self.steps.iter().any(|step| step.how != How::Copied)
+        let stands = |step: &Step| matches!(step.how, How::Copied | How::Apart);
+        self.unseen.is_empty() && self.steps.iter().all(stands)
     }
 
     /// Passes over a character that nobody sees.

@@ -75,6 +75,23 @@ fn a_token_has_the_colours_of_a_terminal() {
 }
 
 #[test]
+fn what_a_backslash_marks_is_read_wherever_another_stands() {
+    let marked = TOKEN.replace('_', r"\_");
+    let hexed = TOKEN.replace('p', r"\x70");
+    let far = "word\n".repeat(60);
+    held(
+        TOKEN,
+        &[
+            ("before another", format!("{marked}\n{far}snake\\_case\n")),
+            ("behind another", format!("snake\\_case\n{far}{marked}\n")),
+            ("between others", format!("C:\\Users\n{far}{marked}\n{far}\\d\n")),
+            ("in figures", format!("{hexed}\n{far}\\d\n")),
+            ("with escapes", format!("{marked}\n{far}\\n\n{far}\\\\d\n")),
+        ],
+    );
+}
+
+#[test]
 fn a_token_stands_in_marks_of_markdown() {
     held(
         TOKEN,
