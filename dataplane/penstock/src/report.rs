@@ -45,8 +45,10 @@ pub(crate) fn error(file: &Path, (line, column): (usize, usize), message: String
 
 /// What is wrong with files of rules.
 pub(crate) fn of_rules(RuleError { faults }: RuleError) -> Vec<Problem> {
-    let problem =
-        |Fault { file, line, column, what }: Fault| error(Path::new(&file), (line, column), what);
+    let problem = |Fault { file, line, column, what, help }: Fault| Problem {
+        help,
+        ..error(Path::new(&file), (line, column), what)
+    };
     faults.into_iter().map(problem).collect()
 }
 

@@ -565,7 +565,7 @@ fn check_tells_all_that_is_wrong_with_the_files_of_rules_as_json_too() {
         .write("own.toml", "[[rules]]\nid = 'a'\nregexp = 'x'\n[[rules]]\nid = 'b'\nregex = '('\n");
     folder.write("other.toml", "[extend]\ndisabledRules = ['c']\n");
     let expected = [
-        ("own.toml", 3, "rule `a`: unknown key `regexp`; did you mean `regex`?"),
+        ("own.toml", 3, "rule `a`: unknown key `regexp`"),
         ("own.toml", 5, "rule `b`: its regex cannot be used: "),
         ("other.toml", 2, "`extend.disabledRules`: there is no rule `c` to disable"),
     ];
@@ -588,6 +588,7 @@ fn check_tells_all_that_is_wrong_with_the_files_of_rules_as_json_too() {
         );
         assert_eq!((&problem["line"], &problem["severity"]), (&json!(line), &json!("error")));
     }
+    assert_eq!(problems[0]["help"], "did you mean `regex`?");
     let doctor = stdout(&folder.penstock(&["doctor", "-c", "p.yaml"]));
     assert!(doctor.contains(" p.yaml cannot be served: 3 errors\n"), "{doctor}");
     // An id that is not there is one of them too, once the files can be read.
