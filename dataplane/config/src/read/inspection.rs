@@ -110,9 +110,7 @@ pub(super) fn check_tokens(file: &Fields<'_>, inspection: &Inspection, servers: 
     // What no server opens needs no key that lasts, and each opens only its own.
     let opened = looked_into().any(|own| !own.open_for.is_empty() && seals(own));
     let Some(entry) = file.entry("inspection") else { return };
-    // One that is wrong has been said.
-    let Kind::Map(keys) = &entry.value.kind else { return };
-    if opened && !keys.iter().any(|entry| entry.key == "key") {
+    if opened && inspection.key.is_none() {
         let message =
             "`tokenise` without `inspection.key`: no placeholder can be opened after a restart";
         let help = "write `key: \"${file:/etc/penstock/inspection.key}\"`; `openssl rand -hex 32` \
