@@ -1,5 +1,7 @@
 //! What is looked for in messages, and what becomes of it.
 
+use std::io;
+
 use crate::context::Text;
 use crate::fields::Fields;
 use crate::inspection::{
@@ -7,7 +9,7 @@ use crate::inspection::{
     InspectionEngine, Kept, RuleName, ServerInspection,
 };
 use crate::keys;
-use crate::references::Expect;
+use crate::references::{Expect, Fault};
 use crate::snapshot::{Secret, Server};
 use crate::yaml::{Entry, Kind};
 
@@ -164,7 +166,14 @@ fn key(fields: &Fields<'_>) -> Option<Secret> {
         fields.cx.error(&value.span, message, help);
         return None;
     }
-    let text = fields.text("key")?;
+    let help = |fault: &Fault| match fault {
+        Fault::File { path, source } if source.kind() == io::ErrorKind::NotFound => {
+            let path = fields.cx.folder().join(path);
+            format!("`openssl rand -hex 32 > {}` makes one, or check the path", path.display())
+        }
+        _ => fault.help().to_owned(),
+    };
+    let text = fields.cx.text_or(value, &fields.named("key"), help)?;
     let chars = text.value.chars().count();
     if is_path(&text.written) {
         let message = format!("`{}` is a path, which would be the key itself", fields.named("key"));
@@ -173,10 +182,13 @@ fn key(fields: &Fields<'_>) -> Option<Secret> {
     } else if chars < INSPECTION_KEY_CHARS_MIN {
         let s = if chars == 1 { "" } else { "s" };
         let message = format!("`{}` has {chars} character{s}", fields.named("key"));
-        let help = format!(
-            "give it {INSPECTION_KEY_CHARS_MIN} or more: `openssl rand -hex 32` makes one, and \
-             `${{file:PATH}}` reads it from a file"
-        );
+        let file = text.written.strip_prefix("${file:").and_then(|rest| rest.strip_suffix('}'));
+        let makes = match file.map(|path| fields.cx.folder().join(path)) {
+            Some(path) => format!("`openssl rand -hex 32 > {}` makes one", path.display()),
+            None => "`openssl rand -hex 32` makes one, and `${file:PATH}` reads it from a file"
+                .to_owned(),
+        };
+        let help = format!("give it {INSPECTION_KEY_CHARS_MIN} or more: {makes}");
         fields.cx.error(&text.span, message, &help);
     }
     Some(Secret::new(text.value))
