@@ -118,8 +118,10 @@ fn as_json(path: &Path, checked: Result<(Snapshot, Compiled), Errors>) -> Result
             (counts, warnings, notes, Exit::Done)
         }
         Err(Errors::Invalid { problems }) => (Value::Null, problems, Vec::new(), Exit::Config),
-        Err(errors @ Errors::Unreadable { .. }) => {
-            return Err(report::refusal(path, &errors, Paint::for_stderr(Color::Never)));
+        Err(Errors::Unreadable { path, source }) => {
+            let problem = report::unreadable(&path, &source);
+            let exit = Failure::of_io(&source, Exit::NoInput, String::new()).exit;
+            (Value::Null, vec![problem], Vec::new(), exit)
         }
     };
     let document = json!({
