@@ -284,8 +284,7 @@ fn load(
 /// Rules, and the names of a list.
 fn with_names(set: RuleSet, file: &Path, read: &mut Read) -> Result<RuleSet, Vec<Problem>> {
     let name = file.display().to_string();
-    let list =
-        rules::read(file).map_err(|error| of_file(file, format!("cannot read {name}: {error}")))?;
+    let list = rules::read(file).map_err(|unread| vec![unread.problem(file)])?;
     let set = set.with_names(&name, &list).map_err(report::of_rules)?;
     read.files.push((file.to_owned(), list));
     Ok(set)

@@ -483,6 +483,21 @@ fn check_says_of_what_it_reads_that_it_is_empty() {
 }
 
 #[test]
+fn check_says_of_a_file_that_is_no_utf_8_where_it_ceases_to_be() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml], names: names.txt }");
+    for name in ["own.toml", "names.txt"] {
+        let before = folder.read(name);
+        std::fs::write(folder.0.join(name), b"# a\n# na\xefve\n").expect("a file");
+        let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+        let problem = &document["problems"][0];
+        let message = problem["message"].as_str().expect("a message");
+        assert!(message.ends_with(&format!("{name}: byte 9, on line 2, is no UTF-8")), "{message}");
+        assert_eq!((&problem["line"], &problem["help"]), (&json!(2), &json!("save it as UTF-8")));
+        folder.write(name, &before);
+    }
+}
+
+#[test]
 fn check_says_of_ids_with_blanks_how_they_are_named() {
     let folder = folder("{ one: up }", "{ rules: [own.toml] }");
     folder.write("own.toml", "[[rules]]\nid = 'key of acme'\nregex = 'x{9}'\n");

@@ -322,6 +322,11 @@ fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
     let output = folder.penstock(&["inspect", "--rules", "absent.toml", "a.txt"]);
     assert_eq!(code(&output), 66);
     assert!(stderr(&output).contains("cannot read absent.toml"), "{}", stderr(&output));
+    std::fs::write(folder.0.join("latin.toml"), b"# caf\xe9\n").expect("a file");
+    let output = folder.penstock(&["inspect", "--rules", "latin.toml", "a.txt"]);
+    assert_eq!(code(&output), 65);
+    let told = "cannot read latin.toml: byte 6, on line 1, is no UTF-8\nhelp: save it as UTF-8\n";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
     let output = folder.penstock(&["inspect", "--rules", ".", "a.txt"]);
     assert_eq!(code(&output), 66);
     assert!(stderr(&output).contains("help: name one file of it"), "{}", stderr(&output));
