@@ -22,7 +22,7 @@ const RULE_FILES_MAX: usize = 64;
 /// What the file says of all messages; none where it says nothing.
 pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
     let cx = file.cx;
-    let Entry { value, .. } = file.entry("inspection")?;
+    let Entry { value, span, .. } = file.entry("inspection")?;
     if !matches!(value.kind, Kind::Map(_)) {
         let message = format!("`inspection` must be a mapping, found {}", value.kind.name());
         let help = "write `inspection: {}` to look into messages with what holds by default, or leave it out to look \
@@ -46,6 +46,7 @@ pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
     }
     let disable = fields.texts("disable").unwrap_or_default();
     let disable = disable.iter().filter_map(|text| rule_name(&fields, "disable", text)).collect();
+    let (line, column) = cx.source.place(span.start);
     Some(Inspection {
         engine,
         built_in,
@@ -56,6 +57,8 @@ pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
         pass_over_limit: fields.choice("over_limit") == "pass",
         message_bytes_max: fields.size("message_bytes"),
         actions: actions(&fields),
+        line,
+        column,
     })
 }
 

@@ -65,7 +65,8 @@ pub(super) fn warnings(
         ..report::error(path, place, message)
     };
     if rules.is_empty() {
-        let place = of.disable.first().map_or((1, 1), |first| (first.line, first.column));
+        let first = of.disable.first().map(|first| (first.line, first.column));
+        let place = first.unwrap_or((of.line, of.column));
         let message =
             "`inspection` finds nothing: its files have no rules, or `disable` leaves none";
         let help =

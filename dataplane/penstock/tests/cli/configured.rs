@@ -362,6 +362,16 @@ fn check_warns_where_nothing_is_left_to_look_for() {
 }
 
 #[test]
+fn what_is_said_of_inspection_as_a_whole_stands_at_its_key() {
+    let folder = folder("{ one: up }", "{ built_in: false, rules: [own.toml] }");
+    folder.write("own.toml", "[[rules]]\nid = 'of-path'\npath = 'x'\n");
+    let told = stdout(&folder.penstock(&["check", "p.yaml"]));
+    assert!(told.starts_with("warning: `inspection` finds nothing"), "{told}");
+    let key = place(&folder, "inspection:");
+    assert!(told.contains(&format!("--> {}\n", key.trim_end_matches(": "))), "{told}");
+}
+
+#[test]
 fn inspect_tells_what_serve_would_do_where_rules_overlap() {
     let inspection = "{ built_in: false, rules: [own.toml], actions: [\
                       { rule: acme-line, direction: request, action: block }, \
