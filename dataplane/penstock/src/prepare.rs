@@ -58,8 +58,7 @@ impl Prepared {
             same_key.map_or_else(|| keys(of, path), |before| Ok(Arc::clone(&before.keys)))?;
         let key = of.key.clone();
         if let Some(before) = before.filter(|before| before.holds_for(of)) {
-            named::missing(snapshot, of, path, &before.read.known)?;
-            named::without_domain(snapshot, of, path, before.inspector.rules())?;
+            named::check(snapshot, of, path, &before.read.known, before.inspector.rules())?;
             let same = before.clone();
             return Ok(Some(Self { keys, key, of: of.clone(), took: None, ..same }));
         }
@@ -268,12 +267,11 @@ fn load(
     let ids = set.rules().iter().map(|rule| rule.id.as_str());
     read.known = ids.chain(disabled).map(str::to_owned).collect();
     read.notes = [set.notes(), &left_out].concat();
-    named::missing(snapshot, of, path, &read.known)?;
     let is_there = |id: &&str| set.rules().iter().any(|rule| is_named(id, &rule.id));
     let ids = of.disable.iter().map(|rule| rule.id.as_str());
     let ids: Vec<_> = ids.filter(is_there).collect();
     set = set.without(ids).map_err(|error| at_key(of, path, error.to_string()))?;
-    named::without_domain(snapshot, of, path, set.rules())?;
+    named::check(snapshot, of, path, &read.known, set.rules())?;
     if set.rules().len() > penstock_inspect::RULES_MAX {
         let (rules, most) = (set.rules().len(), penstock_inspect::RULES_MAX);
         return Err(at_key(of, path, format!("there are {rules} rules; {most} may hold at once")));

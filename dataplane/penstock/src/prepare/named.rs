@@ -10,35 +10,43 @@ use penstock_inspect::{Class, Rule, Side, UnknownRule, is_named};
 use super::entry;
 use crate::report;
 
-/// Every rule that is named and not there, each with its place. `known` are all ids, of rules that are disabled too.
-pub(super) fn missing(
+/// That what it says of rules can be, or all that cannot. `known` are all ids, of rules that are disabled too, and
+/// `rules` those that are looked for.
+pub(super) fn check(
     snapshot: &Snapshot,
     of: &Inspection,
     path: &Path,
     known: &[String],
+    rules: &[Rule],
 ) -> Result<(), Vec<Problem>> {
+    let mut wrong = missing(snapshot, of, path, known);
+    wrong.extend(without_domain(snapshot, of, path, rules));
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Every rule that is named and not there, each with its place.
+fn missing(snapshot: &Snapshot, of: &Inspection, path: &Path, known: &[String]) -> Vec<Problem> {
     let in_actions = lists(snapshot, of).flat_map(|(_, list)| list).filter_map(rule_of);
-    let wrong = of.disable.iter().chain(in_actions).filter_map(|name| {
+    let wrong = |name: &RuleName| {
         let error = UnknownRule::among(&name.id, known.iter().map(String::as_str))?;
         let help = Some("`penstock rules list` names those that are built in".to_owned());
         let place = (name.line, name.column);
         Some(Problem { help, ..report::error(path, place, error.to_string()) })
-    });
-    let wrong: Vec<Problem> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    };
+    of.disable.iter().chain(in_actions).filter_map(wrong).collect()
 }
 
 /// Every entry that keeps the domain of what has none, each with its place: of a class the configuration says it
 /// itself, of rules it takes those that are looked for.
-pub(super) fn without_domain(
+fn without_domain(
     snapshot: &Snapshot,
     of: &Inspection,
     path: &Path,
     rules: &[Rule],
-) -> Result<(), Vec<Problem>> {
+) -> Vec<Problem> {
     let entries = lists(snapshot, of).flat_map(|(_, list)| list);
     let keeping = entries.filter(|one| one.verb == ActionVerb::Redact(Kept::Domain));
-    let wrong = keeping.filter_map(rule_of).filter_map(|name| {
+    let wrong = |name: &RuleName| {
         let fitting = rules.iter().filter(|rule| is_named(&name.id, &rule.id));
         let classes: Vec<Class> = fitting.map(|rule| rule.class).collect();
         let class = classes.first().filter(|_| !classes.contains(&Class::Email))?.name();
@@ -47,9 +55,8 @@ pub(super) fn without_domain(
         );
         let help = Some("write `keep: last4`, or remove it".to_owned());
         Some(Problem { help, ..report::error(path, (name.line, name.column), message) })
-    });
-    let wrong: Vec<Problem> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    };
+    keeping.filter_map(rule_of).filter_map(wrong).collect()
 }
 
 /// What can be served and is probably not meant. `rules` are those that are looked for.

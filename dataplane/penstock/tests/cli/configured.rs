@@ -288,11 +288,12 @@ fn a_domain_is_kept_of_no_rule_that_finds_none() {
     let inspection = "{ built_in: false, rules: [own.toml], actions: [\
                       { rule: \"acme-k*\", action: redact, keep: domain }, \
                       { rule: \"acme-*\", direction: request, action: redact, keep: domain }, \
-                      { rule: acme-mail, action: redact, keep: domain }] }";
+                      { rule: acme-mail, action: redact, keep: domain }, { rule: nothing, action: block }] }";
     let folder = folder(&format!("{{ one: {own} }}"), inspection);
     let output = folder.penstock(&["check", "p.yaml"]);
     assert_eq!(code(&output), 78);
     let told = stderr(&output);
+    assert!(told.contains("there is no rule `nothing`"), "at once: {told}");
     assert_eq!(told.matches("`keep` cannot be `domain`").count(), 2, "{told}");
     for (written, class) in [("\"acme-k*\"", "secret"), ("acme-number", "card")] {
         let id = written.trim_matches('"');
