@@ -1,13 +1,13 @@
 //! What a configuration says of rules, held against those that there are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use penstock_config::{
     ActionVerb, FindingAction, Findings, Inspection, Kept, Problem, RuleName, Severity, Snapshot,
 };
-use penstock_inspect::{Class, Rule, Side, UnknownRule, is_named};
+use penstock_inspect::{Action, Class, Entry, Rule, Side, UnknownRule, is_named};
 
-use super::entry;
+use super::{entries, entry};
 use crate::report;
 
 /// That what it says of rules can be, or all that cannot. `known` are all ids, of rules that are disabled too, and
@@ -94,7 +94,46 @@ pub(super) fn warnings(
             }
         }
     }
+    if let Some((rule, others)) = never_opened(snapshot, of, rules).split_first() {
+        let others = match others.len() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let message = format!(
+            "rule `{}`{others}: `tokenise`, and no server names tools in `open_for`: no placeholder is ever opened",
+            rule.id
+        );
+        let help = "write `inspection: { open_for: [TOOL] }` at the server whose tools are to get the values, or \
+                    `action = \"redact\"`";
+        let problem = said_at((of.line, of.column), message, help);
+        // What a file changes of a built-in rule has no place.
+        said.push(match &rule.place {
+            Some((file, line)) => {
+                Problem { file: PathBuf::from(&**file), line: *line, column: 1, ..problem }
+            }
+            None => problem,
+        });
+    }
     said
+}
+
+/// Rules whose own file seals what they find, where no server opens anything. What the configuration's entries seal has
+/// been said where it was read.
+fn never_opened<'r>(snapshot: &Snapshot, of: &Inspection, rules: &'r [Rule]) -> Vec<&'r Rule> {
+    let servers: Vec<_> =
+        snapshot.servers.iter().filter_map(|server| server.inspection.as_ref()).collect();
+    if servers.iter().any(|own| !own.open_for.is_empty()) {
+        return Vec::new();
+    }
+    let entries: Vec<_> = servers.into_iter().map(|own| entries(of, Some(own))).collect();
+    let seals = |rule: &&Rule| {
+        let own = |side| Action::of(rule, side, &[]) == Action::Tokenise;
+        let is_said = |side, list: &[Entry]| list.iter().any(|entry| entry.fits(rule, side));
+        Side::ALL
+            .into_iter()
+            .any(|side| own(side) && entries.iter().any(|list| !is_said(side, list)))
+    };
+    rules.iter().filter(seals).collect()
 }
 
 /// Whether an entry says which rule it is for that is disabled, so that it is for none.

@@ -351,6 +351,37 @@ fn check_warns_of_entries_that_say_nothing() {
 }
 
 #[test]
+fn check_warns_of_rules_that_seal_what_no_server_opens() {
+    let warnings = |servers: &str, actions: &str| {
+        let folder = folder(servers, &format!("{{ built_in: false, rules: [own.toml]{actions} }}"));
+        folder.write("own.toml", &OWN.replace("class = ", "action = 'tokenise'\nclass = "));
+        let output = folder.penstock(&["check", "p.yaml"]);
+        assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+        stdout(&output)
+    };
+    let told = warnings("{ one: up }", "");
+    let says = "warning: rule `acme-number` (and 1 more): `tokenise`, and no server names tools in `open_for`";
+    assert!(told.contains(says) && told.contains("own.toml:8:1\n"), "{told}");
+    for (servers, actions) in [
+        (
+            "{ one: { upstream: up, inspection: { open_for: [pay] } } }",
+            ", key: 0123456789abcdef0123456789abcdef",
+        ),
+        (
+            "{ one: { upstream: up, inspection: off }, two: { upstream: up, inspection: { actions: [{ action: block }] } } }",
+            "",
+        ),
+        (
+            "{ one: up }",
+            ", actions: [{ class: card, action: redact }, { class: email, action: block }]",
+        ),
+    ] {
+        let told = warnings(servers, actions);
+        assert!(!told.contains("warning: "), "{told}");
+    }
+}
+
+#[test]
 fn check_warns_where_nothing_is_left_to_look_for() {
     let all = "{ built_in: false, rules: [own.toml], disable: [\"*\"], actions: [{ class: card, action: block }] }";
     let folder = folder("{ one: up }", all);
