@@ -236,7 +236,6 @@ fn classes_and_rules_narrow_what_is_told_and_never_what_is_masked() {
     assert_eq!(rules(&["--class", "secret,email"]).len(), 3);
     let token = "github-personal-access-token";
     assert_eq!(rules(&["--rule", &format!("jwt,{token}")]), [token]);
-    assert_eq!(rules(&["--rule", token, "--class", "email"]), Vec::<String>::new());
     assert_eq!(rules(&["--rule", "jwt,github-*"]), [token]);
     let output = folder.penstock(&["inspect", "--redact", "--class", "email", "a.txt"]);
     assert_eq!(
@@ -250,6 +249,23 @@ fn classes_and_rules_narrow_what_is_told_and_never_what_is_masked() {
     let output = folder.penstock(&["inspect", "a.txt", "--rule", "githb-*"]);
     assert_eq!(code(&output), 64);
     assert!(stderr(&output).contains("there is no rule `githb-*`"), "{}", stderr(&output));
+    for (args, says, help) in [
+        (
+            &["--rule", "github-*,jwt", "--class", "email,card"][..],
+            "no rule that `--rule` names is of class email, card\n",
+            "leave out `--class`, or write one of: secret\n",
+        ),
+        (
+            &["--class", "name"],
+            "no rule is of class name\n",
+            "leave out `--class`, or write one of: secret, email,",
+        ),
+    ] {
+        let output = folder.penstock(&[&["inspect", "a.txt"], args].concat());
+        assert_eq!((code(&output), stdout(&output).as_str()), (64, ""));
+        let told = stderr(&output);
+        assert!(told.contains(says) && told.contains(help), "{told}");
+    }
     let output = folder.penstock(&["inspect", "a.txt", "--class", "secrets"]);
     assert_eq!(code(&output), 64);
     assert!(stderr(&output).contains("national-id"), "{}", stderr(&output));
