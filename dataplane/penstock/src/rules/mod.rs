@@ -9,7 +9,7 @@ mod test;
 use std::path::{Path, PathBuf};
 
 use penstock_config::Problem;
-use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
+use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet, UnknownRule};
 
 use self::read::Unread;
 use crate::cli::RulesCommand;
@@ -87,13 +87,16 @@ fn beside(path: &Path, name: &str) -> PathBuf {
 
 /// The failure of a command that names a rule which is not there.
 pub(crate) fn unknown(id: &str, set: &RuleSet) -> Failure {
-    let near = alike(id, set.rules().iter().map(|rule| rule.id.as_str()));
-    let failure = Failure::new(Exit::Usage, format!("there is no rule `{id}`"));
-    if near.is_empty() {
-        failure.help("`penstock rules list` names them all")
-    } else {
-        failure.help(format!("did you mean one of: {}", near.join(", ")))
-    }
+    // A pattern is no id, and near to none.
+    let ids = set.rules().iter().filter(|_| !id.contains('*')).map(|rule| rule.id.as_str());
+    let near = alike(id, ids);
+    let help = match &near[..] {
+        [] => "`penstock rules list` names them all".to_owned(),
+        [one] => format!("did you mean `{one}`?"),
+        some => format!("did you mean one of: {}", some.join(", ")),
+    };
+    let unknown = UnknownRule { id: id.to_owned(), nearest: None };
+    Failure::new(Exit::Usage, unknown.to_string()).help(help)
 }
 
 /// Ids that may be meant, the likeliest first: they have what was written in them, or are written alike.

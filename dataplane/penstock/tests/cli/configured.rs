@@ -262,15 +262,16 @@ fn a_built_in_rule_gives_way_to_a_file_s_own_beside_others_that_extend_it() {
 #[test]
 fn check_names_every_rule_that_is_not_there_with_its_place() {
     let own = "{ upstream: up, inspection: { actions: [{ rule: acme-kee, action: block }] } }";
-    let inspection = "{ built_in: false, rules: [own.toml], disable: [nothing, \"else-*\"], \
+    let inspection = "{ built_in: false, rules: [own.toml], disable: [nothing, \"acme-x*\"], \
                       actions: [{ rule: \"what\", action: block }] }";
     let folder = folder(&format!("{{ one: {own}, two: up }}"), inspection);
     let output = folder.penstock(&["check", "p.yaml"]);
     assert_eq!(code(&output), 78);
     let told = stderr(&output);
+    assert_eq!(told.matches("did you mean").count(), 1, "a pattern is no id: {told}");
     for (written, says) in [
         ("nothing", "there is no rule `nothing`"),
-        ("\"else-*\"", "there is no rule `else-*`"),
+        ("\"acme-x*\"", "no rule's id matches `acme-x*`"),
         ("\"what\"", "there is no rule `what`"),
         ("acme-kee", "there is no rule `acme-kee`; did you mean `acme-key`?"),
     ] {
