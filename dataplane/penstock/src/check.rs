@@ -90,8 +90,8 @@ pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Compiled, Vec<
     let guards = guards.transpose()?.unwrap_or_default();
     let said = prepared.map_or_else(Compiled::default, |prepared| {
         let (of, all) = (guards.iter().flatten().count(), count(guards.len(), "server"));
-        let looked_into =
-            format!("{of} of {all}, {} rules, {}", prepared.rules(), prepared.engine().name());
+        let (rules, engine) = (count(prepared.rules(), "rule"), prepared.engine().name());
+        let looked_into = format!("{of} of {all}, {rules}, {engine}");
         let mut warnings = prepared.warnings(snapshot, path);
         warnings.extend(prepared.failures());
         Compiled {

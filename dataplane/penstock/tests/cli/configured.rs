@@ -458,7 +458,11 @@ fn the_configuration_s_word_on_built_in_rules_is_the_last() {
     let told = stdout(&output);
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
     assert!(told.contains("own.toml: what `extend.useDefault` brings is left out"), "{told}");
-    assert!(told.contains("looks into 1 of 1 server, 3 rules"), "{told}");
+    assert!(told.contains("looks into 1 of 1 server, 3 rules, "), "{told}");
+    folder.write("own.toml", "[[rules]]\nid = 'one'\nregex = 'x{9}'\n");
+    let told = stdout(&folder.penstock(&["check", "p.yaml"]));
+    assert!(told.contains("looks into 1 of 1 server, 1 rule, "), "{told}");
+    folder.write("own.toml", OWN);
     let doctor = stdout(&folder.penstock(&["doctor", "-c", "p.yaml"]));
     assert!(doctor.contains(", 3 rules of the configuration"), "{doctor}");
     folder.write("p.yaml", &format!("{HEAD}servers: {{ one: up }}\n"));
