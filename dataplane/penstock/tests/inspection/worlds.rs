@@ -9,7 +9,7 @@ use crate::{
     telling,
 };
 
-fn write(penstock: &crate::common::Penstock, text: &str) {
+pub(crate) fn write(penstock: &crate::common::Penstock, text: &str) {
     std::fs::write(&penstock.config, text).expect("the configuration is written");
     penstock.signal("HUP");
 }
