@@ -156,7 +156,18 @@ fn rule_files(fields: &Fields<'_>) -> Vec<std::path::PathBuf> {
         fields.cx.error(&text.span, message, help);
         None
     };
-    texts.iter().enumerate().filter_map(file).collect()
+    let mut files: Vec<std::path::PathBuf> = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        let Some(file) = file((index, text)) else { continue };
+        if files.contains(&file) {
+            let message =
+                format!("`{}[{index}]` {} is there already", fields.named("rules"), text.shown());
+            fields.cx.warn(&text.span, message, "remove it: a file counts once");
+        } else {
+            files.push(file);
+        }
+    }
+    files
 }
 
 /// Never shown, in no part.
