@@ -212,7 +212,9 @@ impl<'t> File<'t> {
         let mut own = Own::default();
         for form in self.allowlists {
             let (span, form) = (form.span(), form.into_inner());
-            own.of_files.idle.extend(form.is_empty().then(|| "[[allowlists]]".to_owned()));
+            let of_file = || "[[allowlists]]".to_owned();
+            own.of_files.idle.extend(form.is_empty().then(of_file));
+            own.of_files.unmet.extend(form.is_unmet().then(of_file));
             let rules = form.target_rules.clone();
             match form.allowlist() {
                 Ok(allowlist) => {
@@ -326,6 +328,7 @@ pub(super) struct OfFiles {
     in_words: Vec<String>,
     /// Those of the file too.
     idle: Vec<String>,
+    unmet: Vec<String>,
 }
 
 /// So many ids stand in a note.
@@ -335,7 +338,8 @@ impl OfFiles {
     fn note(&mut self, form: &RuleForm) {
         let id = || form.id.get_ref().clone();
         let mut allowlists = form.allowlist.iter().chain(&form.allowlists);
-        self.idle.extend(allowlists.any(AllowForm::is_empty).then(id));
+        self.idle.extend(allowlists.clone().any(AllowForm::is_empty).then(id));
+        self.unmet.extend(allowlists.any(AllowForm::is_unmet).then(id));
         self.in_words.extend(form.id.get_ref().contains(char::is_whitespace).then(id));
         if form.skip_report {
             self.silent.push(id());
@@ -361,11 +365,20 @@ impl OfFiles {
             said(&self.alone, "`required` has no meaning here", "found without what it asks for"),
             said(&self.in_words, "blanks are in their ids", "to be named between quotes"),
         ];
-        let idle = (!self.idle.is_empty()).then(|| {
-            let of = shown(&self.idle);
-            format!("{name}: an allowlist without `regexes` and `stopwords` lets nothing go: {of}")
-        });
-        all.into_iter().chain([idle]).flatten().collect()
+        let allowlist = |ids: &[String], which: &str, why: &str| {
+            let shown = shown(ids);
+            (!ids.is_empty())
+                .then(|| format!("{name}: an allowlist {which} lets nothing go{why}: {shown}"))
+        };
+        let allowlists = [
+            allowlist(&self.idle, "without `regexes` and `stopwords`", ""),
+            allowlist(
+                &self.unmet,
+                "whose `condition` asks for `paths` or `commits` too",
+                ", as a message has none",
+            ),
+        ];
+        all.into_iter().chain(allowlists).flatten().collect()
     }
 }
 
@@ -528,17 +541,25 @@ impl AllowForm {
         [regexes, stopwords, paths, commits].iter().all(|list| list.is_empty())
     }
 
+    /// Whether it lets something go, and that only where a path or a commit is as it says too.
+    fn is_unmet(&self) -> bool {
+        let of_files = !self.paths.is_empty() || !self.commits.is_empty();
+        self.condition == Condition::All && of_files && self.is_of_texts()
+    }
+
+    fn is_of_texts(&self) -> bool {
+        !self.regexes.is_empty() || !self.stopwords.is_empty()
+    }
+
     /// `None` of one that is only about paths and commits, or that asks for one of them too.
     fn allowlist(self) -> Result<Option<Allowlist>, String> {
-        let all = self.condition == Condition::All;
-        let of_files = !self.paths.is_empty() || !self.commits.is_empty();
-        if self.regexes.is_empty() && self.stopwords.is_empty() || all && of_files {
+        if !self.is_of_texts() || self.is_unmet() {
             return Ok(None);
         }
         let parsed = self.regexes.iter().map(|regex| Pattern::parse_sized(regex));
         let regexes = parsed.collect::<Result<_, _>>().map_err(|e| format!("`allowlist`: {e}"))?;
         Ok(Some(Allowlist {
-            all,
+            all: self.condition == Condition::All,
             target: match self.regex_target {
                 TargetForm::Secret => Target::Secret,
                 TargetForm::Match => Target::Match,

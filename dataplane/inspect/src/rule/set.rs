@@ -509,6 +509,8 @@ withinColumns = 80
                 "`skipReport` asks that nothing is told, so that this rule is left out: `near`",
                 "a message has no `path`, so that this rule is looked for in every one: `of-path-and-text`",
                 "`required` has no meaning here, so that this rule is found without what it asks for: `composite`",
+                "an allowlist whose `condition` asks for `paths` or `commits` too lets nothing go, as a message has none: \
+                 `of-path-and-text`",
             ]
         );
         assert!(RuleSet::built_in().expect("they load").notes().is_empty());

@@ -611,6 +611,13 @@ fn check_notes_an_allowlist_that_allows_nothing() {
     let note = "own.toml: an allowlist without `regexes` and `stopwords` lets nothing go: ";
     let idle = check("[rules.allowlist]\ndescription = 'x'\n[[allowlists]]\ncondition = 'AND'\n");
     assert!(idle.contains(&format!("{note}`[[allowlists]]`, `a`\n")), "{idle}");
+    let unmet = check(
+        "[rules.allowlist]\ncondition = 'AND'\npaths = ['x']\nregexes = ['x']\n\
+         [[allowlists]]\ncondition = 'AND'\ncommits = ['x']\nstopwords = ['x']\n",
+    );
+    let asks = "own.toml: an allowlist whose `condition` asks for `paths` or `commits` too lets nothing go, as a message \
+                has none: `[[allowlists]]`, `a`\n";
+    assert!(unmet.contains(asks) && !unmet.contains(note), "{unmet}");
     let some = check("[rules.allowlist]\npaths = ['x']\n[[allowlists]]\nstopwords = ['x']\n");
     assert!(!some.contains(note), "{some}");
 }
