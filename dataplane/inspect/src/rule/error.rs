@@ -146,6 +146,12 @@ mod tests {
             error(disabled)
                 .starts_with("own.toml:3:3: `extend.disabledRules`: there is no rule `no`")
         );
+        let slip = "[extend]\npath = 'base.toml'\ndisabledRules = ['bases']\n";
+        assert!(
+            error(slip).ends_with("no rule `bases` to disable; did you mean `base`?"),
+            "{}",
+            error(slip)
+        );
         let gone = "[extend]\nuseDefault = true\npath = 'no.toml'\n";
         assert_eq!(error(gone), "own.toml:3:8: `extend.path`: no file no.toml");
         let extends = |path: &str| format!("[extend]\npath = '{path}'\n");
