@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::problem::{Problem, Severity};
-use crate::references::{self, Expect, Resolver};
+use crate::references::{self, Expect, Fault, Resolver};
 use crate::source::Source;
 use crate::yaml::{Kind, Node};
 
@@ -125,6 +125,16 @@ impl<'a> Context<'a> {
 
     /// A scalar, its references filled in; `what` names it in messages.
     pub(crate) fn text(&self, node: &Node, what: &str) -> Option<Text> {
+        self.text_or(node, what, |fault| fault.help().to_owned())
+    }
+
+    /// The same, with a fix of its own for a reference that brings nothing.
+    pub(crate) fn text_or(
+        &self,
+        node: &Node,
+        what: &str,
+        help: impl Fn(&Fault) -> String,
+    ) -> Option<Text> {
         let written = match &node.kind {
             Kind::Scalar(written) => written,
             Kind::Null => {
@@ -141,10 +151,15 @@ impl<'a> Context<'a> {
         match references::fill(written, self.resolver, &self.folder) {
             Ok(value) => Some(Text { value, written: written.clone(), span: node.span.clone() }),
             Err(fault) => {
-                self.error(&node.span, format!("`{what}`: {fault}"), fault.help());
+                self.error(&node.span, format!("`{what}`: {fault}"), &help(&fault));
                 None
             }
         }
+    }
+
+    /// The configuration's folder, from which relative paths start.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A path, relative ones from the configuration's folder.

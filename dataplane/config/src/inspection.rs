@@ -29,6 +29,10 @@ pub struct Inspection {
     pub message_bytes_max: usize,
     /// What becomes of what is found: the first that fits.
     pub actions: Vec<FindingAction>,
+    /// The line where the section's key stands, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
 }
 
 /// Characters that a key has at least.

@@ -300,6 +300,10 @@ fn what_inspection_probably_does_not_mean_is_a_warning() {
     let both = "actions: [{ class: card, direction: request, action: block }, \
                 { class: card, action: redact }]";
     assert_eq!(said(both), Vec::<String>::new());
+    assert_eq!(
+        said("rules: [own.toml, more.toml, ./own.toml]"),
+        ["`inspection.rules[2]` `./own.toml` is there already"]
+    );
     let own = "files: { upstream: files, inspection: { open_for: [a] } }";
     let open = SMALL.replace("files: files", own);
     let said = |keys: &str| -> Vec<_> {
@@ -334,7 +338,8 @@ fn lists_of_inspection_have_as_many_entries_as_the_reference_says() {
         format!("{SMALL}inspection: {{ actions: [{}] }}\n", all.join(", "))
     };
     let rules = |count: usize| {
-        format!("{SMALL}inspection: {{ rules: [{}] }}\n", vec!["a.toml"; count].join(", "))
+        let all: Vec<_> = (0..count).map(|at| format!("a{at}.toml")).collect();
+        format!("{SMALL}inspection: {{ rules: [{}] }}\n", all.join(", "))
     };
     let refused = |text: &str| {
         let origin = Path::new("/etc/penstock/penstock.yaml");

@@ -60,11 +60,24 @@ fn every_problem_of_a_wrong_file_is_said_where_it_is_and_how_to_mend_it() {
     }
 }
 
-/// Without the error there would be a key.
+/// Without the error there would be a key, tools, an action, or a server whose messages are looked into.
 #[test]
-fn of_a_key_that_cannot_be_read_nothing_else_is_said() {
-    let row = rows().into_iter().find(|row| row.name.starts_with("a key that cannot be read"));
-    assert_eq!(problems(&row.expect("a row").file).len(), 1);
+fn nothing_follows_from_what_of_inspection_cannot_be_read() {
+    let head = "listeners: [{ address: 127.0.0.1:8808 }]\nupstreams: { a: { url: http://127.0.0.1:3000/mcp } }\n";
+    let seals = "actions: [{ class: card, action: tokenise }]";
+    for (server, file) in [
+        ("{ open_for: [x] }", format!("{{ key: '${{file:missing.key}}', {seals} }}")),
+        ("{ open_for: pay }", format!("{{ {seals} }}")),
+        ("{ open_for: [pay] }", format!("{{ {} }}", seals.replace("tokenise", "tokenize"))),
+        ("on", "{}".to_owned()),
+    ] {
+        let file = format!(
+            "{head}servers: {{ a: {{ upstream: a, inspection: {server} }} }}\ninspection: {file}\n"
+        );
+        let said = problems(&file);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(said[0].severity, Severity::Error);
+    }
 }
 
 #[test]

@@ -90,8 +90,8 @@ pub(crate) fn compile(path: &Path, snapshot: &Snapshot) -> Result<Compiled, Vec<
     let guards = guards.transpose()?.unwrap_or_default();
     let said = prepared.map_or_else(Compiled::default, |prepared| {
         let (of, all) = (guards.iter().flatten().count(), count(guards.len(), "server"));
-        let looked_into =
-            format!("{of} of {all}, {} rules, {}", prepared.rules(), prepared.engine().name());
+        let (rules, engine) = (count(prepared.rules(), "rule"), prepared.engine().name());
+        let looked_into = format!("{of} of {all}, {rules}, {engine}");
         let mut warnings = prepared.warnings(snapshot, path);
         warnings.extend(prepared.failures());
         Compiled {
@@ -118,8 +118,10 @@ fn as_json(path: &Path, checked: Result<(Snapshot, Compiled), Errors>) -> Result
             (counts, warnings, notes, Exit::Done)
         }
         Err(Errors::Invalid { problems }) => (Value::Null, problems, Vec::new(), Exit::Config),
-        Err(errors @ Errors::Unreadable { .. }) => {
-            return Err(report::refusal(path, &errors, Paint::for_stderr(Color::Never)));
+        Err(Errors::Unreadable { path, source }) => {
+            let problem = report::unreadable(&path, &source);
+            let exit = Failure::of_io(&source, Exit::NoInput, String::new()).exit;
+            (Value::Null, vec![problem], Vec::new(), exit)
         }
     };
     let document = json!({

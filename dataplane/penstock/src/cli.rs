@@ -25,9 +25,9 @@ Examples:
   penstock run --agent claude -- claude  run a command with no way out but penstock
   penstock inspect server.log            find secrets and personal data in a file
 
-The configuration is --config, else $PENSTOCK_CONFIG, else ./penstock.yaml, else
-/etc/penstock/penstock.yaml; `inspect` and `rules` read one only where --config or
---server is given. Exit codes are those of sysexits.h."
+The configuration is --config, else $PENSTOCK_CONFIG, else ./penstock.yaml, else \
+/etc/penstock/penstock.yaml; `inspect` and `rules` read one only where --config or --server is \
+given. Exit codes are those of sysexits.h."
 )]
 pub(crate) struct Cli {
     /// The configuration.
@@ -51,10 +51,10 @@ Examples:
   penstock serve --config /etc/penstock/penstock.yaml
   kill -HUP $(pidof penstock)            load the configuration anew
 
-SIGHUP, or a change of the file or of a certificate in it, reloads; with an error in it nothing
-changes, and the log says why. SIGTERM or Ctrl-C lets calls end for `limits.drain_timeout`, a second
-one does not. Exits with 0 then, with 78 where the configuration is wrong, with 69 where something
-else keeps it from serving, such as an address in use.")]
+SIGHUP, or a change of the file or of a certificate in it, reloads; with an error in it nothing \
+changes, and the log says why. SIGTERM or Ctrl-C lets calls end for `limits.drain_timeout`, a \
+second one does not. Exits with 0 then, with 78 where the configuration is wrong, with 69 where \
+something else keeps it from serving, such as an address in use.")]
     Serve,
     /// Run a command as an agent of the configuration, with no way out but penstock.
     #[command(after_help = "\
@@ -63,11 +63,11 @@ Examples:
   sudo penstock run --agent build --user ci -- npm test
   sudo env \"PATH=$PATH\" penstock run --agent claude -- claude
 
-Needs root (CAP_BPF, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID,
-CAP_SETPCAP, CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_KILL) and gives all of it up before the
-command starts. The terminal, stdin,
-stdout and stderr are the command's; the exit status is the command's, or 127 where it is not found,
-126 where it cannot be run, and one of sysexits.h where penstock does not start it.")]
+Needs root (CAP_BPF, CAP_NET_ADMIN, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, \
+CAP_SETPCAP, CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_KILL) and gives all of it up before \
+the command starts. The terminal, stdin, stdout and stderr are the command's; the exit status is \
+the command's, or 127 where it is not found, 126 where it cannot be run, and one of sysexits.h \
+where penstock does not start it.")]
     Run(RunArgs),
     /// Say what is wrong with a configuration, with line, column and fix.
     #[command(after_help = "\
@@ -76,8 +76,8 @@ Examples:
   penstock check staging.yaml
   penstock check --json | jq -r '.problems[].message'
 
-Prints each URL that agents can use and where it leads. Reads the file and what it names, and
-connects to nothing. Exits with 0 where the file can be served, 78 where it cannot, 66 where it
+Prints each URL that agents can use and where it leads. Reads the file and what it names, and \
+connects to nothing. Exits with 0 where the file can be served, 78 where it cannot, 66 where it \
 cannot be read.")]
     Check(CheckArgs),
     /// Write a first configuration, from nothing or from an MCP client's list of servers.
@@ -88,8 +88,8 @@ Examples:
   penstock init --from .cursor/mcp.json --output /etc/penstock/penstock.yaml
   penstock init --from .vscode/mcp.json > client.json
 
-With --from, the JSON that points the client at penstock goes to stdout, all else to stderr. The
-client's own file is not changed. Values of environment variables are not copied: the
+With --from, the JSON that points the client at penstock goes to stdout, all else to stderr. The \
+client's own file is not changed. Values of environment variables are not copied: the \
 configuration refers to them by name.")]
     Init(InitArgs),
     /// Hold agents to penstock in the kernel: put it in force, prove it, watch it, end it.
@@ -110,8 +110,8 @@ Examples:
   penstock doctor --connect
   penstock doctor --json | jq '.checks[] | select(.status != \"ok\")'
 
-Looks at the host alone where there is no configuration. Exits with 0, or with 69 where something
-would keep penstock from serving all of it.")]
+Looks at the host alone where there is no configuration. Exits with 0, or with 69 where \
+something would keep penstock from serving all of it.")]
     Doctor(DoctorArgs),
     /// Look for secrets and personal data in a file: text, JSON or JSON Lines.
     #[command(after_help = "\
@@ -120,12 +120,12 @@ Examples:
   kubectl logs deploy/mcp | penstock inspect
   penstock inspect --class secret,email dump.json
   penstock inspect --redact calls.jsonl > clean.jsonl
-  penstock inspect --rules acme.toml --json server.log | jq -r .rule | sort | uniq -c
+  penstock inspect --rules acme.toml --json a.log | jq -r .rule | sort | uniq -c
 
-Prints each finding as FILE:LINE:COLUMN, its rule, its class, and what stands around it; what was found
-is never printed, only how many characters it has. Exits with 0 where nothing is found, with 1 where
-something is, with 64 for a wrong command line or an unknown rule, with 65 for wrong rules or an input
-over a limit, with 66 for a file that cannot be read.")]
+Prints each finding as FILE:LINE:COLUMN, its rule, its class, and what stands around it; what \
+was found is never printed, only how many characters it has. Exits with 0 where nothing is \
+found, with 1 where something is, with 64 for a wrong command line or an unknown rule, with 65 \
+for wrong rules or an input over a limit, with 66 for a file that cannot be read.")]
     Inspect(InspectArgs),
     /// Say what is looked for, and whether rules of one's own work.
     #[command(
@@ -265,9 +265,9 @@ Examples:
   penstock rules test
   penstock rules test acme.toml
 
-Names a rule without examples, and one that is slow. Exits with 0 where every example is found by its
-rule and no counterexample is, with 1 otherwise, with 65 where the file is wrong, with 66 where it
-cannot be read.")]
+Names a rule without examples, and one that is slow. Exits with 0 where every example is found \
+by its rule and no counterexample is, with 1 otherwise, with 65 where the file is wrong, with 66 \
+where it cannot be read.")]
     Test(RulesTestArgs),
     /// Say what a rule asks for, what is looked for so that it is asked, and what it finds.
     #[command(after_help = "\
@@ -334,10 +334,10 @@ Examples:
   penstock egress apply --agent claude --pid 4711
   ExecStartPre=+penstock egress apply --agent claude --here     in a unit of systemd
 
-What it puts in force stays, whatever becomes of this or any other process of penstock, until
-`penstock egress remove`, or until the cgroup is removed. Where none is named it is the agent's own
-cgroup in the configuration, which is made if it can be, and every cgroup that its policy was
-applied to before. Needs root. Exits with 0 where all of it is in force.")]
+What it puts in force stays, whatever becomes of this or any other process of penstock, until \
+`penstock egress remove`, or until the cgroup is removed. Where none is named it is the agent's \
+own cgroup in the configuration, which is made if it can be, and every cgroup that its policy \
+was applied to before. Needs root. Exits with 0 where all of it is in force.")]
     Apply(ApplyArgs),
     /// Say what the kernel enforces now, and whether that is what the configuration says.
     #[command(after_help = "\
@@ -345,7 +345,7 @@ Examples:
   penstock egress status
   penstock egress status --json | jq -r '.faults[]'
 
-Asks the kernel and not a file of penstock's. Needs root. Exits with 0 where every agent of the
+Asks the kernel and not a file of penstock's. Needs root. Exits with 0 where every agent of the \
 configuration is held as it says, with 69 otherwise.")]
     Status(StatusArgs),
     /// Print what the kernel refused.
@@ -354,9 +354,9 @@ Examples:
   penstock egress events
   penstock egress events --follow --json >> /var/log/penstock-egress.jsonl
 
-Each event goes to one reader; what nobody has read yet comes first. Every refusal is counted (see
-`penstock egress status`), an event of the same process, hook and destination is not repeated
-within a second. Needs root.")]
+Each event goes to one reader; what nobody has read yet comes first. Every refusal is counted \
+(see `penstock egress status`), an event of the same process, hook and destination is not \
+repeated within a second. Needs root.")]
     Events(EventsArgs),
     /// Try every way past from within an agent's cgroup, and prove it shut.
     #[command(after_help = "\
@@ -364,8 +364,8 @@ Examples:
   penstock egress test
   penstock egress test --agent claude --json
 
-Sends no packet where it is shut. Needs root. Exits with 0 where every way is as it should be, with
-69 otherwise.")]
+Sends no packet where it is shut. Needs root. Exits with 0 where every way is as it should be, \
+with 69 otherwise.")]
     Test(TestArgs),
     /// End enforcement. Processes that still run there go free.
     #[command(after_help = "\
@@ -462,4 +462,31 @@ pub(crate) struct RemoveArgs {
     /// Even while processes run there, which then go free.
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    /// A terminal breaks a paragraph where it ends; a second break within it tears sentences apart.
+    #[test]
+    fn a_paragraph_of_help_is_one_line_and_an_example_is_no_longer_than_a_terminal() {
+        let mut commands = vec![Cli::command()];
+        while let Some(command) = commands.pop() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines: Vec<&str> = help.lines().collect();
+            let is_prose = |line: &str| !line.is_empty() && !line.starts_with("  ");
+            for pair in lines.windows(2) {
+                let [line, next] = pair else { continue };
+                assert!(!is_prose(line) || !is_prose(next), "{}: {line}", command.get_name());
+            }
+            if matches!(command.get_name(), "inspect" | "list" | "test" | "explain") {
+                let examples = lines.iter().filter(|line| line.starts_with("  "));
+                examples.for_each(|line| assert!(line.len() <= 80, "{line}"));
+            }
+            commands.extend(command.get_subcommands().cloned());
+        }
+    }
 }

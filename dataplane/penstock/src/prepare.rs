@@ -58,8 +58,7 @@ impl Prepared {
             same_key.map_or_else(|| keys(of, path), |before| Ok(Arc::clone(&before.keys)))?;
         let key = of.key.clone();
         if let Some(before) = before.filter(|before| before.holds_for(of)) {
-            named::missing(snapshot, of, path, &before.read.known)?;
-            named::without_domain(snapshot, of, path, before.inspector.rules())?;
+            named::check(snapshot, of, path, &before.read.known, before.inspector.rules())?;
             let same = before.clone();
             return Ok(Some(Self { keys, key, of: of.clone(), took: None, ..same }));
         }
@@ -70,7 +69,7 @@ impl Prepared {
             load(snapshot, of, path, &mut read)
         };
         let limits = Limits { message_bytes: of.message_bytes_max, ..Limits::default() };
-        let (inspector, fallback) = engine(of.engine, path, &mut load, limits)?;
+        let (inspector, fallback) = engine(of, path, &mut load, limits)?;
         let took = Some(began.elapsed());
         let inspector = Arc::new(inspector);
         Ok(Some(Self { inspector, keys, key, of: of.clone(), read, fallback, took }))
@@ -103,7 +102,7 @@ impl Prepared {
                 open_for: &own.open_for,
             };
             let policy = Policy::new(Arc::clone(&self.inspector), settings, Arc::clone(&self.keys));
-            let policy = policy.map_err(|error| of_file(path, error.to_string()))?;
+            let policy = policy.map_err(|error| at_key(of, path, error.to_string()))?;
             Ok(Some(Arc::new(Guard {
                 server: server.name.clone(),
                 policy,
@@ -178,9 +177,9 @@ impl Prepared {
     }
 }
 
-/// What is wrong with a file as a whole.
-fn of_file(file: &Path, message: String) -> Vec<Problem> {
-    vec![report::error(file, (1, 1), message)]
+/// What is wrong with `inspection` as a whole.
+fn at_key(of: &Inspection, path: &Path, message: String) -> Vec<Problem> {
+    vec![report::error(path, (of.line, of.column), message)]
 }
 
 /// What values are sealed and told by.
@@ -189,7 +188,7 @@ pub(crate) fn keys(of: &Inspection, path: &Path) -> Result<Arc<Keys>, Vec<Proble
         Some(key) => Keys::from_text(key.expose()),
         None => Keys::random(),
     };
-    keys.map(Arc::new).map_err(|error| of_file(path, format!("`inspection.key`: {error}")))
+    keys.map(Arc::new).map_err(|error| at_key(of, path, format!("`inspection.key`: {error}")))
 }
 
 /// The rules that a configuration is about; nothing where nothing is to be looked for.
@@ -268,15 +267,14 @@ fn load(
     let ids = set.rules().iter().map(|rule| rule.id.as_str());
     read.known = ids.chain(disabled).map(str::to_owned).collect();
     read.notes = [set.notes(), &left_out].concat();
-    named::missing(snapshot, of, path, &read.known)?;
     let is_there = |id: &&str| set.rules().iter().any(|rule| is_named(id, &rule.id));
     let ids = of.disable.iter().map(|rule| rule.id.as_str());
     let ids: Vec<_> = ids.filter(is_there).collect();
-    set = set.without(ids).map_err(|error| of_file(path, error.to_string()))?;
-    named::without_domain(snapshot, of, path, set.rules())?;
+    set = set.without(ids).map_err(|error| at_key(of, path, error.to_string()))?;
+    named::check(snapshot, of, path, &read.known, set.rules())?;
     if set.rules().len() > penstock_inspect::RULES_MAX {
         let (rules, most) = (set.rules().len(), penstock_inspect::RULES_MAX);
-        return Err(of_file(path, format!("there are {rules} rules; {most} may hold at once")));
+        return Err(at_key(of, path, format!("there are {rules} rules; {most} may hold at once")));
     }
     Ok(set)
 }
@@ -284,8 +282,7 @@ fn load(
 /// Rules, and the names of a list.
 fn with_names(set: RuleSet, file: &Path, read: &mut Read) -> Result<RuleSet, Vec<Problem>> {
     let name = file.display().to_string();
-    let list =
-        rules::read(file).map_err(|error| of_file(file, format!("cannot read {name}: {error}")))?;
+    let list = rules::read(file).map_err(|unread| vec![unread.problem(file)])?;
     let set = set.with_names(&name, &list).map_err(report::of_rules)?;
     read.files.push((file.to_owned(), list));
     Ok(set)
@@ -293,7 +290,7 @@ fn with_names(set: RuleSet, file: &Path, read: &mut Read) -> Result<RuleSet, Vec
 
 /// The engine that is asked for, or the best that there is, and why that is not the best of all.
 fn engine(
-    asked: InspectionEngine,
+    of: &Inspection,
     path: &Path,
     load: &mut dyn FnMut() -> Result<RuleSet, Vec<Problem>>,
     limits: Limits,
@@ -304,10 +301,10 @@ fn engine(
             let message = format!(
                 "the engine {engine} cannot be used: {why}; `penstock doctor` says what this build has"
             );
-            of_file(path, message)
+            at_key(of, path, message)
         })
     };
-    match asked {
+    match of.engine {
         InspectionEngine::Vectorscan => Ok((with(EngineKind::Vectorscan)?, None)),
         InspectionEngine::Portable => Ok((with(EngineKind::Portable)?, None)),
         InspectionEngine::Auto if EngineKind::BEST == EngineKind::Portable => {

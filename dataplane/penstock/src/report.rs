@@ -1,6 +1,7 @@
 //! Problems of a configuration, for people.
 
 use std::fmt::Write;
+use std::io;
 use std::path::Path;
 
 use penstock_config::{Errors, Problem, Severity};
@@ -13,15 +14,21 @@ use crate::terminal::{Paint, Style};
 pub(crate) fn refusal(path: &Path, errors: &Errors, paint: Paint) -> Failure {
     match errors {
         Errors::Unreadable { path, source } => {
-            let message = format!("cannot read {}: {source}", path.display());
-            Failure::of_io(source, Exit::NoInput, message)
-                .help("`penstock init` writes a first configuration; `--config FILE` names another")
+            let Problem { message, help, .. } = unreadable(path, source);
+            Failure::of_io(source, Exit::NoInput, message).help(help.unwrap_or_default())
         }
         Errors::Invalid { problems } => {
             let message = format!("{} cannot be served: {}", path.display(), errors_in(problems));
             Failure::new(Exit::Config, message).details(render(problems, paint))
         }
     }
+}
+
+/// What is wrong with a configuration that cannot be read.
+pub(crate) fn unreadable(path: &Path, source: &io::Error) -> Problem {
+    let help = "`penstock init` writes a first configuration; `--config FILE` names another";
+    let message = format!("cannot read {}: {source}", path.display());
+    Problem { help: Some(help.to_owned()), ..error(path, (1, 1), message) }
 }
 
 /// How many of these are errors, for a person.
@@ -45,8 +52,10 @@ pub(crate) fn error(file: &Path, (line, column): (usize, usize), message: String
 
 /// What is wrong with files of rules.
 pub(crate) fn of_rules(RuleError { faults }: RuleError) -> Vec<Problem> {
-    let problem =
-        |Fault { file, line, column, what }: Fault| error(Path::new(&file), (line, column), what);
+    let problem = |Fault { file, line, column, what, help }: Fault| Problem {
+        help,
+        ..error(Path::new(&file), (line, column), what)
+    };
     faults.into_iter().map(problem).collect()
 }
 

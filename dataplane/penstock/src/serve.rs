@@ -164,6 +164,14 @@ fn options(
     }
 }
 
+/// Whether messages are looked into as before, and sealed with another key.
+fn has_other_key(next: &Snapshot, now: &Snapshot) -> bool {
+    next.inspection
+        .as_ref()
+        .zip(now.inspection.as_ref())
+        .is_some_and(|(next, now)| next.key != now.key)
+}
+
 /// What of a configuration the kernel has to be told, by who may.
 fn policies(snapshot: &Snapshot) -> (&Path, Vec<Policy>) {
     let agents = snapshot.agents.iter();
@@ -318,6 +326,12 @@ impl Running {
                 if policies(&snapshot) != policies(&self.current) {
                     // Serving takes no privilege, and this does.
                     tracing::warn!("`penstock egress apply` puts the change of agents in force");
+                }
+                if has_other_key(&snapshot, &self.current) {
+                    tracing::warn!(
+                        "`inspection.key` is another: calls with placeholders that were sealed before are blocked, \
+                         and a value has another fingerprint than before"
+                    );
                 }
                 self.current = snapshot;
                 tracing::info!("the configuration was reloaded");

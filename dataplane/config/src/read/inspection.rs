@@ -1,5 +1,7 @@
 //! What is looked for in messages, and what becomes of it.
 
+use std::io;
+
 use crate::context::Text;
 use crate::fields::Fields;
 use crate::inspection::{
@@ -7,7 +9,7 @@ use crate::inspection::{
     InspectionEngine, Kept, RuleName, ServerInspection,
 };
 use crate::keys;
-use crate::references::Expect;
+use crate::references::{Expect, Fault};
 use crate::snapshot::{Secret, Server};
 use crate::yaml::{Entry, Kind};
 
@@ -20,7 +22,7 @@ const RULE_FILES_MAX: usize = 64;
 /// What the file says of all messages; none where it says nothing.
 pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
     let cx = file.cx;
-    let Entry { value, .. } = file.entry("inspection")?;
+    let Entry { value, span, .. } = file.entry("inspection")?;
     if !matches!(value.kind, Kind::Map(_)) {
         let message = format!("`inspection` must be a mapping, found {}", value.kind.name());
         let help = "write `inspection: {}` to look into messages with what holds by default, or leave it out to look \
@@ -44,6 +46,7 @@ pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
     }
     let disable = fields.texts("disable").unwrap_or_default();
     let disable = disable.iter().filter_map(|text| rule_name(&fields, "disable", text)).collect();
+    let (line, column) = cx.source.place(span.start);
     Some(Inspection {
         engine,
         built_in,
@@ -54,6 +57,8 @@ pub(super) fn read(file: &Fields<'_>) -> Option<Inspection> {
         pass_over_limit: fields.choice("over_limit") == "pass",
         message_bytes_max: fields.size("message_bytes"),
         actions: actions(&fields),
+        line,
+        column,
     })
 }
 
@@ -110,9 +115,7 @@ pub(super) fn check_tokens(file: &Fields<'_>, inspection: &Inspection, servers: 
     // What no server opens needs no key that lasts, and each opens only its own.
     let opened = looked_into().any(|own| !own.open_for.is_empty() && seals(own));
     let Some(entry) = file.entry("inspection") else { return };
-    // One that is wrong has been said.
-    let Kind::Map(keys) = &entry.value.kind else { return };
-    if opened && !keys.iter().any(|entry| entry.key == "key") {
+    if opened && inspection.key.is_none() {
         let message =
             "`tokenise` without `inspection.key`: no placeholder can be opened after a restart";
         let help = "write `key: \"${file:/etc/penstock/inspection.key}\"`; `openssl rand -hex 32` \
@@ -153,7 +156,18 @@ fn rule_files(fields: &Fields<'_>) -> Vec<std::path::PathBuf> {
         fields.cx.error(&text.span, message, help);
         None
     };
-    texts.iter().enumerate().filter_map(file).collect()
+    let mut files: Vec<std::path::PathBuf> = Vec::with_capacity(texts.len());
+    for (index, text) in texts.iter().enumerate() {
+        let Some(file) = file((index, text)) else { continue };
+        if files.contains(&file) {
+            let message =
+                format!("`{}[{index}]` {} is there already", fields.named("rules"), text.shown());
+            fields.cx.warn(&text.span, message, "remove it: a file counts once");
+        } else {
+            files.push(file);
+        }
+    }
+    files
 }
 
 /// Never shown, in no part.
@@ -166,7 +180,14 @@ fn key(fields: &Fields<'_>) -> Option<Secret> {
         fields.cx.error(&value.span, message, help);
         return None;
     }
-    let text = fields.text("key")?;
+    let help = |fault: &Fault| match fault {
+        Fault::File { path, source } if source.kind() == io::ErrorKind::NotFound => {
+            let path = fields.cx.folder().join(path);
+            format!("`openssl rand -hex 32 > {}` makes one, or check the path", path.display())
+        }
+        _ => fault.help().to_owned(),
+    };
+    let text = fields.cx.text_or(value, &fields.named("key"), help)?;
     let chars = text.value.chars().count();
     if is_path(&text.written) {
         let message = format!("`{}` is a path, which would be the key itself", fields.named("key"));
@@ -175,10 +196,13 @@ fn key(fields: &Fields<'_>) -> Option<Secret> {
     } else if chars < INSPECTION_KEY_CHARS_MIN {
         let s = if chars == 1 { "" } else { "s" };
         let message = format!("`{}` has {chars} character{s}", fields.named("key"));
-        let help = format!(
-            "give it {INSPECTION_KEY_CHARS_MIN} or more: `openssl rand -hex 32` makes one, and \
-             `${{file:PATH}}` reads it from a file"
-        );
+        let file = text.written.strip_prefix("${file:").and_then(|rest| rest.strip_suffix('}'));
+        let makes = match file.map(|path| fields.cx.folder().join(path)) {
+            Some(path) => format!("`openssl rand -hex 32 > {}` makes one", path.display()),
+            None => "`openssl rand -hex 32` makes one, and `${file:PATH}` reads it from a file"
+                .to_owned(),
+        };
+        let help = format!("give it {INSPECTION_KEY_CHARS_MIN} or more: {makes}");
         fields.cx.error(&text.span, message, &help);
     }
     Some(Secret::new(text.value))

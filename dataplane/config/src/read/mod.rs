@@ -30,7 +30,8 @@ pub(crate) fn snapshot(cx: &Context<'_>, root: &Node) -> Option<Snapshot> {
     let inspection = inspection::read(&file);
     let upstreams_read = upstreams.as_deref().unwrap_or_default();
     let servers = servers::read(&file, upstreams_read, inspection.as_ref());
-    if let (Some(inspection), Some(servers)) = (&inspection, &servers) {
+    // What follows from a value that could not be read says nothing.
+    if let (Some(inspection), Some(servers), false) = (&inspection, &servers, cx.failed()) {
         inspection::check_servers(&file, servers);
         inspection::check_tokens(&file, inspection, servers);
     }

@@ -5,11 +5,11 @@ use crate::rule::Rule;
 
 /// A rule that an operator names and that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no rule `{id}`{}", nearest.as_ref().map(|id| format!("; did you mean `{id}`?")).unwrap_or_default())]
+#[error("{}{}", self.what(), nearest.as_ref().map(|id| format!("; did you mean `{id}`?")).unwrap_or_default())]
 pub struct UnknownRule {
     /// As it is written.
     pub id: String,
-    /// One that may be meant.
+    /// One that may be meant; none of a pattern.
     pub nearest: Option<String>,
 }
 
@@ -30,17 +30,20 @@ impl UnknownRule {
         if ids.clone().any(|known| Glob::new(id).fits(known)) {
             return None;
         }
-        let near = ids.filter(|_| id.len() <= ID_BYTES_MAX).filter_map(|rule| {
-            // Of a pattern only what stands before `*` can be compared.
-            let (known, of) = match id.split_once('*') {
-                Some((begins, _)) => (begins, rule.get(..begins.len())?),
-                None => (id, rule),
-            };
-            Some((strsim::osa_distance(known, of), rule))
-        });
+        let is_id = id.len() <= ID_BYTES_MAX && !id.contains('*');
+        let near = ids.filter(|_| is_id).map(|rule| (strsim::osa_distance(id, rule), rule));
         let nearest = near.min_by_key(|(distance, _)| *distance);
         let close = |(distance, _): &(usize, &str)| *distance <= (id.len() / LETTERS_A_SLIP).max(1);
         let nearest = nearest.filter(close).map(|(_, rule)| rule.to_owned());
         Some(Self { id: id.to_owned(), nearest })
+    }
+
+    fn what(&self) -> String {
+        let Self { id, .. } = self;
+        if id.contains('*') {
+            format!("no rule's id matches `{id}`")
+        } else {
+            format!("there is no rule `{id}`")
+        }
     }
 }

@@ -29,7 +29,7 @@ impl fmt::Display for RuleError {
 
 /// One thing that is wrong with a file of rules.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{file}:{line}:{column}: {what}")]
+#[error("{file}:{line}:{column}: {what}{}", help.as_ref().map(|help| format!("; {help}")).unwrap_or_default())]
 pub struct Fault {
     /// The file's name.
     pub file: String,
@@ -37,14 +37,21 @@ pub struct Fault {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong, with the rule where it is one's, and what to write instead.
+    /// What is wrong, with the rule where it is one's.
     pub what: String,
+    /// What to write instead, where `what` does not say it.
+    pub help: Option<String>,
 }
 
 impl Fault {
     /// One of a line, or of a whole file with the first.
     pub(super) fn of_line(file: &str, line: usize, what: String) -> Self {
-        Self { file: file.to_owned(), line, column: 1, what }
+        Self { file: file.to_owned(), line, column: 1, what, help: None }
+    }
+
+    /// With what to write instead.
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 }
 
@@ -139,6 +146,12 @@ mod tests {
             error(disabled)
                 .starts_with("own.toml:3:3: `extend.disabledRules`: there is no rule `no`")
         );
+        let slip = "[extend]\npath = 'base.toml'\ndisabledRules = ['bases']\n";
+        assert!(
+            error(slip).ends_with("no rule `bases` to disable; did you mean `base`?"),
+            "{}",
+            error(slip)
+        );
         let gone = "[extend]\nuseDefault = true\npath = 'no.toml'\n";
         assert_eq!(error(gone), "own.toml:3:8: `extend.path`: no file no.toml");
         let extends = |path: &str| format!("[extend]\npath = '{path}'\n");
@@ -217,8 +230,8 @@ action = 'block'
             "own.toml:10:1: rule `b`: unknown key `regexp`; did you mean `regex`?",
             "own.toml:12:1: rule `c`: its regex cannot be used: ",
             "own.toml:17:1: rule `d`: unknown key `secret_group`; did you mean `secretGroup`?",
-            "own.toml:21:9: rule `e`: unknown variant `secrets`; did you mean `secret`?",
-            "own.toml:25:11: rule `f`: invalid type: string \"high\", expected f64",
+            "own.toml:21:9: rule `e`: `class` cannot be `secrets`; did you mean `secret`?",
+            "own.toml:25:11: rule `f`: `entropy` must be a number, found a string; ",
             "own.toml:30:1: rule `g`: unknown key `regexs`; did you mean `regexes`?",
         ];
         // What it says of rules that are not here is not held against it: they may be among the wrong ones.
@@ -240,11 +253,18 @@ action = 'block'
         assert_eq!(error(open).lines().count(), 1);
         assert!(error("[extend\n").starts_with("own.toml:1:8: "), "{}", error("[extend\n"));
         let single = error("[rules]\nid = 'a'\n");
-        assert_eq!(single, "own.toml:1:1: `rules` is a table here; write `[[rules]]` before each");
+        let expected = "own.toml:1:1: `rules` must be a list of tables, found a table; write `[[rules]]` above each";
+        assert_eq!(single, expected);
+        let twice = error("[[rules]]\nid = 'a'\nregex = 'a'\nregex = 'b'\n");
+        let expected = "own.toml:4:1: rule `a`: `regex` is there twice; remove one of the two";
+        assert!(twice.starts_with(expected), "{twice}");
         let key = error("[[rule]]\nid = 'a'\n");
         assert_eq!(key, "own.toml:1:3: unknown key `rule`; did you mean `rules`?");
         let word = error("rules = ['a']\n");
-        assert!(word.contains("rule `#1`: invalid type: string \"a\", expected a table"), "{word}");
+        assert!(
+            word.contains("rule `#1`: `rules` must be a list of tables, found a string"),
+            "{word}"
+        );
     }
 
     #[test]

@@ -13,10 +13,11 @@ use toml::de::{DeArray, DeTable, DeValue, Deserializer, ValueDeserializer};
 use super::allow::{Allowlist, Target};
 use super::change::Change;
 use super::error::{Fault, Faults, Source};
+use super::shape::{self, HEAD, Misfit};
 use super::{Pattern, Rule};
 use crate::class::Class;
 use crate::detect::Detector;
-use crate::policy::{Action, Side, UnknownRule};
+use crate::policy::{Action, Side};
 use crate::validate::Validator;
 
 /// A whole file, whose rules have not been read.
@@ -182,23 +183,21 @@ impl<'t> File<'t> {
         if let Some(first) = wrong.first() {
             let span = first.span().unwrap_or_default();
             let of = rule_before(table.get_ref(), span.start);
-            faults.push(source.fault(&span, format!("{of}{}", first.message())));
+            let (what, help) = no_toml(first.message(), source.text.get(span.clone()));
+            faults.push(source.fault(&span, format!("{of}{what}")).help(help));
             return None;
         }
-        let rules = match table.get_mut().remove("rules").map(|rules| (rules.span(), rules)) {
-            None => DeArray::new(),
-            Some((span, rules)) => match rules.into_inner() {
-                DeValue::Array(rules) => rules,
-                other => {
-                    let found = other.type_str();
-                    let what = format!("`rules` is a {found} here; write `[[rules]]` before each");
-                    faults.push(source.fault(&span, what));
-                    DeArray::new()
-                }
-            },
-        };
+        let misfits = HEAD.misfits(table.get_ref(), "");
+        let fits = misfits.is_empty();
+        for Misfit { span, what, help } in misfits {
+            faults.push(source.fault(&span, what).help(help));
+        }
+        let rules = table.get_mut().remove("rules").map(Spanned::into_inner);
+        let rules = if let Some(DeValue::Array(rules)) = rules { rules } else { DeArray::new() };
         let span = table.span();
-        let head = Head::deserialize(Deserializer::from(table)).unwrap_or_else(|error| {
+        let head =
+            if fits { Head::deserialize(Deserializer::from(table)) } else { Ok(Head::default()) };
+        let head = head.unwrap_or_else(|error| {
             faults.push(source.fault(&error.span().unwrap_or(span), said(error.message())));
             Head::default()
         });
@@ -213,7 +212,9 @@ impl<'t> File<'t> {
         let mut own = Own::default();
         for form in self.allowlists {
             let (span, form) = (form.span(), form.into_inner());
-            own.of_files.idle.extend(form.is_empty().then(|| "[[allowlists]]".to_owned()));
+            let of_file = || "[[allowlists]]".to_owned();
+            own.of_files.idle.extend(form.is_empty().then(of_file));
+            own.of_files.unmet.extend(form.is_unmet().then(of_file));
             let rules = form.target_rules.clone();
             match form.allowlist() {
                 Ok(allowlist) => {
@@ -229,6 +230,13 @@ impl<'t> File<'t> {
         let (mut line, mut counted) = (1, 0);
         for (value, number) in self.rules.into_iter().zip(1..) {
             let (span, of) = (value.span(), named(value.get_ref(), number));
+            let misfits = shape::of_rule(&value);
+            if !misfits.is_empty() {
+                for Misfit { span, what, help } in misfits {
+                    faults.push(source.fault(&span, format!("{of}: {what}")).help(help));
+                }
+                continue;
+            }
             let form = match RuleForm::deserialize(ValueDeserializer::from(value)) {
                 Ok(form) => form,
                 Err(error) => {
@@ -274,20 +282,21 @@ fn rule_before(table: &DeTable<'_>, at: usize) -> String {
     last.map_or_else(String::new, |(rule, number)| format!("{}: ", named(rule, number)))
 }
 
-/// What the parser says; of a key or a word that is not known, the one that is probably meant. In serde's words:
-/// "unknown field `regexp`, expected one of `id`, `regex`".
-fn said(message: &str) -> String {
-    let message = message.replacen("unknown field", "unknown key", 1);
-    let message = message.replacen("missing field", "it has no", 1);
-    let mut known = message.split('`').skip(1).step_by(2);
-    let unknown = known.next().filter(|_| message.starts_with("unknown "));
-    let near = unknown.and_then(|word| UnknownRule::among(word, known.clone())?.nearest);
-    // Of a key that is also known in small letters, the one with capitals.
-    let near = near.and_then(|near| known.filter(|one| one.eq_ignore_ascii_case(&near)).min());
-    match (near, message.split_once(", expected")) {
-        (Some(near), Some((what, _))) => format!("{what}; did you mean `{near}`?"),
-        _ => message,
+/// What keeps a text from being TOML, where this stands, and what to do about it.
+fn no_toml(message: &str, there: Option<&str>) -> (String, &'static str) {
+    if let ("duplicate key", Some(key)) = (message, there) {
+        let help = "remove one of the two; where a table may stand several times, it has two brackets each time, as \
+                    `[[rules]]`";
+        return (format!("`{key}` is there twice"), help);
     }
+    let help =
+        "write a text between quotes, a regex best between `'''`, where a backslash is itself";
+    (message.to_owned(), help)
+}
+
+/// What is left for the parser to say of a table that has its shape.
+fn said(message: &str) -> String {
+    message.replacen("missing field", "it has no", 1)
 }
 
 /// What a file says.
@@ -319,6 +328,7 @@ pub(super) struct OfFiles {
     in_words: Vec<String>,
     /// Those of the file too.
     idle: Vec<String>,
+    unmet: Vec<String>,
 }
 
 /// So many ids stand in a note.
@@ -328,7 +338,8 @@ impl OfFiles {
     fn note(&mut self, form: &RuleForm) {
         let id = || form.id.get_ref().clone();
         let mut allowlists = form.allowlist.iter().chain(&form.allowlists);
-        self.idle.extend(allowlists.any(AllowForm::is_empty).then(id));
+        self.idle.extend(allowlists.clone().any(AllowForm::is_empty).then(id));
+        self.unmet.extend(allowlists.any(AllowForm::is_unmet).then(id));
         self.in_words.extend(form.id.get_ref().contains(char::is_whitespace).then(id));
         if form.skip_report {
             self.silent.push(id());
@@ -354,11 +365,20 @@ impl OfFiles {
             said(&self.alone, "`required` has no meaning here", "found without what it asks for"),
             said(&self.in_words, "blanks are in their ids", "to be named between quotes"),
         ];
-        let idle = (!self.idle.is_empty()).then(|| {
-            let of = shown(&self.idle);
-            format!("{name}: an allowlist without `regexes` and `stopwords` lets nothing go: {of}")
-        });
-        all.into_iter().chain([idle]).flatten().collect()
+        let allowlist = |ids: &[String], which: &str, why: &str| {
+            let shown = shown(ids);
+            (!ids.is_empty())
+                .then(|| format!("{name}: an allowlist {which} lets nothing go{why}: {shown}"))
+        };
+        let allowlists = [
+            allowlist(&self.idle, "without `regexes` and `stopwords`", ""),
+            allowlist(
+                &self.unmet,
+                "whose `condition` asks for `paths` or `commits` too",
+                ", as a message has none",
+            ),
+        ];
+        all.into_iter().chain(allowlists).flatten().collect()
     }
 }
 
@@ -521,17 +541,25 @@ impl AllowForm {
         [regexes, stopwords, paths, commits].iter().all(|list| list.is_empty())
     }
 
+    /// Whether it lets something go, and that only where a path or a commit is as it says too.
+    fn is_unmet(&self) -> bool {
+        let of_files = !self.paths.is_empty() || !self.commits.is_empty();
+        self.condition == Condition::All && of_files && self.is_of_texts()
+    }
+
+    fn is_of_texts(&self) -> bool {
+        !self.regexes.is_empty() || !self.stopwords.is_empty()
+    }
+
     /// `None` of one that is only about paths and commits, or that asks for one of them too.
     fn allowlist(self) -> Result<Option<Allowlist>, String> {
-        let all = self.condition == Condition::All;
-        let of_files = !self.paths.is_empty() || !self.commits.is_empty();
-        if self.regexes.is_empty() && self.stopwords.is_empty() || all && of_files {
+        if !self.is_of_texts() || self.is_unmet() {
             return Ok(None);
         }
         let parsed = self.regexes.iter().map(|regex| Pattern::parse_sized(regex));
         let regexes = parsed.collect::<Result<_, _>>().map_err(|e| format!("`allowlist`: {e}"))?;
         Ok(Some(Allowlist {
-            all,
+            all: self.condition == Condition::All,
             target: match self.regex_target {
                 TargetForm::Secret => Target::Secret,
                 TargetForm::Match => Target::Match,
@@ -540,5 +568,36 @@ impl AllowForm {
             regexes,
             stop_words: self.stopwords.iter().map(|word| word.to_lowercase()).collect(),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shape::{ALLOWLIST, EXTEND, REQUIRED, RULE, Shape};
+    use super::*;
+
+    /// The keys that a table may have by the parser, which names them all where it meets another.
+    fn known<T: serde::de::DeserializeOwned>() -> Vec<String> {
+        let error =
+            Deserializer::parse("zebra = 1").and_then(T::deserialize).err().expect("no such key");
+        let (_, known) = error.message().split_once("expected one of ").expect("its keys");
+        let mut known: Vec<_> =
+            known.split(", ").map(|key| key.trim_matches('`').to_owned()).collect();
+        known.sort_unstable();
+        known
+    }
+
+    #[test]
+    fn every_key_has_its_shape_and_is_read() {
+        let shape = |shape: &Shape| {
+            let mut names: Vec<_> = shape.0.iter().flat_map(|(names, _)| *names).copied().collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(shape(&HEAD), known::<Head>());
+        assert_eq!(shape(&EXTEND), known::<Extend>());
+        assert_eq!(shape(&RULE), known::<RuleForm>());
+        assert_eq!(shape(&REQUIRED), known::<RequiredForm>());
+        assert_eq!(shape(&ALLOWLIST), known::<AllowForm>());
     }
 }

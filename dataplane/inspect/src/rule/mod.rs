@@ -11,6 +11,7 @@ mod file;
 mod gap;
 mod pattern;
 mod set;
+mod shape;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -74,7 +74,7 @@ impl RuleSet {
                 }
             } else if !elsewhere.takes(id) {
                 let what = format!("`extend.disabledRules`: there is no rule `{id}` to disable");
-                faults.push(source.fault(&span, what));
+                faults.push(others.with_nearest(source.fault(&span, what), id));
             }
         }
         let is_disabled =
@@ -98,7 +98,8 @@ impl RuleSet {
             let what = "it has no rules; write `[[rules]]`, or do not name it".to_owned();
             faults.push(Fault::of_line(name, 1, what));
         }
-        set.notes.extend(elsewhere.note(name));
+        let note = elsewhere.note(name, &set);
+        set.notes.extend(note);
         if set.rules.len() > RULES_MAX {
             let rules = set.rules.len();
             let what = format!("there are {rules} rules; {RULES_MAX} may hold at once");
@@ -181,6 +182,18 @@ impl RuleSet {
         self.rules.iter().any(|rule| rule.id == id)
     }
 
+    /// The id of a rule that is probably meant by one that no rule has.
+    fn nearest(&self, id: &str) -> Option<String> {
+        UnknownRule::among(id, self.rules.iter().map(|rule| rule.id.as_str()))?.nearest
+    }
+
+    fn with_nearest(&self, fault: Fault, id: &str) -> Fault {
+        match self.nearest(id) {
+            Some(nearest) => fault.help(format!("did you mean `{nearest}`?")),
+            None => fault,
+        }
+    }
+
     /// Lets go what a file lets go for all rules, or for some.
     pub(super) fn allow(
         &mut self,
@@ -194,7 +207,7 @@ impl RuleSet {
             let (span, id) = (id.span(), id.get_ref());
             if !self.has(id) && !elsewhere.takes(id) {
                 let what = format!("`targetRules`: there is no rule `{id}` to allow anything for");
-                faults.push(source.fault(&span, what));
+                faults.push(self.with_nearest(source.fault(&span, what), id));
             }
         }
         let Some(allowlist) = allowlist else { return };
@@ -312,16 +325,28 @@ impl Elsewhere {
         self.defaults
     }
 
-    fn note(self, name: &str) -> Option<String> {
+    fn note(self, name: &str, set: &RuleSet) -> Option<String> {
         (!self.ids.is_empty()).then(|| {
+            let slip = |id: &String| {
+                set.nearest(id).filter(|near| strsim::osa_distance(id, near) <= SLIP_LETTERS_MAX)
+            };
+            let near: Vec<String> = self.ids.iter().filter_map(slip).collect();
+            let near = if near.is_empty() {
+                String::new()
+            } else {
+                format!("; near them are {}", file::shown(&near))
+            };
             format!(
-                "{name}: what it says of these rules is left out, as none built in has such an id: {}; `penstock rules \
-                 list` names those that are there",
+                "{name}: what it says of these rules is left out, as none built in has such an id: {}{near}; `penstock \
+                 rules list` names those that are there",
                 file::shown(&self.ids)
             )
         })
     }
 }
+
+/// What is further from an id of ours is one of gitleaks' and no slip.
+const SLIP_LETTERS_MAX: usize = 2;
 
 /// A file may extend another, which extends another.
 const EXTENDS_MAX: usize = 2;
@@ -439,7 +464,12 @@ mod tests {
         assert_eq!((of("own"), of("base")), (0, 1));
         let none = one.replace("['base']", "['bass']");
         let error = load(&none).expect_err("it is wrong").to_string();
-        assert!(error.contains("`targetRules`: there is no rule `bass`"), "{error}");
+        assert!(
+            error.contains(
+                "`targetRules`: there is no rule `bass` to allow anything for; did you mean `base`?"
+            ),
+            "{error}"
+        );
     }
 
     /// Every form that gitleaks' own files have, in a text of ours.
@@ -509,6 +539,8 @@ withinColumns = 80
                 "`skipReport` asks that nothing is told, so that this rule is left out: `near`",
                 "a message has no `path`, so that this rule is looked for in every one: `of-path-and-text`",
                 "`required` has no meaning here, so that this rule is found without what it asks for: `composite`",
+                "an allowlist whose `condition` asks for `paths` or `commits` too lets nothing go, as a message has none: \
+                 `of-path-and-text`",
             ]
         );
         assert!(RuleSet::built_in().expect("they load").notes().is_empty());
@@ -522,7 +554,10 @@ withinColumns = 80
                   [[allowlists]]\ntargetRules = ['github-pat', 'generic-api-key']\nstopwords = ['acme']\n";
         let set = load(of).expect("a file");
         let note = set.notes().concat();
-        assert!(note.contains("`github-pat`, `aws-access-token`;"), "{note}");
+        assert!(note.contains("`github-pat`, `aws-access-token`; `penstock rules list`"), "{note}");
+        let slip = of.replace("'jwt'", "'jwtt'");
+        let note = load(&slip).expect("a file").notes().concat();
+        assert!(note.contains("`jwtt`, `aws-access-token`; near them are `jwt`; "), "{note}");
         assert!(!set.has("jwt"), "what is there is disabled");
         let allowed = set.rules().iter().find(|rule| rule.id == "generic-api-key").expect("it");
         let mut lists = allowed.allowlists.iter();

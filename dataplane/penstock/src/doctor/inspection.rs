@@ -3,6 +3,7 @@
 use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
 
 use super::Check;
+use crate::report::count;
 use crate::version::inspect_engine;
 
 /// Whether the engine takes the built-in rules on this processor. A configuration, where there is one that looks for
@@ -26,8 +27,8 @@ pub(super) fn engine(configured: Option<(usize, EngineKind)>) -> Check {
         }
         Ok(inspector) => {
             let rules = configured.map_or_else(
-                || format!("{} rules built in", inspector.rules().len()),
-                |(rules, _)| format!("{rules} rules of the configuration"),
+                || format!("{} built in", count(inspector.rules().len(), "rule")),
+                |(rules, _)| format!("{} of the configuration", count(rules, "rule")),
             );
             if let Some((_, EngineKind::Portable)) = configured
                 && EngineKind::BEST == EngineKind::Vectorscan

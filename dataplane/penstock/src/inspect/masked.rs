@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use penstock_inspect::{Finding, Scratch};
 
 use super::place::begins_character;
+use crate::report::count;
 use crate::terminal::{Paint, Style};
 
 /// So many characters are shown on either side of a finding.
@@ -84,7 +85,7 @@ impl<'m> Masks<'m> {
         for range in rest.iter().take_while(|range| range.start < window.end) {
             self.plain(at..range.start, &mut text);
             let hidden = self.message.get(range.clone()).unwrap_or_default();
-            let mask = format!("<{} characters>", characters(hidden));
+            let mask = format!("<{}>", count(characters(hidden), "character"));
             text.push_str(&paint.paint(Style::Error, &mask));
             at = range.end;
         }
@@ -172,6 +173,11 @@ mod tests {
             around(text, &[(11, 14), (19, 24)], 19..24),
             "user=<3 characters> key=<5 characters> end"
         );
+    }
+
+    #[test]
+    fn a_mask_of_one_character_says_one() {
+        assert_eq!(around(b"a-b", &[(1, 2)], 1..2), "a<1 character>b");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use penstock_inspect::{
-    EngineKind, Finding, Inspector, Limits, Policy, Scratch, Side, is_named, spliced,
+    Class, EngineKind, Finding, Inspector, Limits, Policy, Rule, Scratch, Side, is_named, spliced,
 };
 use serde_json::json;
 
@@ -64,6 +64,18 @@ pub(crate) fn run(
     Ok(if any { Exit::Found } else { Exit::Done })
 }
 
+/// The failure of a command that asks for classes of which none of the rules is.
+fn of_no_class(args: &InspectArgs, named: &[&Rule]) -> Failure {
+    let list =
+        |classes: &[Class]| classes.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+    let whose = if args.rule.is_empty() { "" } else { " that `--rule` names" };
+    let message = format!("no rule{whose} is of class {}", list(&args.class));
+    let is_there = |class: &Class| named.iter().any(|rule| rule.class == *class);
+    let there: Vec<Class> = Class::ALL.into_iter().filter(is_there).collect();
+    let help = format!("leave out `--class`, or write one of: {}", list(&there));
+    Failure::new(Exit::Usage, message).help(help)
+}
+
 /// What is looked for, and what of that is told.
 struct Looking {
     /// With the built-in rules in any case: what they find is not told then, and not shown either.
@@ -83,11 +95,16 @@ impl Looking {
                 return Err(rules::unknown(id, set));
             }
         }
-        let narrowed = set.rules().iter().filter(|rule| {
-            (args.rule.is_empty() || args.rule.iter().any(|id| is_named(id, &rule.id)))
-                && (args.class.is_empty() || args.class.contains(&rule.class))
-        });
-        let told = narrowed.map(|rule| (rule.id.clone(), chosen.actions(rule)));
+        let by_id = |rule: &&Rule| {
+            args.rule.is_empty() || args.rule.iter().any(|id| is_named(id, &rule.id))
+        };
+        let by_class = |rule: &&Rule| args.class.is_empty() || args.class.contains(&rule.class);
+        let named: Vec<&Rule> = set.rules().iter().filter(by_id).collect();
+        let narrowed: Vec<&Rule> = named.iter().copied().filter(by_class).collect();
+        if narrowed.is_empty() && !named.is_empty() {
+            return Err(of_no_class(args, &named));
+        }
+        let told = narrowed.into_iter().map(|rule| (rule.id.clone(), chosen.actions(rule)));
         // Of what is ignored `serve` tells nobody.
         let is_told = |actions: Actions| !chosen.configured() || !actions.are_none();
         let told = told.filter(|(_, actions)| is_told(*actions)).collect();

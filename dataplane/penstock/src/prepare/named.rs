@@ -1,44 +1,52 @@
 //! What a configuration says of rules, held against those that there are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use penstock_config::{
     ActionVerb, FindingAction, Findings, Inspection, Kept, Problem, RuleName, Severity, Snapshot,
 };
-use penstock_inspect::{Class, Rule, Side, UnknownRule, is_named};
+use penstock_inspect::{Action, Class, Entry, Rule, Side, UnknownRule, is_named};
 
-use super::entry;
+use super::{entries, entry};
 use crate::report;
 
-/// Every rule that is named and not there, each with its place. `known` are all ids, of rules that are disabled too.
-pub(super) fn missing(
+/// That what it says of rules can be, or all that cannot. `known` are all ids, of rules that are disabled too, and
+/// `rules` those that are looked for.
+pub(super) fn check(
     snapshot: &Snapshot,
     of: &Inspection,
     path: &Path,
     known: &[String],
+    rules: &[Rule],
 ) -> Result<(), Vec<Problem>> {
+    let mut wrong = missing(snapshot, of, path, known);
+    wrong.extend(without_domain(snapshot, of, path, rules));
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Every rule that is named and not there, each with its place.
+fn missing(snapshot: &Snapshot, of: &Inspection, path: &Path, known: &[String]) -> Vec<Problem> {
     let in_actions = lists(snapshot, of).flat_map(|(_, list)| list).filter_map(rule_of);
-    let wrong = of.disable.iter().chain(in_actions).filter_map(|name| {
+    let wrong = |name: &RuleName| {
         let error = UnknownRule::among(&name.id, known.iter().map(String::as_str))?;
         let help = Some("`penstock rules list` names those that are built in".to_owned());
         let place = (name.line, name.column);
         Some(Problem { help, ..report::error(path, place, error.to_string()) })
-    });
-    let wrong: Vec<Problem> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    };
+    of.disable.iter().chain(in_actions).filter_map(wrong).collect()
 }
 
 /// Every entry that keeps the domain of what has none, each with its place: of a class the configuration says it
 /// itself, of rules it takes those that are looked for.
-pub(super) fn without_domain(
+fn without_domain(
     snapshot: &Snapshot,
     of: &Inspection,
     path: &Path,
     rules: &[Rule],
-) -> Result<(), Vec<Problem>> {
+) -> Vec<Problem> {
     let entries = lists(snapshot, of).flat_map(|(_, list)| list);
     let keeping = entries.filter(|one| one.verb == ActionVerb::Redact(Kept::Domain));
-    let wrong = keeping.filter_map(rule_of).filter_map(|name| {
+    let wrong = |name: &RuleName| {
         let fitting = rules.iter().filter(|rule| is_named(&name.id, &rule.id));
         let classes: Vec<Class> = fitting.map(|rule| rule.class).collect();
         let class = classes.first().filter(|_| !classes.contains(&Class::Email))?.name();
@@ -47,9 +55,8 @@ pub(super) fn without_domain(
         );
         let help = Some("write `keep: last4`, or remove it".to_owned());
         Some(Problem { help, ..report::error(path, (name.line, name.column), message) })
-    });
-    let wrong: Vec<Problem> = wrong.collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    };
+    keeping.filter_map(rule_of).filter_map(wrong).collect()
 }
 
 /// What can be served and is probably not meant. `rules` are those that are looked for.
@@ -65,7 +72,8 @@ pub(super) fn warnings(
         ..report::error(path, place, message)
     };
     if rules.is_empty() {
-        let place = of.disable.first().map_or((1, 1), |first| (first.line, first.column));
+        let first = of.disable.first().map(|first| (first.line, first.column));
+        let place = first.unwrap_or((of.line, of.column));
         let message =
             "`inspection` finds nothing: its files have no rules, or `disable` leaves none";
         let help =
@@ -86,7 +94,46 @@ pub(super) fn warnings(
             }
         }
     }
+    if let Some((rule, others)) = never_opened(snapshot, of, rules).split_first() {
+        let others = match others.len() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let message = format!(
+            "rule `{}`{others}: `tokenise`, and no server names tools in `open_for`: no placeholder is ever opened",
+            rule.id
+        );
+        let help = "write `inspection: { open_for: [TOOL] }` at the server whose tools are to get the values, or \
+                    `action = \"redact\"`";
+        let problem = said_at((of.line, of.column), message, help);
+        // What a file changes of a built-in rule has no place.
+        said.push(match &rule.place {
+            Some((file, line)) => {
+                Problem { file: PathBuf::from(&**file), line: *line, column: 1, ..problem }
+            }
+            None => problem,
+        });
+    }
     said
+}
+
+/// Rules whose own file seals what they find, where no server opens anything. What the configuration's entries seal has
+/// been said where it was read.
+fn never_opened<'r>(snapshot: &Snapshot, of: &Inspection, rules: &'r [Rule]) -> Vec<&'r Rule> {
+    let servers: Vec<_> =
+        snapshot.servers.iter().filter_map(|server| server.inspection.as_ref()).collect();
+    if servers.iter().any(|own| !own.open_for.is_empty()) {
+        return Vec::new();
+    }
+    let entries: Vec<_> = servers.into_iter().map(|own| entries(of, Some(own))).collect();
+    let seals = |rule: &&Rule| {
+        let own = |side| Action::of(rule, side, &[]) == Action::Tokenise;
+        let is_said = |side, list: &[Entry]| list.iter().any(|entry| entry.fits(rule, side));
+        Side::ALL
+            .into_iter()
+            .any(|side| own(side) && entries.iter().any(|list| !is_said(side, list)))
+    };
+    rules.iter().filter(seals).collect()
 }
 
 /// Whether an entry says which rule it is for that is disabled, so that it is for none.

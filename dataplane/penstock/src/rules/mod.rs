@@ -3,15 +3,15 @@
 mod chosen;
 mod explain;
 mod list;
+mod read;
 mod test;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use penstock_config::Problem;
-use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet};
+use penstock_inspect::{EngineKind, Inspector, Limits, RuleSet, UnknownRule};
 
+use self::read::Unread;
 use crate::cli::RulesCommand;
 use crate::exit::{Exit, Failure};
 use crate::report;
@@ -21,10 +21,9 @@ use crate::terminal::{Color, Paint};
 const ALIKE_MIN: f64 = 0.88;
 /// and how many of those are named.
 const ALIKE_MAX: usize = 5;
-/// A file of rules may have so many bytes.
-const FILE_BYTES_MAX: u64 = 16 << 20;
 
 pub(crate) use chosen::{Actions, Chosen};
+pub(crate) use read::read;
 pub(crate) use test::failures;
 
 pub(crate) fn run(
@@ -46,20 +45,11 @@ pub(crate) fn built_in() -> Result<RuleSet, Failure> {
 
 /// The rules of a file.
 fn load(path: &Path, paint: Paint) -> Result<RuleSet, Failure> {
-    let text = read(path).map_err(|error| {
-        let message = format!("cannot read {}: {error}", path.display());
-        let failure = Failure::of_io(&error, Exit::NoInput, message);
-        if error.kind() == io::ErrorKind::IsADirectory {
-            failure.help("name one file of it; `path` below `[extend]` in that brings another")
-        } else {
-            failure
-        }
-    })?;
+    let text = read(path).map_err(Unread::failure)?;
     let set = RuleSet::from_file(&path.display().to_string(), &text, &mut |name| {
         let path = beside(path, name);
-        let shown = path.display().to_string();
-        let text = read(&path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-        Ok((shown, text))
+        let text = read(&path).map_err(|unread| unread.what)?;
+        Ok((path.display().to_string(), text))
     });
     set.map_err(|error| {
         let problems = report::of_rules(error);
@@ -76,15 +66,15 @@ pub(crate) fn load_noting(
     files: &mut Vec<(PathBuf, String)>,
 ) -> Result<RuleSet, Vec<Problem>> {
     let mut note = |path: &Path| {
-        let text =
-            read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let text = read(path)?;
         files.push((path.to_owned(), text.clone()));
         Ok(text)
     };
-    let text = note(path).map_err(|message| vec![report::error(path, (1, 1), message)])?;
+    let text = note(path).map_err(|unread: Unread| vec![unread.problem(path)])?;
     let mut other = |name: &str| {
         let path = beside(path, name);
-        Ok((path.display().to_string(), note(&path)?))
+        let text = note(&path).map_err(|unread| unread.what)?;
+        Ok((path.display().to_string(), text))
     };
     let set = RuleSet::from_file(&path.display().to_string(), &text, &mut other);
     set.map_err(report::of_rules)
@@ -95,25 +85,18 @@ fn beside(path: &Path, name: &str) -> PathBuf {
     path.parent().unwrap_or(Path::new("")).join(name)
 }
 
-/// A file of rules, which may have no more than so many bytes.
-pub(crate) fn read(path: &Path) -> io::Result<String> {
-    let bytes = fs::metadata(path)?.len();
-    if bytes > FILE_BYTES_MAX {
-        let why = format!("it has {bytes} bytes, and rules may have {FILE_BYTES_MAX}");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-    }
-    fs::read_to_string(path)
-}
-
 /// The failure of a command that names a rule which is not there.
 pub(crate) fn unknown(id: &str, set: &RuleSet) -> Failure {
-    let near = alike(id, set.rules().iter().map(|rule| rule.id.as_str()));
-    let failure = Failure::new(Exit::Usage, format!("there is no rule `{id}`"));
-    if near.is_empty() {
-        failure.help("`penstock rules list` names them all")
-    } else {
-        failure.help(format!("did you mean one of: {}", near.join(", ")))
-    }
+    // A pattern is no id, and near to none.
+    let ids = set.rules().iter().filter(|_| !id.contains('*')).map(|rule| rule.id.as_str());
+    let near = alike(id, ids);
+    let help = match &near[..] {
+        [] => "`penstock rules list` names them all".to_owned(),
+        [one] => format!("did you mean `{one}`?"),
+        some => format!("did you mean one of: {}", some.join(", ")),
+    };
+    let unknown = UnknownRule { id: id.to_owned(), nearest: None };
+    Failure::new(Exit::Usage, unknown.to_string()).help(help)
 }
 
 /// Ids that may be meant, the likeliest first: they have what was written in them, or are written alike.

@@ -118,7 +118,12 @@ fn rules_are_listed_and_explained_with_what_becomes_of_them() {
     assert!(stderr(&output).contains("`payment-card` is built in, and not looked for"));
     let output = folder.penstock(&["rules", "test", "-c", "p.yaml"]);
     assert_eq!(code(&output), 0);
-    assert!(stdout(&output).contains("p.yaml: ok: 3 rules, 2 examples"), "{}", stdout(&output));
+    let ok = "p.yaml: ok: 3 rules, 2 examples, 0 warnings";
+    assert!(
+        stdout(&output).contains(ok),
+        "of a list of names nothing is warned: {}",
+        stdout(&output)
+    );
 }
 
 #[test]
@@ -262,15 +267,16 @@ fn a_built_in_rule_gives_way_to_a_file_s_own_beside_others_that_extend_it() {
 #[test]
 fn check_names_every_rule_that_is_not_there_with_its_place() {
     let own = "{ upstream: up, inspection: { actions: [{ rule: acme-kee, action: block }] } }";
-    let inspection = "{ built_in: false, rules: [own.toml], disable: [nothing, \"else-*\"], \
+    let inspection = "{ built_in: false, rules: [own.toml], disable: [nothing, \"acme-x*\"], \
                       actions: [{ rule: \"what\", action: block }] }";
     let folder = folder(&format!("{{ one: {own}, two: up }}"), inspection);
     let output = folder.penstock(&["check", "p.yaml"]);
     assert_eq!(code(&output), 78);
     let told = stderr(&output);
+    assert_eq!(told.matches("did you mean").count(), 1, "a pattern is no id: {told}");
     for (written, says) in [
         ("nothing", "there is no rule `nothing`"),
-        ("\"else-*\"", "there is no rule `else-*`"),
+        ("\"acme-x*\"", "no rule's id matches `acme-x*`"),
         ("\"what\"", "there is no rule `what`"),
         ("acme-kee", "there is no rule `acme-kee`; did you mean `acme-key`?"),
     ] {
@@ -288,11 +294,12 @@ fn a_domain_is_kept_of_no_rule_that_finds_none() {
     let inspection = "{ built_in: false, rules: [own.toml], actions: [\
                       { rule: \"acme-k*\", action: redact, keep: domain }, \
                       { rule: \"acme-*\", direction: request, action: redact, keep: domain }, \
-                      { rule: acme-mail, action: redact, keep: domain }] }";
+                      { rule: acme-mail, action: redact, keep: domain }, { rule: nothing, action: block }] }";
     let folder = folder(&format!("{{ one: {own} }}"), inspection);
     let output = folder.penstock(&["check", "p.yaml"]);
     assert_eq!(code(&output), 78);
     let told = stderr(&output);
+    assert!(told.contains("there is no rule `nothing`"), "at once: {told}");
     assert_eq!(told.matches("`keep` cannot be `domain`").count(), 2, "{told}");
     for (written, class) in [("\"acme-k*\"", "secret"), ("acme-number", "card")] {
         let id = written.trim_matches('"');
@@ -350,6 +357,37 @@ fn check_warns_of_entries_that_say_nothing() {
 }
 
 #[test]
+fn check_warns_of_rules_that_seal_what_no_server_opens() {
+    let warnings = |servers: &str, actions: &str| {
+        let folder = folder(servers, &format!("{{ built_in: false, rules: [own.toml]{actions} }}"));
+        folder.write("own.toml", &OWN.replace("class = ", "action = 'tokenise'\nclass = "));
+        let output = folder.penstock(&["check", "p.yaml"]);
+        assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+        stdout(&output)
+    };
+    let told = warnings("{ one: up }", "");
+    let says = "warning: rule `acme-number` (and 1 more): `tokenise`, and no server names tools in `open_for`";
+    assert!(told.contains(says) && told.contains("own.toml:8:1\n"), "{told}");
+    for (servers, actions) in [
+        (
+            "{ one: { upstream: up, inspection: { open_for: [pay] } } }",
+            ", key: 0123456789abcdef0123456789abcdef",
+        ),
+        (
+            "{ one: { upstream: up, inspection: off }, two: { upstream: up, inspection: { actions: [{ action: block }] } } }",
+            "",
+        ),
+        (
+            "{ one: up }",
+            ", actions: [{ class: card, action: redact }, { class: email, action: block }]",
+        ),
+    ] {
+        let told = warnings(servers, actions);
+        assert!(!told.contains("warning: "), "{told}");
+    }
+}
+
+#[test]
 fn check_warns_where_nothing_is_left_to_look_for() {
     let all = "{ built_in: false, rules: [own.toml], disable: [\"*\"], actions: [{ class: card, action: block }] }";
     let folder = folder("{ one: up }", all);
@@ -359,6 +397,16 @@ fn check_warns_where_nothing_is_left_to_look_for() {
     assert_eq!(told.matches("warning: ").count(), 1, "{told}");
     assert!(told.starts_with("warning: `inspection` finds nothing"), "{told}");
     assert!(told.contains(place(&folder, "\"*\"").trim_end_matches(": ")), "{told}");
+}
+
+#[test]
+fn what_is_said_of_inspection_as_a_whole_stands_at_its_key() {
+    let folder = folder("{ one: up }", "{ built_in: false, rules: [own.toml] }");
+    folder.write("own.toml", "[[rules]]\nid = 'of-path'\npath = 'x'\n");
+    let told = stdout(&folder.penstock(&["check", "p.yaml"]));
+    assert!(told.starts_with("warning: `inspection` finds nothing"), "{told}");
+    let key = place(&folder, "inspection:");
+    assert!(told.contains(&format!("--> {}\n", key.trim_end_matches(": "))), "{told}");
 }
 
 #[test]
@@ -415,7 +463,11 @@ fn the_configuration_s_word_on_built_in_rules_is_the_last() {
     let told = stdout(&output);
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
     assert!(told.contains("own.toml: what `extend.useDefault` brings is left out"), "{told}");
-    assert!(told.contains("looks into 1 of 1 server, 3 rules"), "{told}");
+    assert!(told.contains("looks into 1 of 1 server, 3 rules, "), "{told}");
+    folder.write("own.toml", "[[rules]]\nid = 'one'\nregex = 'x{9}'\n");
+    let told = stdout(&folder.penstock(&["check", "p.yaml"]));
+    assert!(told.contains("looks into 1 of 1 server, 1 rule, "), "{told}");
+    folder.write("own.toml", OWN);
     let doctor = stdout(&folder.penstock(&["doctor", "-c", "p.yaml"]));
     assert!(doctor.contains(", 3 rules of the configuration"), "{doctor}");
     folder.write("p.yaml", &format!("{HEAD}servers: {{ one: up }}\n"));
@@ -483,6 +535,21 @@ fn check_says_of_what_it_reads_that_it_is_empty() {
 }
 
 #[test]
+fn check_says_of_a_file_that_is_no_utf_8_where_it_ceases_to_be() {
+    let folder = folder("{ one: up }", "{ rules: [own.toml], names: names.txt }");
+    for name in ["own.toml", "names.txt"] {
+        let before = folder.read(name);
+        std::fs::write(folder.0.join(name), b"# a\n# na\xefve\n").expect("a file");
+        let document = json(&folder.penstock(&["check", "--json", "p.yaml"]));
+        let problem = &document["problems"][0];
+        let message = problem["message"].as_str().expect("a message");
+        assert!(message.ends_with(&format!("{name}: byte 9, on line 2, is no UTF-8")), "{message}");
+        assert_eq!((&problem["line"], &problem["help"]), (&json!(2), &json!("save it as UTF-8")));
+        folder.write(name, &before);
+    }
+}
+
+#[test]
 fn check_says_of_ids_with_blanks_how_they_are_named() {
     let folder = folder("{ one: up }", "{ rules: [own.toml] }");
     folder.write("own.toml", "[[rules]]\nid = 'key of acme'\nregex = 'x{9}'\n");
@@ -544,6 +611,13 @@ fn check_notes_an_allowlist_that_allows_nothing() {
     let note = "own.toml: an allowlist without `regexes` and `stopwords` lets nothing go: ";
     let idle = check("[rules.allowlist]\ndescription = 'x'\n[[allowlists]]\ncondition = 'AND'\n");
     assert!(idle.contains(&format!("{note}`[[allowlists]]`, `a`\n")), "{idle}");
+    let unmet = check(
+        "[rules.allowlist]\ncondition = 'AND'\npaths = ['x']\nregexes = ['x']\n\
+         [[allowlists]]\ncondition = 'AND'\ncommits = ['x']\nstopwords = ['x']\n",
+    );
+    let asks = "own.toml: an allowlist whose `condition` asks for `paths` or `commits` too lets nothing go, as a message \
+                has none: `[[allowlists]]`, `a`\n";
+    assert!(unmet.contains(asks) && !unmet.contains(note), "{unmet}");
     let some = check("[rules.allowlist]\npaths = ['x']\n[[allowlists]]\nstopwords = ['x']\n");
     assert!(!some.contains(note), "{some}");
 }
@@ -565,7 +639,7 @@ fn check_tells_all_that_is_wrong_with_the_files_of_rules_as_json_too() {
         .write("own.toml", "[[rules]]\nid = 'a'\nregexp = 'x'\n[[rules]]\nid = 'b'\nregex = '('\n");
     folder.write("other.toml", "[extend]\ndisabledRules = ['c']\n");
     let expected = [
-        ("own.toml", 3, "rule `a`: unknown key `regexp`; did you mean `regex`?"),
+        ("own.toml", 3, "rule `a`: unknown key `regexp`"),
         ("own.toml", 5, "rule `b`: its regex cannot be used: "),
         ("other.toml", 2, "`extend.disabledRules`: there is no rule `c` to disable"),
     ];
@@ -588,6 +662,7 @@ fn check_tells_all_that_is_wrong_with_the_files_of_rules_as_json_too() {
         );
         assert_eq!((&problem["line"], &problem["severity"]), (&json!(line), &json!("error")));
     }
+    assert_eq!(problems[0]["help"], "did you mean `regex`?");
     let doctor = stdout(&folder.penstock(&["doctor", "-c", "p.yaml"]));
     assert!(doctor.contains(" p.yaml cannot be served: 3 errors\n"), "{doctor}");
     // An id that is not there is one of them too, once the files can be read.

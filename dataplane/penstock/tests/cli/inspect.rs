@@ -247,7 +247,6 @@ fn classes_and_rules_narrow_what_is_told_and_never_what_is_masked() {
     assert_eq!(rules(&["--class", "secret,email"]).len(), 3);
     let token = "github-personal-access-token";
     assert_eq!(rules(&["--rule", &format!("jwt,{token}")]), [token]);
-    assert_eq!(rules(&["--rule", token, "--class", "email"]), Vec::<String>::new());
     assert_eq!(rules(&["--rule", "jwt,github-*"]), [token]);
     let output = folder.penstock(&["inspect", "--redact", "--class", "email", "a.txt"]);
     assert_eq!(
@@ -260,7 +259,28 @@ fn classes_and_rules_narrow_what_is_told_and_never_what_is_masked() {
     assert!(stderr(&output).contains("did you mean one of: github-personal-access-token"));
     let output = folder.penstock(&["inspect", "a.txt", "--rule", "githb-*"]);
     assert_eq!(code(&output), 64);
-    assert!(stderr(&output).contains("there is no rule `githb-*`"), "{}", stderr(&output));
+    let told = stderr(&output);
+    assert!(
+        told.contains("no rule's id matches `githb-*`\n") && !told.contains("did you mean"),
+        "{told}"
+    );
+    for (args, says, help) in [
+        (
+            &["--rule", "github-*,jwt", "--class", "email,card"][..],
+            "no rule that `--rule` names is of class email, card\n",
+            "leave out `--class`, or write one of: secret\n",
+        ),
+        (
+            &["--class", "name"],
+            "no rule is of class name\n",
+            "leave out `--class`, or write one of: secret, email,",
+        ),
+    ] {
+        let output = folder.penstock(&[&["inspect", "a.txt"], args].concat());
+        assert_eq!((code(&output), stdout(&output).as_str()), (64, ""));
+        let told = stderr(&output);
+        assert!(told.contains(says) && told.contains(help), "{told}");
+    }
     let output = folder.penstock(&["inspect", "a.txt", "--class", "secrets"]);
     assert_eq!(code(&output), 64);
     assert!(stderr(&output).contains("national-id"), "{}", stderr(&output));
@@ -333,6 +353,11 @@ fn wrong_rules_are_told_with_file_and_rule_before_anything_is_looked_into() {
     let output = folder.penstock(&["inspect", "--rules", "absent.toml", "a.txt"]);
     assert_eq!(code(&output), 66);
     assert!(stderr(&output).contains("cannot read absent.toml"), "{}", stderr(&output));
+    std::fs::write(folder.0.join("latin.toml"), b"# caf\xe9\n").expect("a file");
+    let output = folder.penstock(&["inspect", "--rules", "latin.toml", "a.txt"]);
+    assert_eq!(code(&output), 65);
+    let told = "cannot read latin.toml: byte 6, on line 1, is no UTF-8\nhelp: save it as UTF-8\n";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
     let output = folder.penstock(&["inspect", "--rules", ".", "a.txt"]);
     assert_eq!(code(&output), 66);
     assert!(stderr(&output).contains("help: name one file of it"), "{}", stderr(&output));

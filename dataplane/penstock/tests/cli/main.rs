@@ -99,6 +99,21 @@ fn check_says_ok_with_the_urls_that_agents_use() {
 }
 
 #[test]
+fn check_tells_as_json_that_a_configuration_cannot_be_read() {
+    let folder = Folder::new();
+    let output = folder.penstock(&["check", "--json", "absent.yaml"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (66, ""));
+    let document = json(&output);
+    assert!(document["ok"] == false && document["file"] == "absent.yaml", "{document}");
+    let said = |member: &str, part: &str| {
+        let told = document["problems"][0][member].as_str();
+        assert!(told.is_some_and(|told| told.contains(part)), "{document}");
+    };
+    said("message", "cannot read absent.yaml: No such file");
+    said("help", "`penstock init`");
+}
+
+#[test]
 fn check_says_which_agents_are_confined_and_by_how_many_rules() {
     let folder = Folder::new();
     let agents = "agents:

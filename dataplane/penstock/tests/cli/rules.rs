@@ -114,6 +114,9 @@ fn a_rule_is_explained_with_its_examples_masked() {
   not this     acme badge-000000
   not this     badge-123456\n"
     );
+    let output = folder.penstock(&["rules", "explain", "--rules", "own.toml", "acme-bagde"]);
+    assert_eq!(code(&output), 64);
+    assert!(stderr(&output).ends_with("help: did you mean `acme-badge`?\n"), "{}", stderr(&output));
     let output = folder.penstock(&["rules", "explain", "payment-card"]);
     assert!(stdout(&output).contains("\n  validator    card\n"), "{}", stdout(&output));
     let output = folder.penstock(&["rules", "explain", "payment-crad"]);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 
 use crate::common::{PATIENCE, Penstock, Setup, eventually, ok, post, read_request, upstream};
+use crate::worlds::write;
 use crate::{NUMBER, inspection, modern_with, says_nothing_of_it};
 
 const SEALS: &str = ", actions: [{ class: card, action: tokenise }]";
@@ -27,9 +28,13 @@ fn bank() -> (SocketAddr, mpsc::Receiver<String>) {
 }
 
 fn start(setup: Setup, more: &str) -> Penstock {
-    let setup = setup.servers(OPENS).more(&inspection(&format!("{SEALS}{more}")));
+    let setup = sealing(setup, more);
     setup.folder.write("own.toml", crate::RULES);
     setup.start()
+}
+
+fn sealing(setup: Setup, more: &str) -> Setup {
+    setup.servers(OPENS).more(&inspection(&format!("{SEALS}{more}")))
 }
 
 fn call(tool: &str, text: &str) -> Vec<u8> {
@@ -158,4 +163,23 @@ fn placeholders_hold_over_reloads_and_with_a_key_over_restarts() {
     penstock.logs("the configuration was reloaded");
     assert_eq!(client.ask(&call("transfer", &token)).0, 200);
     assert_eq!(told.recv_timeout(PATIENCE), Ok(body("transfer", NUMBER)));
+    assert!(!penstock.log().contains("`inspection.key` is another"), "{}", penstock.log());
+}
+
+#[test]
+fn another_key_is_taken_by_a_reload_and_the_log_says_what_that_means() {
+    let (upstream, told) = bank();
+    let key = "0123456789abcdef0123456789abcdef";
+    let penstock = start(Setup::to(upstream), &format!(", key: {key}"));
+    let mut client = penstock.connect();
+    let token = sealed(&client.ask(&call("lookup", "mine")).1);
+    told.recv_timeout(PATIENCE).expect("the question");
+    let other = format!(", key: {}", key.replace('a', "b"));
+    let text = sealing(Setup::to(upstream), &other).text(penstock.address);
+    write(&penstock, &text);
+    penstock.logs(
+        "`inspection.key` is another: calls with placeholders that were sealed before are blocked",
+    );
+    assert!(client.ask(&call("transfer", &token)).1.contains("-31017"), "another key");
+    assert!(!penstock.log().contains(&key[..20]), "the key is in the log");
 }

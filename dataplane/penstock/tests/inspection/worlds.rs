@@ -9,7 +9,7 @@ use crate::{
     telling,
 };
 
-fn write(penstock: &crate::common::Penstock, text: &str) {
+pub(crate) fn write(penstock: &crate::common::Penstock, text: &str) {
     std::fs::write(&penstock.config, text).expect("the configuration is written");
     penstock.signal("HUP");
 }
@@ -91,7 +91,7 @@ fn what_cannot_be_is_said_before_anything_is_served() {
             ", actions: [{ rule: acme-kye, action: block }]",
             "there is no rule `acme-kye`; did you mean `acme-key`?",
         ),
-        (", actions: [{ rule: \"zzz-*\", action: block }]", "there is no rule `zzz-*`"),
+        (", actions: [{ rule: \"zzz-*\", action: block }]", "no rule's id matches `zzz-*`"),
     ] {
         let setup = setup(upstream, more);
         let mut penstock = setup.spawn(free_port());
