@@ -34,10 +34,9 @@ use crate::validate::Validator;
 const HEAD_BYTES_MIN: usize = 4;
 /// but for these, where one of these is before them,
 const HEADS_SHORT: [&str; 9] = ["bsn", "cnp", "cpf", "cpr", "dob", "egn", "nhs", "oib", "ssn"];
-const HEADS_BEGIN: [&str; 14] =
-    [",", ", ", ";", "; ", "\t", "|", "| ", "  ", "(", "\"", "'", "`", "_", "\n"];
+const HEADS_BEGIN: [&str; 11] = [",", ";", "\t", "|", " ", "(", "\"", "'", "`", "_", "\n"];
 /// or, as the first of a text is behind nothing, one of these behind.
-const HEADS_END: [&str; 6] = [",", ";", "\t", "|", " |", "_"];
+const HEADS_END: [&str; 6] = [",", ";", "\t", "|", " ", "_"];
 /// And these say too little.
 const HEADS_COMMON: [&str; 7] =
     ["address", "account", "sender", "recipient", "said", "number", "owner"];

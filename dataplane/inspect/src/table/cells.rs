@@ -74,12 +74,14 @@ pub(super) fn head(
 ) -> Option<(Vec<Range<usize>>, usize)> {
     let mut all = Vec::new();
     let mut at = open + 1;
+    // What stands in brackets of JSON may have others.
+    let is_part = |byte| is_name(byte) || close == b']' && b"()%".contains(&byte);
     while at - open <= HEAD_BYTES_MAX {
         let near = text.get(at..text.len().min(at + CELL_BYTES_MAX))?;
         let length = near.iter().position(|byte| *byte == b',' || *byte == close);
         *walked += length.unwrap_or(near.len()) + 1;
         let cell = trimmed(text, at..at + length?);
-        if !is_named(text, &cell, is_name) {
+        if !is_named(text, &cell, is_part) {
             return None;
         }
         all.push(cell);

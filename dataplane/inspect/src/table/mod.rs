@@ -85,7 +85,14 @@ pub(crate) fn may_be_head(text: &[u8], at: usize) -> bool {
     let ends = |byte: &u8| !is_name(*byte) && !b"\"'`\\:".contains(byte);
     let (before, behind) = (before.unwrap_or_default(), behind.unwrap_or_default());
     let left = before.iter().rev().find(|byte| ends(byte));
-    let length = behind.iter().position(ends);
+    let mut length = behind.iter().position(ends);
+    // A name may have more to say in brackets.
+    if length.and_then(|length| behind.get(length)) == Some(&b'(') {
+        let closed = memchr(b')', behind);
+        let rest =
+            closed.and_then(|at| Some((at, behind.get(at..)?.iter().skip(1).position(ends)?)));
+        length = rest.map(|(at, more)| at + 1 + more);
+    }
     let right = length.and_then(|length| behind.get(length));
     // What says something is no head.
     let says = [&b"\":"[..], b"':", b": "];
@@ -417,6 +424,10 @@ mod tests {
         assert_eq!(column(string, "dob"), ["1984-03-12", "1990-01-02"]);
         let element = "x: {\"content\":[\"id,dob\n1,1984-03-12\n2,1990-01-02\"]}";
         assert_eq!(column(element, "dob"), ["1984-03-12", "1990-01-02"]);
+        let more = "id,dob (y-m-d),name (full)\n1,1984-03-12,Lee\n";
+        assert_eq!((column(more, "dob"), column(more, "name")), (vec!["1984-03-12"], vec!["Lee"]));
+        let more = r#"[["id","dob (y-m-d)"],[1,"1984-03-12"]]"#;
+        assert_eq!(column(more, "dob"), ["1984-03-12"]);
     }
 
     #[test]

@@ -92,6 +92,27 @@ fn a_short_name_is_one_wherever_it_stands() {
     }
 }
 
+#[test]
+fn a_short_name_is_one_in_a_longer_name_far_above() {
+    let note = "n".repeat(80);
+    for name in ["SSN", "Employee SSN", "Employee SSN No", "SSN (US)"] {
+        for table in [
+            format!("id,note,{name}\n1,{note},536221847\n"),
+            format!("{name},note,id\n1,{note},1\n536221847,{note},2\n"),
+            format!("\"id\",\"note\",\"{name}\"\n\"1\",\"{note}\",\"536221847\"\n"),
+            json!([["id", "note", name], ["1", note, "536221847"]]).to_string(),
+            json!({"columns": ["note", name], "rows": [[note, 536_221_847]]}).to_string(),
+        ] {
+            let form = Form::of(table.as_bytes());
+            assert_eq!(
+                classes(&table, form),
+                [("ssn".to_owned(), "536221847".to_owned())],
+                "{table}"
+            );
+        }
+    }
+}
+
 /// As programs write them, each in its own way.
 #[test]
 fn a_table_is_one_in_whatever_program_wrote_it() {
