@@ -8,7 +8,7 @@ use std::ops::Range;
 use memchr::memchr2;
 use serde::de::IgnoredAny;
 
-/// A value with the key before it, or one of them alone.
+/// A value with the key before it, or one of them alone. The first value of an array has the array's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cell {
     /// With its quotes.
@@ -21,6 +21,13 @@ impl Cell {
     pub(crate) fn start(&self) -> usize {
         let value = self.value.as_ref().map_or(usize::MAX, |value| value.start);
         self.key.as_ref().map_or(value, |key| key.start)
+    }
+
+    /// Whether its key is that of the array in which it is the first.
+    fn is_first(&self, text: &[u8]) -> bool {
+        let between = |(key, value): (&Range<usize>, &Range<usize>)| text.get(key.end..value.start);
+        let between = self.key.as_ref().zip(self.value.as_ref()).and_then(between);
+        between.is_some_and(|between| between.contains(&b'['))
     }
 
     pub(crate) fn end(&self) -> usize {
@@ -48,7 +55,7 @@ pub(crate) fn cells(text: &[u8], cells: &mut Vec<Cell>) {
                 at = end;
             }
             b'{' | b'}' | b'[' | b']' | b',' => {
-                if let Some(key) = key.take() {
+                if let Some(key) = key.take_if(|_| !opens_values(text, at)) {
                     cells.push(Cell { key: Some(key), value: None });
                 }
                 at += 1;
@@ -88,6 +95,13 @@ fn is_key(text: &[u8], end: usize) -> bool {
     rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
 }
 
+/// Whether an array begins here whose first element is a string or a number: that has the array's key.
+fn opens_values(text: &[u8], at: usize) -> bool {
+    let rest = text.get(at..).and_then(|rest| rest.strip_prefix(b"[")).unwrap_or_default();
+    let first = without_blanks_before(rest).first();
+    first.is_some_and(|byte| matches!(byte, b'"' | b'-' | b'0'..=b'9'))
+}
+
 /// The cell that a place is in, or that begins next behind it.
 pub(crate) fn cell_at(cells: &[Cell], at: usize) -> Option<&Cell> {
     cells.get(cells.partition_point(|cell| cell.end() <= at))
@@ -100,7 +114,7 @@ const NEIGHBOURS_BYTES_MAX: usize = 4096;
 /// with the object's own key, or the elements of its array.
 pub(crate) fn neighbours(text: &[u8], cells: &[Cell], at: usize) -> Option<Range<usize>> {
     let own = cells.get(at)?;
-    let member = own.key.is_some();
+    let member = own.key.is_some() && !own.is_first(text);
     let apart = |gap: &[u8]| {
         let ends = |byte: &u8| match byte {
             b'{' | b'}' => true,
@@ -109,12 +123,17 @@ pub(crate) fn neighbours(text: &[u8], cells: &[Cell], at: usize) -> Option<Range
         };
         gap.iter().any(ends)
     };
-    let gap = |left: &Cell, right: &Cell| text.get(left.end()..right.start()).unwrap_or_default();
-    let mut start = own.start();
+    // Of elements the first is one too.
+    let begin = |cell: &Cell| match &cell.value {
+        Some(value) if !member => value.start,
+        _ => cell.start(),
+    };
+    let gap = |left: &Cell, right: &Cell| text.get(left.end()..begin(right)).unwrap_or_default();
+    let mut start = begin(own);
     let before = cells.get(..at).unwrap_or_default();
-    let floor = own.start().saturating_sub(NEIGHBOURS_BYTES_MAX);
+    let floor = start.saturating_sub(NEIGHBOURS_BYTES_MAX);
     let mut next = own;
-    for cell in before.iter().rev().take_while(|cell| cell.start() >= floor) {
+    for cell in before.iter().rev().take_while(|cell| begin(cell) >= floor) {
         let between = gap(cell, next);
         if apart(between) {
             // An object stands with its key.
@@ -123,7 +142,7 @@ pub(crate) fn neighbours(text: &[u8], cells: &[Cell], at: usize) -> Option<Range
             start = if key { cell.start() } else { start };
             break;
         }
-        start = cell.start();
+        start = begin(cell);
         next = cell;
     }
     // With the brace before it.
@@ -317,15 +336,8 @@ mod tests {
     #[test]
     fn values_are_told_with_their_keys() {
         let text = r#"{"a": "x\"y", "b":[1, "z", {"c":null}], "d":{} , "e":-2.5e3}"#;
-        let expected = [
-            r#""a"="x\"y""#,
-            r#""b"=-"#,
-            "-=1",
-            r#"-="z""#,
-            r#""c"=null"#,
-            r#""d"=-"#,
-            r#""e"=-2.5e3"#,
-        ];
+        let expected =
+            [r#""a"="x\"y""#, r#""b"=1"#, r#"-="z""#, r#""c"=null"#, r#""d"=-"#, r#""e"=-2.5e3"#];
         assert_eq!(told(text), expected);
         assert_eq!(told(r#""alone""#), [r#"-="alone""#]);
     }

@@ -95,6 +95,26 @@ fn a_key_says_what_its_value_is() {
     );
 }
 
+/// As programs write the fields of a form and the heads of a request, of which each may have several values.
+#[test]
+fn the_key_of_an_array_says_what_its_first_value_is() {
+    let inspector = inspector(EngineKind::BEST);
+    for (message, secret) in [
+        (
+            r#"{"Authorization":["Basic YTpKdDNPbDJIMTVLMloxOA=="],"Accept":["*/*"]}"#,
+            "YTpKdDNPbDJIMTVLMloxOA==",
+        ),
+        (r#"{"ssn": [ "536221847" ]}"#, "536221847"),
+        (r#"{"ssn":[536221847]}"#, "536221847"),
+    ] {
+        let all = found(&inspector, message.as_bytes(), Form::Json);
+        assert!(all.iter().any(|(_, found, _)| found == secret), "{message}: {all:?}");
+        let out = redacted_text(&inspector, message);
+        serde_json::from_str::<Value>(&out).expect("JSON");
+        assert!(!out.contains(secret), "{out}");
+    }
+}
+
 /// The message with all that was found replaced by its rule's id.
 pub(super) fn redacted(inspector: &Inspector, message: &[u8], form: Form) -> Vec<u8> {
     let mut scratch = inspector.scratch().expect("scratch");
