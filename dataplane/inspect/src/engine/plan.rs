@@ -243,7 +243,9 @@ impl Plan {
         let (Some(of), Some(cache)) = (&self.phrases, phrases) else { return };
         begun.sort_unstable();
         begun.dedup();
-        begun.iter().for_each(|at| of.ask(text, *at, cache, told));
+        for at in begun {
+            of.ask(text, *at, cache, told);
+        }
     }
 
     /// Where runs of token bytes are in the text that was searched last.
