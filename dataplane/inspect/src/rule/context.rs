@@ -97,6 +97,15 @@ fn cases(word: String) -> Vec<String> {
     all
 }
 
+/// A keyword as it is looked for: letters of ASCII in lower case, which stands for either, and others in each of theirs.
+pub(super) fn in_any_case(word: &str) -> Vec<String> {
+    let all = cases(word.to_lowercase());
+    let mut all: Vec<String> = all.iter().map(|word| word.to_ascii_lowercase()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 /// The ways in which a word is written: with a blank, `_`, `-` or nothing where it has a blank.
 pub(super) fn ways(word: &str) -> Vec<String> {
     let mut parts = word.split(' ');

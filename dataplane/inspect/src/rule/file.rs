@@ -12,6 +12,7 @@ use toml::de::{DeArray, DeTable, DeValue, Deserializer, ValueDeserializer};
 
 use super::allow::{Allowlist, Target};
 use super::change::Change;
+use super::context::in_any_case;
 use super::error::{Fault, Faults, Source};
 use super::shape::{self, HEAD, Misfit};
 use super::{Pattern, Rule};
@@ -462,7 +463,7 @@ impl RuleForm {
             description: self.description,
             class: self.class,
             secret_group: self.secret_group,
-            keywords: self.keywords.iter().map(|word| word.to_lowercase()).collect(),
+            keywords: self.keywords.iter().flat_map(|word| in_any_case(word)).collect(),
             entropy: self.entropy,
             allowlists,
             validator,

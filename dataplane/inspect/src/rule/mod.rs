@@ -57,7 +57,7 @@ pub struct Rule {
     pub(crate) regex: Pattern,
     /// What of a match is the secret.
     pub(crate) group: Group,
-    /// Of these, in lower case, one is in every match; none where nothing is known of it.
+    /// Of these one is in every match, with letters of ASCII in either case; none where nothing is known of it.
     pub keywords: Vec<String>,
     /// Whether a keyword stands within the match itself, as in the built-in rules; in gitleaks' it may stand
     /// anywhere in the text.

@@ -322,3 +322,14 @@ fn words_of_other_alphabets_are_a_context_in_any_case() {
         assert!(!found(&inspector, text.as_bytes(), Form::Text).is_empty(), "{text}");
     }
 }
+
+#[test]
+fn keywords_of_other_alphabets_are_there_in_any_case() {
+    let rules = "[[rules]]\nid = 'pin'\nregex = '\\d{6}'\nkeywords = ['Код']\n";
+    let set = RuleSet::from_file("own.toml", rules, &mut |_| Err("none".into())).expect("rules");
+    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    for text in ["код 512904", "Код 512904", "КОД 512904"] {
+        assert_eq!(found(&inspector, text.as_bytes(), Form::Text).len(), 1, "{text}");
+    }
+    assert!(found(&inspector, "кот 512904".as_bytes(), Form::Text).is_empty());
+}

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{inspector, redacted};
+use super::{inspector, redacted, redacted_text};
 use crate::{EngineKind, Finding, Form, Inspector};
 
 static INSPECTOR: LazyLock<Inspector> = LazyLock::new(|| inspector(EngineKind::BEST));
@@ -265,6 +265,22 @@ fn a_password_in_base64_does_not_go_on_in_the_path_behind_it() {
             let hidden = text.strip_prefix("user=jo, password=[REDACTED:").expect(&text);
             assert!(hidden.trim_end().ends_with(']'), "{path}: {text}");
         }
+    }
+}
+
+#[test]
+fn what_is_behind_a_password_stays() {
+    for (message, expected) in [
+        (
+            "username=bob&password=JwDqsPSTvN7eQS&remember=1&next=/home",
+            "username=bob&password=[REDACTED:generic-password-bare]&remember=1&next=/home",
+        ),
+        (
+            "https://bob:pX%23kkLs9%40w@git.acme-corp.com/x.git",
+            "https://bob:[REDACTED:http-url-password]@git.acme-corp.com/x.git",
+        ),
+    ] {
+        assert_eq!(redacted_text(&INSPECTOR, message), expected);
     }
 }
 
