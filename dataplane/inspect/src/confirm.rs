@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::explain::Refusal;
 use crate::limits::{Budget, Exceeded};
+use crate::policy::SEALED;
 use crate::rule::{Matched, Rule, Window, bits_per_byte};
 
 /// An allowlist for lines sees so much of one before a match, and so much behind it.
@@ -88,7 +89,7 @@ fn holds(
     if secret.is_empty() {
         return Ok(Err(Refusal::Empty));
     }
-    if !has_keyword(rule, asked, part(&whole), budget)? {
+    if !has_keyword(rule, asked, part(&whole), budget)? || is_named_by_seal(text, &whole, &secret) {
         return Ok(Err(Refusal::Keyword));
     }
     if let Some(wanted) = rule.entropy {
@@ -138,6 +139,18 @@ fn has_keyword(
     Ok(asked.keyword.unwrap_or(false))
 }
 
+/// Whether what names a secret is the class in `[SEALED:secret:…]`: no word of who wrote the text. What needs no name is
+/// found there all the same.
+fn is_named_by_seal(text: &[u8], whole: &Range<usize>, secret: &Range<usize>) -> bool {
+    let before = text.get(..secret.start).unwrap_or_default();
+    let class = before.strip_suffix(b":").unwrap_or_default();
+    let letters = class.iter().rev().take(whole.len()).take_while(|byte| **byte != b':').count();
+    let sealed = class.len() - letters;
+    // With the colon before it or without.
+    let names = (sealed.saturating_sub(1)..=sealed).contains(&whole.start);
+    names && class.get(..sealed).is_some_and(|before| before.ends_with(SEALED.as_bytes()))
+}
+
 /// Whether a word in lower case is in a text, in whatever case.
 fn contains(text: &[u8], word: &[u8]) -> bool {
     let Some(first) = word.first() else { return true };
@@ -182,6 +195,20 @@ mod tests {
         let rule = "regex = '[0-9]{4}'\nkeywords = ['Pin']";
         assert_eq!(secrets(rule, "the PIN is 1234"), ["1234"]);
         assert_eq!(secrets(rule, "it is 1234"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_class_of_a_sealed_value_names_no_secret() {
+        let named = "regex = '(?:^|[^a-z])secret:([a-z]{9})'";
+        assert_eq!(secrets(named, "[SEALED:secret:abcdefghi]"), Vec::<String>::new());
+        assert_eq!(
+            secrets(named, "x:secret:abcdefghi secret:bcdefghij"),
+            ["abcdefghi", "bcdefghij"]
+        );
+        assert_eq!(
+            secrets("regex = '[^a-z](x[a-z]{8})'", "[SEALED:secret:xbcdefghi]"),
+            ["xbcdefghi"]
+        );
     }
 
     #[test]

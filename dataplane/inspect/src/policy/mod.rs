@@ -26,6 +26,7 @@ pub use action::{Action, Entry, Keep, Of, OverLimit, Side};
 use change::Change;
 use glob::Glob;
 pub use keys::{KEY_CHARS_MIN, KeyError, Keys};
+pub(crate) use placeholder::SEALED;
 use placeholder::{PLACEHOLDER_BYTES_MAX, Placeholder, is_put_by};
 use pointer::{Place, Walk};
 use settle::{Settled, settle};

@@ -5,7 +5,7 @@ use crate::class::Class;
 use crate::rule::Rule;
 
 /// What a placeholder that can be opened begins with.
-pub(super) const SEALED: &str = "[SEALED:";
+pub(crate) const SEALED: &str = "[SEALED:";
 
 const REDACTED: &str = "[REDACTED:";
 

@@ -142,6 +142,44 @@ fn what_is_no_number_in_the_place_of_one_comes_back_as_text() {
     assert_eq!(got, json!({"card": "4111111111111111``"}));
 }
 
+/// A token in it is like any: were it taken for a secret, it would be hidden, or sealed, before anybody saw that it
+/// cannot be opened.
+#[test]
+fn a_secret_that_was_sealed_with_another_key_is_no_secret_and_is_not_opened() {
+    let sealed_by = tokens();
+    let open_for = ["transfer".to_owned()];
+    let actions = [class(Class::Secret, Action::Tokenise)];
+    let settings = Settings {
+        server: "billing",
+        actions: &actions,
+        over_limit: OverLimit::Block,
+        open_for: &open_for,
+    };
+    let keys = Arc::new(Keys::random().expect("keys"));
+    let policy = Policy::new(Arc::clone(&INSPECTOR), settings, keys).expect("rules");
+    for number in 0..100 {
+        let message = json!({"password": format!("Tr0ub4dor&3zz{number}")}).to_string();
+        let sealed: Value = serde_json::from_str(&changed(&sealed_by, &message)).expect("JSON");
+        let sealed = sealed["password"].as_str().expect("a placeholder");
+        assert!(sealed.starts_with("[SEALED:secret:"), "{sealed}");
+        for arguments in [
+            json!({ "password": sealed }),
+            json!({"text": format!("the password: {sealed}")}),
+            json!({"text": format!("API_TOKEN={sealed} {sealed}, and {sealed}.")}),
+            json!({"text": json!({"secret": sealed, "api_key": sealed}).to_string()}),
+        ] {
+            let call = call("transfer", &arguments);
+            let passed = inspected(&policy, Side::Request, call.as_bytes());
+            assert_eq!(passed, (Outcome::Unchanged, vec![]), "{call}");
+            let outcome = opened(&policy, "transfer", &arguments);
+            let is_refused = |outcome: &Outcome| {
+                matches!(outcome, Outcome::Blocked(Blocked { why: Why::Token, .. }))
+            };
+            assert!(is_refused(&outcome), "{outcome:?}");
+        }
+    }
+}
+
 #[test]
 fn a_placeholder_that_was_forged_cut_or_moved_is_never_opened() {
     let policy = tokens();
