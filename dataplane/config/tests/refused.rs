@@ -44,6 +44,21 @@ fn problems(text: &str) -> Vec<Problem> {
     }
 }
 
+/// Entries are counted with those that are wrong.
+#[test]
+fn an_action_that_is_never_reached_names_the_one_before_it() {
+    let file = "listeners: [{ address: 127.0.0.1:8808 }]
+upstreams: { a: { url: http://127.0.0.1:3000/mcp } }
+servers: { a: a }
+inspection: { actions: [{ class: cards, action: block }, { class: email, action: redact }, { class: email, action: block }] }
+";
+    let warnings = problems(file).into_iter().filter(|one| one.severity == Severity::Warning);
+    let said: Vec<_> = warnings.map(|problem| problem.message).collect();
+    let never =
+        "`inspection.actions[2]` is never reached: `inspection.actions[1]` fits all that it does";
+    assert_eq!(said, [never]);
+}
+
 #[test]
 fn every_problem_of_a_wrong_file_is_said_where_it_is_and_how_to_mend_it() {
     let rows = rows();

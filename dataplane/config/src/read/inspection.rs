@@ -256,19 +256,19 @@ fn actions(fields: &Fields<'_>) -> Vec<FindingAction> {
         cx.error(&entry.span, message, &help);
         return Vec::new();
     }
-    let mut read: Vec<FindingAction> = Vec::with_capacity(items.len());
+    let mut read: Vec<(usize, FindingAction)> = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let place = format!("{what}[{index}]");
         let Some(one) = Fields::open(cx, &keys::ACTION, item, &item.span, &place) else { continue };
         let Some(one) = action(&one, cx.source.place(item.span.start)) else { continue };
-        if let Some(before) = read.iter().position(|before| before.covers(&one)) {
+        if let Some((before, _)) = read.iter().find(|(_, before)| before.covers(&one)) {
             let message =
                 format!("`{place}` is never reached: `{what}[{before}]` fits all that it does");
             cx.warn(&item.span, message, "put it before that one, or remove it");
         }
-        read.push(one);
+        read.push((index, one));
     }
-    read
+    read.into_iter().map(|(_, one)| one).collect()
 }
 
 fn action(fields: &Fields<'_>, (line, column): (usize, usize)) -> Option<FindingAction> {
