@@ -104,6 +104,12 @@ fn the_key_of_an_array_says_what_its_first_value_is() {
             r#"{"Authorization":["Basic YTpKdDNPbDJIMTVLMloxOA=="],"Accept":["*/*"]}"#,
             "YTpKdDNPbDJIMTVLMloxOA==",
         ),
+        (
+            r#"{"X-Api-Key":["q7Zr4LwX9bTn2KcVf8Ys3HdMq7Zr4LwX"]}"#,
+            "q7Zr4LwX9bTn2KcVf8Ys3HdMq7Zr4LwX",
+        ),
+        (r#"{"api_key":["q7Zr4LwX9bTn2KcVf8Ys3HdM"]}"#, "q7Zr4LwX9bTn2KcVf8Ys3HdM"),
+        (r#"{"password":["Xk39dkdl2kk!"]}"#, "Xk39dkdl2kk!"),
         (r#"{"ssn": [ "536221847" ]}"#, "536221847"),
         (r#"{"ssn":[536221847]}"#, "536221847"),
     ] {
