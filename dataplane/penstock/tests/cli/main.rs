@@ -1,5 +1,6 @@
 //! What the command line promises: messages, exit codes, files that are never lost.
 
+mod checked;
 mod configured;
 mod inspect;
 mod rules;
