@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use super::{TOKEN, inspector};
+use super::{TOKEN, inspector, of_rules};
 use crate::{EngineKind, Exceeded, Finding, Form, Inspector, Limits, RuleSet, Scratch, spliced};
 
 static INSPECTOR: LazyLock<Inspector> = LazyLock::new(|| inspector(EngineKind::BEST));
@@ -226,8 +226,7 @@ fn private_keys_over_and_over_are_searched_in_steps_that_grow_as_the_text_does()
 fn a_long_value_is_not_searched_again_with_its_neighbours_for_each_place_in_it() {
     let rule =
         "[[rules]]\nid = 'a'\nregex = 'password[\", :]{1,9}([a-z]{9})'\nacrossValues = true\n";
-    let set = RuleSet::from_file("own.toml", rule, &mut |_| Err("none".into())).expect("rules");
-    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    let inspector = of_rules(rule);
     let text = "the password is told to nobody; ".repeat(20_000);
     let message = serde_json::json!(["password", "whatsoever", text]).to_string();
     let (scratch, found) = scanned(&inspector, &message);
@@ -243,9 +242,7 @@ fn what_a_rule_asks_for_may_be_in_a_neighbour_of_a_long_value() {
     ];
     for rule in rules {
         let file = format!("[[rules]]\nid = 'a'\nacrossValues = true\n{rule}\n");
-        let set = RuleSet::from_file("own.toml", &file, &mut |_| Err("none".into()));
-        let inspector = Inspector::new(set.expect("a rule"), EngineKind::BEST, Limits::default());
-        let inspector = inspector.expect("an engine");
+        let inspector = of_rules(&file);
         let text = format!("{} 123456789 {}", "x ".repeat(20), "x ".repeat(200));
         let message = serde_json::json!(["pincode", text]).to_string();
         let (_, found) = scanned(&inspector, &message);
@@ -257,8 +254,7 @@ fn what_a_rule_asks_for_may_be_in_a_neighbour_of_a_long_value() {
 fn keywords_and_lines_are_not_looked_for_again_for_each_match() {
     let file = "[[rules]]\nid = 'own'\nregex = '[0-9]{6}x'\nkeywords = ['pin']\n\
                 allowlist = { regexTarget = 'line', regexes = ['never'] }\n";
-    let set = RuleSet::from_file("own.toml", file, &mut |_| Err("none".into())).expect("a rule");
-    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    let inspector = of_rules(file);
     let message = format!(
         "{} pin",
         "123456x and what else stands in a line of sixty-four bytes or so ".repeat(50_000)

@@ -20,6 +20,12 @@ pub(crate) fn inspector(kind: EngineKind) -> Inspector {
     Inspector::new(set, kind, Limits::default()).expect("an engine")
 }
 
+/// The same with the rules of a file alone.
+fn of_rules(file: &str) -> Inspector {
+    let set = RuleSet::from_file("own.toml", file, &mut |_| Err("none".into())).expect("rules");
+    Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine")
+}
+
 /// What is found, as its reader sees it, with its rule and with what it is in the message.
 fn found(inspector: &Inspector, message: &[u8], form: Form) -> Vec<(String, String, String)> {
     let mut scratch = inspector.scratch().expect("scratch");
@@ -283,8 +289,7 @@ fn a_match_over_several_values_is_of_one_object_or_array() {
 fn what_an_own_rule_finds_is_told_as_its_own() {
     let own =
         "[extend]\nuseDefault = true\n[[rules]]\nid = 'acme-bot'\nregex = 'ghp_[A-Za-z0-9]{36}'\n";
-    let set = RuleSet::from_file("own.toml", own, &mut |_| Err("none".into())).expect("a file");
-    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    let inspector = of_rules(own);
     let mut scratch = inspector.scratch().expect("scratch");
     let findings =
         inspector.scan(TOKEN.as_bytes(), Form::Text, &mut scratch).expect("within").to_vec();
@@ -332,8 +337,7 @@ fn words_of_other_alphabets_are_a_context_in_any_case() {
 #[test]
 fn keywords_of_other_alphabets_are_there_in_any_case() {
     let rules = "[[rules]]\nid = 'pin'\nregex = '\\d{6}'\nkeywords = ['Код']\n";
-    let set = RuleSet::from_file("own.toml", rules, &mut |_| Err("none".into())).expect("rules");
-    let inspector = Inspector::new(set, EngineKind::BEST, Limits::default()).expect("an engine");
+    let inspector = of_rules(rules);
     for text in ["код 512904", "Код 512904", "КОД 512904"] {
         assert_eq!(found(&inspector, text.as_bytes(), Form::Text).len(), 1, "{text}");
     }
