@@ -7,7 +7,8 @@ use crate::rule::Rule;
 /// What a placeholder that can be opened begins with.
 pub(crate) const SEALED: &str = "[SEALED:";
 
-const REDACTED: &str = "[REDACTED:";
+/// And that of a redaction.
+pub(crate) const REDACTED: &str = "[REDACTED:";
 
 /// A redaction's placeholder is no longer, without a rule's id.
 const REDACTED_BYTES_MAX: usize = 512;

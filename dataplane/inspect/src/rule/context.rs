@@ -5,13 +5,15 @@ use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use crate::policy::{REDACTED, SEALED};
+
 /// Words count so far before a secret, in bytes,
 pub(crate) const CONTEXT_BEFORE: usize = 64;
 /// and so far behind it.
 pub(crate) const CONTEXT_AFTER: usize = 32;
 
 /// What is put in the place of findings begins so,
-const PLACEHOLDERS: [&[u8]; 2] = [b"[REDACTED:", b"[SEALED:"];
+const PLACEHOLDERS: [&str; 2] = [REDACTED, SEALED];
 /// and the name of what was found in it ends so far behind.
 const PLACEHOLDER_MAX: usize = 128;
 
@@ -122,7 +124,7 @@ fn is_in_placeholder(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(PLACEHOLDER_MAX)..at).unwrap_or_default();
     let Some(open) = memchr::memrchr2(b'[', b']', before) else { return false };
     let placeholder = before.get(open..).unwrap_or_default();
-    PLACEHOLDERS.iter().any(|begin| placeholder.starts_with(begin))
+    PLACEHOLDERS.iter().any(|begin| placeholder.starts_with(begin.as_bytes()))
 }
 
 /// Whether no letter goes on before or behind a word, unless its case says that another word begins.
