@@ -3,8 +3,11 @@
 //! <https://github.com/gitleaks/gitleaks#configuration> is the form. What in it is about files and commits
 //! says nothing of a message: it is read, so that such files load as they are, and not used.
 
+mod notes;
+
 use std::sync::Arc;
 
+pub(super) use notes::{OfFiles, shown};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
@@ -213,9 +216,7 @@ impl<'t> File<'t> {
         let mut own = Own::default();
         for form in self.allowlists {
             let (span, form) = (form.span(), form.into_inner());
-            let of_file = || "[[allowlists]]".to_owned();
-            own.of_files.idle.extend(form.is_empty().then(of_file));
-            own.of_files.unmet.extend(form.is_unmet().then(of_file));
+            own.of_files.note_allowlists("[[allowlists]]", std::iter::once(&form));
             let rules = form.target_rules.clone();
             match form.allowlist() {
                 Ok(allowlist) => {
@@ -317,80 +318,6 @@ pub(super) struct Allowed {
     pub(super) rules: Vec<Spanned<String>>,
     /// Nothing where it is about paths and commits.
     pub(super) allowlist: Option<Arc<Allowlist>>,
-}
-
-/// Rules that say of files or of one another what cannot be kept in a message, by their ids.
-#[derive(Debug, Default)]
-pub(super) struct OfFiles {
-    of_path: Vec<String>,
-    silent: Vec<String>,
-    anywhere: Vec<String>,
-    alone: Vec<String>,
-    in_words: Vec<String>,
-    /// Those of the file too.
-    idle: Vec<String>,
-    unmet: Vec<String>,
-}
-
-/// So many ids stand in a note.
-const NOTED_MAX: usize = 5;
-
-impl OfFiles {
-    fn note(&mut self, form: &RuleForm) {
-        let id = || form.id.get_ref().clone();
-        let mut allowlists = form.allowlist.iter().chain(&form.allowlists);
-        self.idle.extend(allowlists.clone().any(AllowForm::is_empty).then(id));
-        self.unmet.extend(allowlists.any(AllowForm::is_unmet).then(id));
-        self.in_words.extend(form.id.get_ref().contains(char::is_whitespace).then(id));
-        if form.skip_report {
-            self.silent.push(id());
-        } else if form.is_of_path() {
-            self.of_path.push(id());
-        } else {
-            self.anywhere.extend(form.path.is_some().then(id));
-            self.alone.extend((!form.required.is_empty()).then(id));
-        }
-    }
-
-    /// A sentence each.
-    pub(super) fn notes(&self, name: &str) -> Vec<String> {
-        let said = |ids: &[String], why: &str, what: &str| {
-            let these = if ids.len() == 1 { "this rule is" } else { "these rules are" };
-            let shown = shown(ids);
-            (!ids.is_empty()).then(|| format!("{name}: {why}, so that {these} {what}: {shown}"))
-        };
-        let all = [
-            said(&self.of_path, "a message has no path", "left out"),
-            said(&self.silent, "`skipReport` asks that nothing is told", "left out"),
-            said(&self.anywhere, "a message has no `path`", "looked for in every one"),
-            said(&self.alone, "`required` has no meaning here", "found without what it asks for"),
-            said(&self.in_words, "blanks are in their ids", "to be named between quotes"),
-        ];
-        let allowlist = |ids: &[String], which: &str, why: &str| {
-            let shown = shown(ids);
-            (!ids.is_empty())
-                .then(|| format!("{name}: an allowlist {which} lets nothing go{why}: {shown}"))
-        };
-        let allowlists = [
-            allowlist(&self.idle, "without `regexes` and `stopwords`", ""),
-            allowlist(
-                &self.unmet,
-                "whose `condition` asks for `paths` or `commits` too",
-                ", as a message has none",
-            ),
-        ];
-        all.into_iter().chain(allowlists).flatten().collect()
-    }
-}
-
-/// Some of these ids, and how many there are beside them.
-pub(super) fn shown(ids: &[String]) -> String {
-    let shown = ids.iter().take(NOTED_MAX).map(|id| format!("`{id}`"));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    match ids.len().saturating_sub(NOTED_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 /// A byte has no more.

@@ -1,13 +1,16 @@
 //! All rules that hold at once: the built-in ones, an organisation's own, or both.
 
+mod elsewhere;
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+pub(super) use self::elsewhere::Elsewhere;
 use super::built_in::Tuning;
 use super::change::Change;
 use super::error::{Fault, Faults, Source};
-use super::file::{self, Allowed, Extend, File};
+use super::file::{Allowed, Extend, File};
 use super::{Allowlist, Rule, RuleError};
 use crate::class::Class;
 use crate::detect::{Detector, NameError, Names};
@@ -64,7 +67,7 @@ impl RuleSet {
         // Where something is wrong already, a rule that is not here may be in what could not be read.
         let whole = faults.is_empty();
         let defaults = others.rules.iter().any(Rule::is_built_in) || !whole;
-        let mut elsewhere = Elsewhere { defaults, ids: Vec::new() };
+        let mut elsewhere = Elsewhere::of(defaults);
         for id in &extend.disabled_rules {
             let (span, id) = (id.span(), id.get_ref());
             if others.has(id) {
@@ -306,47 +309,6 @@ impl RuleSet {
         }
     }
 }
-
-/// What a file says of rules that are not here. Of one that extends the built-in rules they are gitleaks' own: those
-/// have other ids, and what it says of them is noted and left.
-#[derive(Default)]
-pub(super) struct Elsewhere {
-    /// Whether the file extends the built-in rules.
-    defaults: bool,
-    ids: Vec<String>,
-}
-
-impl Elsewhere {
-    /// Whether a rule that is not here may be one of those.
-    fn takes(&mut self, id: &str) -> bool {
-        if self.defaults && !self.ids.iter().any(|one| one == id) {
-            self.ids.push(id.to_owned());
-        }
-        self.defaults
-    }
-
-    fn note(self, name: &str, set: &RuleSet) -> Option<String> {
-        (!self.ids.is_empty()).then(|| {
-            let slip = |id: &String| {
-                set.nearest(id).filter(|near| strsim::osa_distance(id, near) <= SLIP_LETTERS_MAX)
-            };
-            let near: Vec<String> = self.ids.iter().filter_map(slip).collect();
-            let near = if near.is_empty() {
-                String::new()
-            } else {
-                format!("; near them are {}", file::shown(&near))
-            };
-            format!(
-                "{name}: what it says of these rules is left out, as none built in has such an id: {}{near}; `penstock \
-                 rules list` names those that are there",
-                file::shown(&self.ids)
-            )
-        })
-    }
-}
-
-/// What is further from an id of ours is one of gitleaks' and no slip.
-const SLIP_LETTERS_MAX: usize = 2;
 
 /// A file may extend another, which extends another.
 const EXTENDS_MAX: usize = 2;
